@@ -1,0 +1,316 @@
+"""The schema: every configuration key, its type and range, and whether it may vary inside one compiled program.
+
+A run's *setting* is everything that decides its result. Fields made by `knob` become traced scalars of the
+compiled program; all other fields of a setting are static: runs that differ in one belong to different groups.
+Fields made by `outside` are no part of a setting (they say where and how to compute, not what).
+This module needs neither JAX nor Hydra, so that planning a sweep starts at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+from relubench.errors import UserError, unknown
+
+
+def _field(default: Any, doc: str, **limits: Any) -> Any:
+    metadata = {"doc": doc, **limits}
+    if isinstance(default, list):
+        return field(default_factory=lambda: list(default), metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+def static(default: Any, doc: str, **limits: Any) -> Any:
+    """A part of the setting that shapes the compiled program (`low`, `high`, `choices`, `positive`, `nonzero`)."""
+    return _field(default, doc, kind="static", **limits)
+
+
+def knob(default: Any, doc: str, **limits: Any) -> Any:
+    """A number of the setting that may differ between runs of one compiled program."""
+    return _field(default, doc, kind="knob", **limits)
+
+
+def outside(default: Any, doc: str, **limits: Any) -> Any:
+    """A key that does not influence the result of a run."""
+    return _field(default, doc, kind="outside", **limits)
+
+
+@dataclass
+class Data:
+    """Where the examples come from and how the inputs are scaled."""
+
+    name: str = static("digits", "source of the data")
+    root: Optional[str] = outside(None, "folder of IDX files; null: the usual places")
+    normalize: str = static(
+        "scalar", "statistics of the training set", choices=("none", "scalar", "feature")
+    )
+    scale: float = knob(1.0, "factor on the normalised inputs")
+    offset: float = knob(0.0, "added after `scale`")
+    test_fraction: float = static(0.2, "share of the examples held out", low=0.01, high=0.9)
+    split_seed: int = static(0, "seed of the split and of generated examples", low=0)
+    examples: int = static(1000, "number of generated examples (train and test)", low=4)
+    features: int = static(2, "inputs of a generated example", low=1)
+    classes: int = static(2, "classes of a generated set", low=2)
+    noise: float = static(0.1, "standard deviation of the noise of a generated set", low=0.0)
+
+
+@dataclass
+class Activation:
+    """The hidden activation."""
+
+    name: str = static("relu", "activation of every hidden layer")
+    negative_slope: float = knob(0.01, "slope left of 0 (leaky_relu; prelu at birth)", nonzero=True)
+
+
+@dataclass
+class Init:
+    """The initial weights."""
+
+    name: str = static("he", "initialiser of every affine layer")
+    scale: float = knob(1.0, "factor on the drawn weights", low=0.0)
+    bias: Optional[float] = knob(None, "initial hidden bias; null: the initialiser's own")
+
+
+@dataclass
+class Model:
+    """The network."""
+
+    name: str = static("mlp", "architecture")
+    widths: list[int] = static([64, 64, 64], "units (mlp) or channels (cnn) per hidden layer", low=1)
+    activation: Activation = field(default_factory=Activation)
+    init: Init = field(default_factory=Init)
+    norm: str = static("none", "normalisation before the activation", choices=("none", "batch", "layer"))
+
+
+@dataclass
+class Schedule:
+    """The learning rate over time, as a factor on `optimizer.learning_rate`."""
+
+    name: str = static("constant", "shape after the warm-up", choices=("constant", "linear", "cosine"))
+    warmup_steps: int = knob(0, "steps of linear warm-up", low=0)
+    decay_steps: Optional[int] = knob(None, "steps of decay after the warm-up; null: to the end", low=1)
+    end_factor: float = knob(0.0, "factor after the decay", low=0.0)
+
+
+@dataclass
+class Optimizer:
+    """The update rule."""
+
+    name: str = static("sgd", "update rule")
+    learning_rate: float = knob(0.1, "peak learning rate", low=0.0)
+    momentum: float = knob(0.9, "momentum (momentum, nesterov)", low=0.0, high=1.0)
+    weight_decay: float = knob(0.0, "decay of kernels", low=0.0)
+    bias_decay: float = knob(0.0, "decay of biases", low=0.0)
+    clip_norm: Optional[float] = knob(None, "largest global gradient norm; null: no clipping", positive=True)
+    schedule: Schedule = field(default_factory=Schedule)
+
+
+@dataclass
+class Loss:
+    """The training loss."""
+
+    name: str = static("cross_entropy", "loss of one example")
+    reduction: str = static("mean", "over the examples of a batch", choices=("mean", "sum"))
+    scale: float = knob(1.0, "factor on the loss", low=0.0)
+
+
+@dataclass
+class Train:
+    """The length of a run."""
+
+    steps: int = static(1000, "updates", low=0)
+    batch_size: Optional[int] = static(64, "examples per update; null: full batch", low=1)
+
+
+@dataclass
+class Probe:
+    """The exact counts on whole sets."""
+
+    count: int = static(20, "probes, first and last step included", low=1)
+    spacing: str = static("log", "spacing of the probes", choices=("log", "linear"))
+    tau: float = knob(0.025, "dormancy threshold (Sokar et al. 2023)", low=0.0)
+
+
+@dataclass
+class Engine:
+    """How to compute."""
+
+    width: Optional[int] = outside(None, "runs per vectorised block; null: chosen for the backend", low=1)
+    devices: Optional[int] = outside(None, "devices used; null: all", low=1)
+    precision: str = static(
+        "float32", "of matrix products", choices=("float32", "tf32", "bfloat16", "float64")
+    )
+    mixed: bool = outside(False, "allow parts computed with another width, version or processor")
+
+
+@dataclass
+class Setting:
+    """Everything that decides the result of one run."""
+
+    seed: int = knob(0, "initial weights, batches and every other draw of a run", low=0, high=2**31 - 1)
+    data: Data = field(default_factory=Data)
+    model: Model = field(default_factory=Model)
+    optimizer: Optimizer = field(default_factory=Optimizer)
+    loss: Loss = field(default_factory=Loss)
+    train: Train = field(default_factory=Train)
+    probe: Probe = field(default_factory=Probe)
+    engine: Engine = field(default_factory=Engine)
+
+
+@dataclass
+class Config(Setting):
+    """A setting, the grid of values around it, and where the results go."""
+
+    name: str = outside("custom", "name of the experiment")
+    seeds: Any = outside(None, "number of seeds, or a list: short for grid.seed")
+    size: str = outside("small", "size of the experiment", choices=("small", "full"))
+    grid: dict[str, Any] = field(default_factory=dict, metadata={"kind": "outside", "doc": "lists to cross"})
+    shard: Optional[str] = outside(None, "i/n: train only the i-th of n shares, from 0")
+    out: str = outside("results/${name}", "folder of the results")
+    figures: bool = outside(True, "draw the figures after a run")
+
+
+@dataclass(frozen=True)
+class Key:
+    """One configuration key: its dotted name, its type and its limits."""
+
+    name: str
+    type: type
+    optional: bool
+    is_list: bool
+    metadata: Mapping[str, Any]
+
+    @property
+    def kind(self) -> str:
+        """Whether the key is `static`, a `knob`, or `outside` the setting."""
+        return self.metadata["kind"]
+
+    def parse(self, value: Any) -> Any:
+        """Return `value` in the key's type, or raise a `UserError` naming key, value and what is allowed."""
+        if value is None:
+            if self.optional:
+                return None
+            raise self._refuse(value)
+        if self.is_list:
+            items = [value] if isinstance(value, int) and not isinstance(value, bool) else value
+            if not isinstance(items, list | tuple):
+                raise self._refuse(value)
+            return tuple(self._scalar(item, value) for item in items)
+        return self._scalar(value, value)
+
+    def _scalar(self, value: Any, shown: Any) -> Any:
+        if self.type is bool or isinstance(value, bool):
+            fits = isinstance(value, bool) and self.type is bool
+        elif self.type is float:
+            fits = isinstance(value, int | float) and math.isfinite(value)
+        elif self.type is int:
+            fits = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+        else:
+            fits = isinstance(value, self.type)
+        if not fits:
+            raise self._refuse(shown)
+        value = self.type(value)
+        self._check_limits(value, shown)
+        return value
+
+    def _check_limits(self, value: Any, shown: Any) -> None:
+        limits = self.metadata
+        choices = limits.get("choices")
+        if choices and value not in choices:
+            raise unknown(self.name, value, choices)
+        low, high = limits.get("low", -math.inf), limits.get("high", math.inf)
+        outside_range = self.type in (int, float) and not low <= value <= high
+        if outside_range or (limits.get("positive") and value <= 0) or (limits.get("nonzero") and value == 0):
+            raise self._refuse(shown)
+
+    def allowed(self) -> str:
+        """What the key takes, in words."""
+        words = {int: "a whole number", float: "a number", str: "a name", bool: "true or false"}[self.type]
+        low, high = self.metadata.get("low"), self.metadata.get("high")
+        if low is not None:
+            words += f" >= {low:g}"
+        if high is not None:
+            words += f" and <= {high:g}" if low is not None else f" <= {high:g}"
+        if self.metadata.get("positive"):
+            words += " > 0"
+        if self.metadata.get("nonzero"):
+            words += " other than 0"
+        if self.is_list:
+            words = f"a list, each {words}"
+        return words + (", or null" if self.optional else "")
+
+    def _refuse(self, value: Any) -> UserError:
+        hint = "; with slope 0 it is model.activation.name=relu" if self.metadata.get("nonzero") else ""
+        return UserError(f"{self.name}={value!r}: it takes {self.allowed()}{hint}")
+
+
+def _key(name: str, hint: Any, metadata: Mapping[str, Any]) -> Key:
+    optional = typing.get_origin(hint) in (typing.Union, types.UnionType)
+    inner = next(a for a in typing.get_args(hint) if a is not type(None)) if optional else hint
+    is_list = typing.get_origin(inner) is list
+    base = typing.get_args(inner)[0] if is_list else inner
+    return Key(name, base, optional, is_list, metadata)
+
+
+def _walk(schema: type, prefix: str) -> Iterator[Key]:
+    hints = typing.get_type_hints(schema)
+    for item in dataclasses.fields(schema):
+        hint, name = hints[item.name], prefix + item.name
+        if dataclasses.is_dataclass(hint):
+            yield from _walk(typing.cast(type, hint), name + ".")
+        else:
+            yield _key(name, hint, item.metadata)
+
+
+#: Every key of the configuration by its dotted name; `grid` and `seeds`, which hold any value, included.
+KEYS: dict[str, Key] = {key.name: key for key in _walk(Config, "")}
+#: The keys that decide the result of a run.
+SETTING_KEYS: dict[str, Key] = {name: key for name, key in KEYS.items() if key.kind != "outside"}
+
+
+def find_key(name: str) -> Key:
+    """Return the setting key `name`; an unknown one is refused with the nearest."""
+    if name not in SETTING_KEYS:
+        if name in KEYS:
+            raise UserError(f"{name}: it does not change the result of a run, so it cannot be a grid axis")
+        raise unknown("configuration key", name, SETTING_KEYS)
+    return SETTING_KEYS[name]
+
+
+def flatten(tree: Any, prefix: str = "") -> dict[str, Any]:
+    """Return the leaves of a nested dataclass or mapping under their dotted names."""
+    flat: dict[str, Any] = {}
+    if dataclasses.is_dataclass(tree):
+        items = {f.name: getattr(tree, f.name) for f in dataclasses.fields(tree)}
+    else:
+        items = dict(tree)
+    for name, value in items.items():
+        if dataclasses.is_dataclass(value) or isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = value
+    return flat
+
+
+def setting_values(tree: Any) -> dict[str, Any]:
+    """Return the checked values of every setting key of a configuration, under their dotted names."""
+    flat = flatten(tree)
+    return {name: key.parse(flat[name]) for name, key in SETTING_KEYS.items()}
+
+
+def build_setting(values: Mapping[str, Any]) -> Setting:
+    """Return the nested `Setting` that holds `values` (dotted names; the rest at their defaults)."""
+    setting = Setting()
+    for name, value in values.items():
+        node = setting
+        *parents, leaf = name.split(".")
+        for parent in parents:
+            node = getattr(node, parent)
+        setattr(node, leaf, value)
+    return setting

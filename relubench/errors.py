@@ -1,0 +1,30 @@
+"""Errors that are the user's to mend: one line, and the exit status that goes with it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+MOST_NAMES_LISTED = 20  # a longer list would bury the hint
+
+
+class UserError(ValueError):
+    """Bad input. The message is one line naming the key, the value got, and what is allowed."""
+
+    exit_status = 2
+
+
+class StorageError(UserError):
+    """The disk refused: full, read-only, or a file that cannot be read. Nothing written so far is lost."""
+
+    exit_status = 1
+
+
+def unknown(kind: str, got: str, known: Iterable[str]) -> UserError:
+    """The error for a name that nothing answers to: it lists the known ones and the nearest."""
+    names = sorted(known)
+    nearest = difflib.get_close_matches(got, names, n=1, cutoff=0.5)
+    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+    listed = f": it takes one of {', '.join(names)}" if len(names) <= MOST_NAMES_LISTED else ""
+    return UserError(f"unknown {kind} {got!r}{listed}{hint}")
