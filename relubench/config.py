@@ -132,7 +132,7 @@ class Train:
 class Probe:
     """The exact counts on whole sets."""
 
-    count: int = static(20, "probes, first and last step included", low=1)
+    count: int = static(20, "probes, first and last step included", low=2)
     spacing: str = static("log", "spacing of the probes", choices=("log", "linear"))
     tau: float = knob(0.025, "dormancy threshold (Sokar et al. 2023)", low=0.0)
 

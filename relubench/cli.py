@@ -1,0 +1,128 @@
+"""The command line: verbs, exit statuses, and the only place that prints.
+
+Modules are imported where a verb needs them: `--help` imports nothing, and only `run` and `plan` import JAX.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from relubench.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    from relubench.compose import Request
+
+HELP = """\
+relubench: how many ReLU units die, and what mends it.
+
+usage: python -m relubench [VERB] [KEY=VALUE ...]
+
+verbs
+  run      (default) train what is missing, then merge, summarise, draw and print a table
+  plan     runs, groups, chunks, memory and time of a run; trains nothing
+  list     the experiments
+  merge    tables, summary and figures from the parts of a sharded or interrupted run
+  figures  draw the figures again, from Parquet alone
+
+examples
+  python -m relubench                                      dead units over the learning rate, on digits
+  python -m relubench seeds=64 'optimizer.learning_rate=0.1'
+  python -m relubench experiment=custom 'grid.model.activation.name=[relu,elu]' seeds=16
+  python -m relubench -m experiment=custom 'seed=range(0,64)' 'optimizer.learning_rate=.1,.01'
+  python -m relubench shard=0/4                            one share of four; then: python -m relubench merge
+
+Keys are those of conf/ (`--cfg job` prints them with their values); results go to out=results/NAME.
+Exit status: 0 done, 1 failed or incomplete, 2 bad input, 130 interrupted.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line (default: the process's own) and return its exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments in (["--help"], ["-h"], ["help"]):
+        print(HELP, end="")
+        return 0
+    try:
+        verb, rest = _split_verb(arguments)
+        return VERBS[verb](rest)
+    except UserError as error:
+        print(f"relubench: {error}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        print(f"relubench: interrupted; the same command resumes: {_command(arguments)}", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone, as in `relubench list | head -1`
+        sys.stderr.close()
+        return 1
+
+
+def _command(arguments: Sequence[str]) -> str:
+    return shlex.join(["python", "-m", "relubench", *arguments])
+
+
+def _split_verb(arguments: list[str]) -> tuple[str, list[str]]:
+    if arguments and not arguments[0].startswith(("-", "~", "+")) and "=" not in arguments[0]:
+        if arguments[0] not in VERBS:
+            raise unknown("verb", arguments[0], VERBS)
+        return arguments[0], arguments[1:]
+    return "run", arguments
+
+
+def _list(arguments: list[str]) -> int:
+    from relubench import experiments
+
+    if arguments:
+        raise UserError(f"list {arguments[0]!r}: it takes no arguments")
+    for name, question in experiments.questions().items():
+        print(f"{name:20} {question}")
+    return 0
+
+
+def _with_request(task: Callable[[Request], int]) -> Callable[[list[str]], int]:
+    def verb(arguments: list[str]) -> int:
+        from relubench import compose
+
+        def noted(request: Request) -> int:
+            for note in request.notes:
+                print(f"note: {note}")
+            return task(request)
+
+        return compose.main(arguments, noted)
+
+    return verb
+
+
+def _run(request: Request) -> int:
+    from relubench import session
+
+    return session.run(request)
+
+
+def _plan(request: Request) -> int:
+    from relubench import session
+
+    return session.plan(request)
+
+
+def _merge(request: Request) -> int:
+    from relubench import session
+
+    return session.merge(request)
+
+
+def _figures(request: Request) -> int:
+    from relubench import session
+
+    return session.figures(request)
+
+
+VERBS: dict[str, Callable[[list[str]], int]] = {
+    "run": _with_request(_run),
+    "plan": _with_request(_plan),
+    "list": _list,
+    "merge": _with_request(_merge),
+    "figures": _with_request(_figures),
+}

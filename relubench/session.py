@@ -1,0 +1,270 @@
+"""What the verbs do with a composed request: train what is missing, merge, summarise, draw."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import importlib.metadata
+import json
+import platform
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rich.console import Console
+
+from relubench import config, experiments, results
+from relubench.errors import UserError
+from relubench.grid import Grid
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from relubench.compose import Request
+    from relubench.data import Dataset
+    from relubench.engine import Machine
+
+#: Packages whose versions are part of the provenance.
+PACKAGES = ("relubench", "jax", "jaxlib", "flax", "optax", "numpy", "polars", "hydra-core", "scikit-learn", "scipy")
+
+
+def run(request: Request) -> int:
+    """Train the runs that are missing; without `shard`, merge, summarise, draw and print as well."""
+    folder = _claim(request)
+    grid = _share(request)
+    missing = grid.take(np.flatnonzero(~np.isin(grid.run_ids(), folder.done_ids())))
+    console = Console(highlight=False)
+    if len(missing) < len(grid):
+        console.print(f"{len(grid) - len(missing):,} of {len(grid):,} runs are on disk already")
+    if len(missing):
+        _train(request, folder, missing, console)
+    if request.shard is not None:
+        console.print(f"shard {request.shard[0]}/{request.shard[1]}: {len(grid):,} runs are in {folder.parts}")
+        return 0
+    return _finish(request, folder, console)
+
+
+def _claim(request: Request) -> results.Folder:
+    folder = results.Folder(request.config.out)
+    folder.claim(request.config.name, request.base, set(request.grid.keys), request.yaml)
+    return folder
+
+
+def _share(request: Request) -> Grid:
+    return request.grid if request.shard is None else request.grid.shard(*request.shard)
+
+
+@functools.cache
+def _loaded(key: tuple[tuple[str, Any], ...]) -> Dataset:
+    from relubench.data import load
+
+    return load(config.Data(**dict(key)))
+
+
+def _load(data: config.Data, root: str | None) -> Dataset:
+    """Return the data set of a configuration, read once; the knobs on the inputs do not change it."""
+    keys = {n.removeprefix("data."): k for n, k in config.KEYS.items() if n.startswith("data.")}
+    static = {name: getattr(data, name) for name, key in keys.items() if key.kind == "static"}
+    return _loaded(tuple({**static, "root": root}.items()))
+
+
+def _train(request: Request, folder: results.Folder, grid: Grid, console: Console) -> None:
+    from relubench import engine, rows
+    from relubench.report.progress import Progress
+
+    engine.prepare()
+    machine = engine.make_machine(request.config.engine)
+    precision = request.base["engine.precision"]
+    folder.check_origin(machine.fingerprint(precision), request.config.engine.mixed)
+    with_units = experiments.find(request.config.name).units
+    load = functools.partial(_load, root=request.config.data.root)
+    clock, begun = engine.Clock(), time.perf_counter()
+    with Progress(console, len(grid), _run_steps(grid)) as progress:
+        chunks = engine.train_grid(
+            grid, load, machine, checkpoints=folder, progress=progress.steps, clock=clock
+        )
+        for trained in chunks:
+            origin = _origin(machine, trained, request.config.engine.mixed)
+            folder.write_part(rows.part_frame(trained, with_units), origin)
+            progress.runs(len(trained.grid))
+    seconds = time.perf_counter() - begun
+    console.print(
+        f"trained {len(grid):,} runs ({clock.run_steps:,} run-steps) in {seconds:.1f} s: "
+        f"{clock.run_steps / max(seconds, 1e-9):,.0f} run-steps/s; {clock.compiled / seconds:.0%} of the time in "
+        f"compiled programs, {clock.compiling / seconds:.0%} compiling or loading them"
+    )
+
+
+def _run_steps(grid: Grid) -> int:
+    return sum(group.static["train.steps"] * len(group.rows) for group in grid.groups())
+
+
+def _origin(machine: Machine, trained: Any, mixed: bool) -> dict[str, Any]:
+    return {
+        "fingerprint": machine.fingerprint(trained.setting.engine.precision),
+        "devices": machine.devices,
+        "runs": len(trained.grid),
+        "run_steps": trained.setting.train.steps * len(trained.grid),
+        "seconds": trained.seconds,
+        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "versions": _versions(),
+        "commit": _commit(),
+        "mixed": mixed,
+    }
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+@functools.cache
+def _commit() -> str | None:
+    """Return the commit of the checkout that runs, with `-dirty` for uncommitted changes; None for a wheel."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _finish(request: Request, folder: results.Folder, console: Console) -> int:
+    """Merge the parts, write the tables, draw, and print; 1 if runs of the grid are missing."""
+    from relubench import summary
+    from relubench.report.table import print_table
+
+    _check_one_origin(folder, request.config.engine.mixed)
+    ids = request.grid.run_ids()
+    runs = folder.merge()
+    ours = runs.filter(runs["run_id"].is_in(ids.astype("U16").tolist()))
+    lacking = len(ids) - ours.height
+    if ours.height:
+        keys = [key for key in request.grid.keys if key != "seed"]
+        table = summary.summarize(ours, keys)
+        results.write_table(folder.path / "summary.parquet", table)
+        curves = summary.curves(
+            results.read_table(folder.path / "probes.parquet"),
+            results.read_table(folder.path / "layers.parquet"),
+            ours,
+            keys,
+        )
+        results.write_table(folder.path / "curves.parquet", curves)
+        print_table(table, keys, console)
+    results.write_text(folder.path / "provenance.json", json.dumps(_provenance(request, folder), indent=2) + "\n")
+    drawn = _draw(folder) if request.config.figures and ours.height else []
+    _print_paths(folder, drawn, console)
+    if lacking:
+        console.print(f"{lacking:,} of {len(ids):,} runs are missing: run the experiment (or its shards) to train them")
+    return 1 if lacking else 0
+
+
+def _check_one_origin(folder: results.Folder, mixed: bool) -> None:
+    origins = folder.origins()
+    if origins:
+        folder.check_origin(origins[0]["fingerprint"], mixed or any(origin["mixed"] for origin in origins))
+
+
+def _provenance(request: Request, folder: results.Folder) -> dict[str, Any]:
+    """What the results come from: one entry for each way in which parts were computed."""
+    ways: dict[str, dict[str, Any]] = {}
+    for origin in folder.origins():
+        told = {k: origin[k] for k in ("fingerprint", "devices", "versions", "commit", "mixed")}
+        way = ways.setdefault(
+            json.dumps(told, sort_keys=True),
+            {**told, "runs": 0, "run_steps": 0, "seconds": 0.0, "first": origin["finished"], "last": origin["finished"]},
+        )
+        for number in ("runs", "run_steps", "seconds"):
+            way[number] += origin[number]
+        way["first"], way["last"] = min(way["first"], origin["finished"]), max(way["last"], origin["finished"])
+    for way in ways.values():
+        way["run_steps_per_second"] = way["run_steps"] / max(way["seconds"], 1e-9)
+        way["repeatable_bits"] = way["fingerprint"]["backend"] == "cpu"
+    return {
+        "name": request.config.name,
+        "command": ["python", "-m", "relubench", *request.overrides],
+        "runs_in_grid": len(request.grid),
+        "computed": list(ways.values()),
+    }
+
+
+def _draw(folder: results.Folder) -> list[Path]:
+    """Draw the experiment's figures from Parquet and config.yaml alone."""
+    from relubench.report.figure import save
+
+    path = folder.path / "config.yaml"
+    if not path.exists():
+        raise UserError(f"out={folder.path}: no config.yaml there; it is not a folder of results")
+    name, values, _ = results.read_config(path)
+    frames = experiments.Frames(
+        summary=results.read_table(folder.path / "summary.parquet"),
+        curves=results.read_table(folder.path / "curves.parquet"),
+        setting=values,
+    )
+    drawn: list[Path] = []
+    for figure in experiments.find(name).figures(frames):
+        drawn += save(figure, folder.path / "figures")
+    return drawn
+
+
+def _print_paths(folder: results.Folder, drawn: list[Path], console: Console) -> None:
+    tables = sorted(path for path in folder.path.glob("*.parquet"))
+    for path in [*tables, folder.path / "config.yaml", folder.path / "provenance.json", *drawn]:
+        if path.exists():
+            console.print(f"wrote {path}", soft_wrap=True)
+
+
+def merge(request: Request) -> int:
+    """Write tables, summary and figures from the parts; say how many runs are missing."""
+    folder = results.Folder(request.config.out)
+    _require(folder)
+    return _finish(request, folder, Console(highlight=False))
+
+
+def figures(request: Request) -> int:
+    """Draw the figures again."""
+    folder = results.Folder(request.config.out)
+    _require(folder)
+    for path in _draw(folder):
+        print(f"wrote {path}")
+    return 0
+
+
+def _require(folder: results.Folder) -> None:
+    if not folder.path.is_dir():
+        raise UserError(f"out={folder.path}: no such folder; run the experiment first")
+
+
+def plan(request: Request) -> int:
+    """Print the number of runs, groups and chunks, and estimated memory and time; train nothing."""
+    from relubench import engine
+
+    started = time.perf_counter()
+    grid = _share(request)
+    done = results.Folder(request.config.out).done_ids()
+    missing = grid.take(np.flatnonzero(~np.isin(grid.run_ids(), done)))
+    engine.prepare()
+    machine = engine.make_machine(request.config.engine)
+    load = functools.partial(_load, root=request.config.data.root)
+    estimate = engine.estimate(missing, load, machine)
+    print(f"runs        {len(grid):,} ({len(missing):,} to train)")
+    print(f"groups      {estimate.groups:,}, each one compiled program")
+    print(f"chunks      {estimate.chunks:,} of up to {estimate.chunk_runs:,} runs, {machine.width} wide, {machine.devices} {machine.platform} devices")
+    print(f"memory      {estimate.state_bytes / 2**20:,.0f} MiB of run states")
+    print(f"time        about {_duration(estimate.seconds)}, and {estimate.groups} compilations the first time")
+    print(f"planned in  {time.perf_counter() - started:.1f} s")
+    return 0
+
+
+def _duration(seconds: float) -> str:
+    return str(datetime.timedelta(seconds=round(seconds))) if seconds >= 60 else f"{seconds:.0f} s"
+
+
+
