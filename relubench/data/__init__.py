@@ -1,0 +1,74 @@
+"""Data sets: examples from a source, one fixed split, and inputs normalised by the training set alone."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from relubench import config
+from relubench.data import digits, idx, toy
+from relubench.data.source import SOURCES, Examples
+from relubench.errors import UserError
+
+__all__ = ["SOURCES", "Dataset", "Examples", "digits", "idx", "load", "toy"]
+
+
+class Dataset(NamedTuple):
+    """A data set ready to train on."""
+
+    x_train: np.ndarray  # [train examples, features] float64, normalised
+    y_train: np.ndarray  # [train examples] int32 class labels
+    x_test: np.ndarray
+    y_test: np.ndarray
+    outputs: int
+    image_shape: tuple[int, int, int] | None
+
+
+def load(data: config.Data) -> Dataset:
+    """Return the data set of a configuration: the same split for every seed.
+
+    `data.scale` and `data.offset` are knobs of the compiled program and not applied here.
+    """
+    examples = SOURCES[data.name](data)
+    (x_train, y_train), (x_test, y_test) = _split(examples, data)
+    shift, scale = _statistics(x_train, data.normalize)
+    return Dataset(
+        (x_train - shift) / scale,
+        y_train.astype(np.int32),
+        (x_test - shift) / scale,
+        y_test.astype(np.int32),
+        examples.outputs,
+        examples.image_shape,
+    )
+
+
+_Pair = tuple[np.ndarray, np.ndarray]
+
+
+def _split(examples: Examples, data: config.Data) -> tuple[_Pair, _Pair]:
+    """Return (train, test), every class in proportion; a source's own test set is kept."""
+    x, y = examples.x.astype(np.float64), examples.y
+    if examples.test is not None:
+        return (x, y), (examples.test[0].astype(np.float64), examples.test[1])
+    from sklearn.model_selection import train_test_split
+
+    try:
+        x_train, x_test, y_train, y_test = train_test_split(
+            x, y, test_size=data.test_fraction, random_state=data.split_seed, stratify=y
+        )
+    except ValueError as error:
+        raise UserError(
+            f"data.test_fraction={data.test_fraction}: {len(x)} examples of {examples.outputs} classes cannot be "
+            f"split so ({error}); it takes more data.examples or another share"
+        ) from error
+    return (x_train, y_train), (x_test, y_test)
+
+
+def _statistics(x: np.ndarray, normalize: str) -> tuple[np.ndarray | float, np.ndarray | float]:
+    """Return (shift, scale) from the training inputs; a constant feature keeps the scale 1."""
+    if normalize == "none":
+        return 0.0, 1.0
+    axis = 0 if normalize == "feature" else None
+    scale = x.std(axis)
+    return x.mean(axis), np.where(scale > 0, scale, 1.0)

@@ -1,0 +1,25 @@
+"""What a source of data gives, and the registry of the sources."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from relubench import config
+from relubench.registry import Registry
+
+
+class Examples(NamedTuple):
+    """The examples of a source before the split and the normalisation."""
+
+    x: np.ndarray  # [examples, features] float
+    y: np.ndarray  # [examples] class labels from 0
+    outputs: int  # number of classes
+    image_shape: tuple[int, int, int] | None = None  # height, width, channels; their product is `features`
+    test: tuple[np.ndarray, np.ndarray] | None = None  # (x, y) of a source with a test set of its own
+
+
+#: A source takes the data configuration and returns its examples.
+SOURCES: Registry[Callable[[config.Data], Examples]] = Registry("data.name")

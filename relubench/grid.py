@@ -1,0 +1,198 @@
+"""The grid as a columnar table of runs: built from lists of values, hashed, shared out, and split into groups.
+
+Nothing here loops over runs in Python, so that a sweep of a million runs is planned in a second.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from relubench.config import SETTING_KEYS, find_key, flatten
+from relubench.errors import UserError
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One direction of the grid: at each position a value for each of its keys (several keys are zipped)."""
+
+    keys: tuple[str, ...]
+    values: tuple[tuple[Any, ...], ...]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def column(self, key: str) -> list[Any]:
+        """Return the values of one key by position."""
+        place = self.keys.index(key)
+        return [value[place] for value in self.values]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that share one compiled program: the same static values, and the same knobs that are null."""
+
+    rows: np.ndarray  # positions in the grid, ascending
+    static: dict[str, Any]  # static keys, and knobs that are null
+    knobs: dict[str, np.ndarray]  # every other knob: a value for each of `rows`
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table of runs: a base setting, and for each run its position on each axis."""
+
+    base: dict[str, Any]
+    axes: tuple[Axis, ...]
+    codes: np.ndarray = field(repr=False)  # int32 [runs, axes]
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys that the grid varies, in the order written."""
+        return tuple(key for axis in self.axes for key in axis.keys)
+
+    def take(self, rows: np.ndarray) -> Grid:
+        """Return the grid of these rows (positions, or one bool a run)."""
+        return Grid(self.base, self.axes, self.codes[rows])
+
+    def shard(self, index: int, count: int) -> Grid:
+        """Return every `count`-th run from `index` on; neighbours differ in the last axis, so shares are alike."""
+        return self.take(np.arange(index, len(self), count))
+
+    def column(self, key: str) -> np.ndarray:
+        """Return one key's value for each run (dtype object where a value is null or a list)."""
+        for place, axis in enumerate(self.axes):
+            if key in axis.keys:
+                return _array(axis.column(key))[self.codes[:, place]]
+        return np.broadcast_to(_array([self.base[key]]), len(self))
+
+    def setting(self, row: int) -> dict[str, Any]:
+        """Return the whole setting of one run by dotted key."""
+        values = dict(self.base)
+        for place, axis in enumerate(self.axes):
+            values |= dict(zip(axis.keys, axis.values[self.codes[row, place]], strict=True))
+        return values
+
+    def run_ids(self) -> np.ndarray:
+        """Return each run's id, 16 hexadecimal digits: a hash of its whole setting, whatever grid it stands in.
+
+        The digests of "key=value" over all setting keys are added up modulo 2^64, so that the order and the
+        way in which a grid is written do not matter.
+        """
+        varied = set(self.keys)
+        fixed = [_digest(key, value) for key, value in self.base.items() if key not in varied]
+        total = np.full(len(self), sum(fixed) % 2**64, np.uint64)
+        for place, axis in enumerate(self.axes):
+            sums = [sum(map(_digest, axis.keys, values)) % 2**64 for values in axis.values]
+            total += np.array(sums, np.uint64)[self.codes[:, place]]
+        text = total.astype(">u8").tobytes().hex().encode()
+        return np.frombuffer(text, dtype="S16").astype("U16")
+
+    def groups(self) -> list[Group]:
+        """Return the groups in the order of their first runs."""
+        if not len(self):
+            return []
+        label = np.zeros(len(self), np.int64)
+        for place, axis in enumerate(self.axes):
+            structures = [_structure(axis.keys, values) for values in axis.values]
+            kinds = {structure: n for n, structure in enumerate(dict.fromkeys(structures))}
+            label = label * len(kinds) + np.array([kinds[s] for s in structures])[self.codes[:, place]]
+        _, first, inverse = np.unique(label, return_index=True, return_inverse=True)
+        order = np.argsort(inverse, kind="stable")
+        parts = np.split(order, np.cumsum(np.bincount(inverse))[:-1])
+        return [self._group(parts[n]) for n in np.argsort(first)]
+
+    def _group(self, rows: np.ndarray) -> Group:
+        values, members = self.setting(int(rows[0])), self.take(rows)
+        static = {key: value for key, value in values.items() if _is_static(key, value)}
+        knobs = {key: members.column(key) for key in values if key not in static}
+        numbers = {key: column.astype(SETTING_KEYS[key].type, copy=False) for key, column in knobs.items()}
+        return Group(rows, static, numbers)
+
+
+def _array(values: Sequence[Any]) -> np.ndarray:
+    if all(isinstance(value, int | float) for value in values):
+        return np.array(values)
+    column = np.empty(len(values), object)
+    column[:] = list(values)
+    return column
+
+
+def _is_static(key: str, value: Any) -> bool:
+    return SETTING_KEYS[key].kind == "static" or value is None
+
+
+def _structure(keys: Iterable[str], values: Iterable[Any]) -> tuple[Any, ...]:
+    """What of one axis position shapes the program: static values, and which knobs are null."""
+    return tuple(value if _is_static(key, value) else "traced" for key, value in zip(keys, values, strict=True))
+
+
+@functools.lru_cache(maxsize=2**20)
+def _digest(key: str, value: Any) -> int:
+    text = f"{key}={json.dumps(value)}"
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
+
+
+def grid_keys(tree: Mapping[str, Any]) -> set[str]:
+    """Return the keys that a grid node varies."""
+    return set(_leaves(tree)) | set(_leaves(tree.get("zip") or {}))
+
+
+def _leaves(tree: Mapping[str, Any]) -> dict[str, Any]:
+    return flatten({name: value for name, value in tree.items() if name != "zip"})
+
+
+def build(base: Mapping[str, Any], tree: Mapping[str, Any]) -> Grid:
+    """Return the grid of a `grid` node around a base setting (every setting key by its dotted name).
+
+    The node mirrors the configuration; each leaf is a list, crossed with the others; the lists under `zip` go
+    together. Unknown keys, values of a wrong type or out of range, and leaves that are no lists are refused.
+    """
+    axes = [_axis({key: leaf}, "grid") for key, leaf in _leaves(tree).items()]
+    zipped = _leaves(tree.get("zip") or {})
+    if zipped:
+        axes.append(_axis(zipped, "grid.zip"))
+    seen = [key for axis in axes for key in axis.keys]
+    for key in seen:
+        if seen.count(key) > 1:
+            raise UserError(f"grid.{key}: it stands in grid and in grid.zip; it takes one of the two")
+    shape = [len(axis) for axis in axes]
+    runs = math.prod(shape)
+    codes = np.empty((runs, len(axes)), np.int32)
+    for place, codes_of_axis in enumerate(np.unravel_index(np.arange(runs), shape) if axes else ()):
+        codes[:, place] = codes_of_axis
+    return Grid({key: base[key] for key in SETTING_KEYS}, tuple(axes), codes)
+
+
+def _axis(leaves: Mapping[str, Any], where: str) -> Axis:
+    columns = {key: _values(key, leaf, where) for key, leaf in leaves.items()}
+    lengths = {key: len(values) for key, values in columns.items()}
+    if len(set(lengths.values())) > 1:
+        told = ", ".join(f"{key} has {n}" for key, n in lengths.items())
+        raise UserError(f"grid.zip: its lists go together and must be equally long, but {told}")
+    return Axis(tuple(columns), tuple(dict.fromkeys(zip(*columns.values(), strict=True))))
+
+
+def _values(key: str, leaf: Any, where: str) -> list[Any]:
+    schema = find_key(key)
+    if not isinstance(leaf, list | tuple):
+        raise UserError(
+            f"{where}.{key}={leaf}: it takes a list, such as [0.1,1.0]; in a shell quote it: "
+            f"'{where}.{key}=${{logspace:-4,0,9}}'"
+        )
+    if not leaf:
+        raise UserError(f"{where}.{key}=[]: it takes a list of at least one value")
+    if schema.is_list and not all(isinstance(value, list | tuple) for value in leaf):
+        raise UserError(f"{where}.{key}={list(leaf)}: it takes a list of lists, such as [[64,64],[128]]")
+    return [schema.parse(value) for value in leaf]
+
+
