@@ -14,7 +14,7 @@ import types
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Optional
+from typing import Any, Optional, TypeVar
 
 from relubench.errors import UserError, unknown
 
@@ -304,13 +304,27 @@ def setting_values(tree: Any) -> dict[str, Any]:
     return {name: key.parse(flat[name]) for name, key in SETTING_KEYS.items()}
 
 
-def build_setting(values: Mapping[str, Any]) -> Setting:
-    """Return the nested `Setting` that holds `values` (dotted names; the rest at their defaults)."""
-    setting = Setting()
+def outside_values(tree: Any) -> dict[str, Any]:
+    """Return the checked values of the keys that are no part of a setting; `grid` and `seeds` are left out."""
+    flat = flatten(tree)
+    names = [name for name, key in KEYS.items() if key.kind == "outside" and name not in ("grid", "seeds")]
+    return {name: KEYS[name].parse(flat[name]) for name in names}
+
+
+Schema = TypeVar("Schema", bound=Setting)
+
+
+def fill(setting: Schema, values: Mapping[str, Any]) -> Schema:
+    """Put `values` (by dotted name) into the nested `setting`, and return it."""
     for name, value in values.items():
-        node = setting
+        node: Any = setting
         *parents, leaf = name.split(".")
         for parent in parents:
             node = getattr(node, parent)
         setattr(node, leaf, value)
     return setting
+
+
+def build_setting(values: Mapping[str, Any]) -> Setting:
+    """Return the nested `Setting` that holds `values` (dotted names; the rest at their defaults)."""
+    return fill(Setting(), values)

@@ -90,15 +90,15 @@ class Machine:
         """The number of devices."""
         return self.mesh.devices.size
 
-    def fingerprint(self, precision: str) -> dict[str, str]:
-        """Return what a run's bits may depend on besides its setting."""
+    @property
+    def fingerprint(self) -> dict[str, str]:
+        """What a run's bits may depend on besides its setting."""
         device = self.mesh.devices.flat[0]
         return {
             "backend": self.platform,
             "processor": processor_type() if self.platform == "cpu" else device.device_kind,
             "jax": jax.__version__,
             "width": str(self.width),
-            "precision": precision,
         }
 
 

@@ -151,6 +151,20 @@ def _leaves(tree: Mapping[str, Any]) -> dict[str, Any]:
     return flatten({name: value for name, value in tree.items() if name != "zip"})
 
 
+def without(tree: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """Return the grid node without the axis of one key, zipped or not."""
+    head, _, rest = key.partition(".")
+    pruned = {}
+    for name, node in tree.items():
+        if name == "zip" and node:
+            pruned[name] = without(node, key)
+        elif name != head:
+            pruned[name] = node
+        elif rest and isinstance(node, Mapping):
+            pruned[name] = without(node, rest)
+    return {name: node for name, node in pruned.items() if node != {}}
+
+
 def build(base: Mapping[str, Any], tree: Mapping[str, Any]) -> Grid:
     """Return the grid of a `grid` node around a base setting (every setting key by its dotted name).
 

@@ -33,9 +33,11 @@ FIXED_PREFIXES = ("data.", "train.", "probe.")
 #: A temporary file this old belongs to a process that is gone, whichever machine it ran on.
 STALE_SECONDS = 3600.0
 
+#: Columns of a part that hold a table of their own start with this.
+NESTED = "table_"
+
 _VERSION_KEY, _ORIGIN_KEY = "relubench_schema", "relubench_origin"
 _TEMPORARY = ".tmp-"
-_nested = {"probes": "probes", "layers": "layers", "units": "units_list"}
 _counter = itertools.count()
 
 
@@ -184,7 +186,7 @@ class Folder:
             return
         for path, origin in zip(self.part_paths(), self.origins(), strict=True):
             for key, value in fingerprint.items():
-                if key != "precision" and origin["fingerprint"][key] != value:
+                if origin["fingerprint"][key] != value:
                     raise UserError(
                         f"out={self.path}: {path.name} was computed with {key}={origin['fingerprint'][key]}, this is "
                         f"{key}={value}; bits may differ: choose another out=, or allow it by engine.mixed=true"
@@ -234,10 +236,6 @@ class Folder:
     def _checkpoint(self, run_ids: np.ndarray) -> Path:
         digest = hashlib.blake2b("".join(run_ids.tolist()).encode(), digest_size=8).hexdigest()
         return self.checkpoints / f"{digest}.npz"
-
-
-#: Columns of a part that hold a table of their own start with this.
-NESTED = "table_"
 
 
 def _is_stale(path: Path) -> bool:

@@ -76,8 +76,7 @@ def _train(request: Request, folder: results.Folder, grid: Grid, console: Consol
 
     engine.prepare()
     machine = engine.make_machine(request.config.engine)
-    precision = request.base["engine.precision"]
-    folder.check_origin(machine.fingerprint(precision), request.config.engine.mixed)
+    folder.check_origin(machine.fingerprint, request.config.engine.mixed)
     with_units = experiments.find(request.config.name).units
     load = functools.partial(_load, root=request.config.data.root)
     clock, begun = engine.Clock(), time.perf_counter()
@@ -103,7 +102,7 @@ def _run_steps(grid: Grid) -> int:
 
 def _origin(machine: Machine, trained: Any, mixed: bool) -> dict[str, Any]:
     return {
-        "fingerprint": machine.fingerprint(trained.setting.engine.precision),
+        "fingerprint": machine.fingerprint,
         "devices": machine.devices,
         "runs": len(trained.grid),
         "run_steps": trained.setting.train.steps * len(trained.grid),
@@ -155,6 +154,7 @@ def _finish(request: Request, folder: results.Folder, console: Console) -> int:
             results.read_table(folder.path / "layers.parquet"),
             ours,
             keys,
+            experiments.find(request.config.name).curves,
         )
         results.write_table(folder.path / "curves.parquet", curves)
         print_table(table, keys, console)

@@ -1,0 +1,272 @@
+"""The door between Hydra and the rest: arguments in, a checked request out. Nothing beyond it reads Hydra."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import hydra
+import yaml
+from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, Sweep
+from hydra.errors import HydraException
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from relubench import config, grid, sweeper
+from relubench.config import KEYS, SETTING_KEYS, Config
+from relubench.errors import StorageError, UserError, unknown
+
+_PACKAGED = Path(__file__).parent / "conf"
+_CHECKOUT = Path(__file__).parent.parent / "conf"
+#: The folder of the YAML files: inside the package in a wheel, beside it in a checkout.
+CONF = _PACKAGED if (_PACKAGED / "config.yaml").exists() else _CHECKOUT
+
+
+@dataclass(frozen=True)
+class Request:
+    """One composed and checked command."""
+
+    config: Config  # `out`, `name` and whatever else is no part of a setting
+    base: dict[str, Any]  # the setting around which the grid varies, by dotted key
+    grid: grid.Grid
+    shard: tuple[int, int] | None  # (index, count)
+    overrides: tuple[str, ...]
+    notes: tuple[str, ...]  # what the user should know of how the command was read
+    yaml: str  # the composed configuration
+
+
+# Resolvers, for YAML and the command line alike. OmegaConf takes a ListConfig only.
+
+
+def _logspace(first: float, last: float, count: int) -> ListConfig:
+    """Powers of ten from 10^first to 10^last, rounded to 12 digits so that 10^-1 is .1."""
+    exponents = _evenly(first, last, count)
+    return ListConfig([float(f"{10.0**exponent:.12g}") for exponent in exponents])
+
+
+def _linspace(first: float, last: float, count: int) -> ListConfig:
+    return ListConfig([float(f"{value:.12g}") for value in _evenly(first, last, count)])
+
+
+def _evenly(first: float, last: float, count: int) -> list[float]:
+    if count < 1:
+        raise UserError(f"a list of {count} values: it takes at least one")
+    return [first + (last - first) * n / max(count - 1, 1) for n in range(count)]
+
+
+def _range(*limits: int) -> ListConfig:
+    return ListConfig(list(range(*limits)))
+
+
+def _by_size(small: Any, full: Any, *, _root_: DictConfig) -> Any:
+    """The first value, or the second where `size=full`."""
+    return full if _root_.size == "full" else small
+
+
+def _register() -> None:
+    for name, resolver in {"logspace": _logspace, "linspace": _linspace, "range": _range, "by_size": _by_size}.items():
+        OmegaConf.register_new_resolver(name, resolver, replace=True)
+    ConfigStore.instance().store(name="schema", node=Config)
+    sweeper.register()
+
+
+def groups() -> dict[str, list[str]]:
+    """Return the choices of each group of conf/: the names of its YAML files."""
+    folders = [path for path in sorted(CONF.iterdir()) if path.is_dir()]
+    return {folder.name: sorted(path.stem for path in folder.glob("*.yaml")) for folder in folders}
+
+
+def main(arguments: Sequence[str], task: Callable[[Request], int]) -> int:
+    """Compose the command line, give each resulting request to `task`, and return the worst exit status."""
+    _register()
+    arguments = [_with_force_add(argument) for argument in arguments]
+    _check_overrides(arguments)
+    statuses: list[int] = []
+
+    def job(composed: DictConfig) -> int:
+        statuses.append(_guarded(lambda: task(_request(composed, HydraConfig.get().overrides.task))))
+        return statuses[-1]
+
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then raises instead of printing and exiting
+    sys.argv = ["relubench", *arguments]
+    try:
+        hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")(job)()
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(_one_line(error)) from error
+    except OSError as error:
+        raise StorageError(f"{error.filename or 'out'}: {error.strerror or error}") from error
+    return max([*statuses, *sweeper.STATUSES], default=0)
+
+
+def _guarded(work: Callable[[], int]) -> int:
+    """Tell a user's error here, where it happens: a job may run in another process, behind a launcher."""
+    try:
+        return work()
+    except UserError as error:
+        print(f"relubench: {error}", file=sys.stderr)
+        return error.exit_status
+
+
+def _one_line(error: BaseException) -> str:
+    parts = [error, *([error.__cause__] if error.__cause__ else [])]
+    return ": ".join(dict.fromkeys(_first_line(str(part)) for part in parts if str(part).strip()))
+
+
+def _first_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return f"{lines[0]} {lines[1].strip()}" if lines[0].endswith(":") and len(lines) > 1 else lines[0]
+
+
+def _with_force_add(argument: str) -> str:
+    """Let `grid.x=…` and `seeds=…` be written without Hydra's `++`, whether or not the experiment has the key."""
+    return f"++{argument}" if argument.startswith("grid.") else argument
+
+
+def _check_overrides(arguments: Sequence[str]) -> None:
+    """Refuse, in our own words, what Hydra would refuse in six lines: unknown keys, wrong types, unknown choices."""
+    texts = [argument for argument in arguments if not argument.startswith("-")]
+    for text, override in zip(texts, _parse(texts), strict=True):
+        key = override.key_or_group
+        if key.startswith("grid."):
+            _check_grid_override(text, override)
+        elif not key.startswith("hydra") and not override.is_delete():
+            _check_override(override)
+
+
+def _parse(texts: Sequence[str]) -> list[Override]:
+    try:
+        return OverridesParser.create().parse_overrides(list(texts))
+    except HydraException as error:
+        raise UserError(_one_line(error)) from error
+
+
+def _check_override(override: Override) -> None:
+    choices, key = groups(), override.key_or_group
+    if key in choices:
+        for name in _values(override):
+            if name is not None and name not in choices[key]:
+                raise unknown(key, str(name), choices[key])
+    elif key not in KEYS:
+        raise unknown("configuration key", key, [*KEYS, *choices])
+    elif key not in ("seeds", "grid"):
+        for value in _values(override):
+            if not (isinstance(value, str) and "${" in value):
+                KEYS[key].parse(value)
+
+
+def _values(override: Override) -> Iterator[Any]:
+    if not override.is_sweep_override():
+        yield _plain(override.value())
+    elif override.is_discrete_sweep():
+        yield from map(_plain, override.sweep_iterator())
+
+
+def _plain(value: Any) -> Any:
+    """Return the value as YAML would give it: quoted strings of the override grammar become plain ones."""
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value if value is None or isinstance(value, bool | int | float) else str(getattr(value, "text", value))
+
+
+def _check_grid_override(text: str, override: Override) -> None:
+    key = override.key_or_group.removeprefix("grid.")
+    if not key.startswith("zip."):
+        config.find_key(key)
+    value = override.value()
+    scalars = isinstance(value, Sweep) or not isinstance(value, list | str | dict)
+    swept_lists = isinstance(value, Sweep) and all(item.startswith("[") for item in override.sweep_string_iterator())
+    if scalars and not swept_lists and value is not None:
+        got = text.removeprefix("++").split("=", 1)[1]
+        raise UserError(
+            f"grid.{key}={got}: it takes a list, such as [0.1,1.0]; a shell changes an unquoted ${{…}}, so quote "
+            f"it: 'grid.{key}=${{logspace:-4,0,9}}'"
+        )
+
+
+def _request(composed: DictConfig, overrides: Sequence[str]) -> Request:
+    try:
+        tree: Any = OmegaConf.to_container(composed, resolve=True)
+    except OmegaConfBaseException as error:
+        raise UserError(_one_line(error)) from error
+    _check_keys(tree)
+    notes = _take_as_meant(tree, overrides)
+    base = config.setting_values(tree)
+    checked = config.fill(Config(seeds=tree["seeds"], grid=tree["grid"]), {**base, **config.outside_values(tree)})
+    leaves = dict(tree["grid"])
+    if tree["seeds"] is not None:
+        leaves["seed"] = _seeds(tree["seeds"])
+    return Request(
+        config=checked,
+        base=base,
+        grid=grid.build(base, leaves),
+        shard=_shard(checked.shard),
+        overrides=tuple(overrides),
+        notes=tuple(notes),
+        yaml=yaml.safe_dump(tree, sort_keys=False, default_flow_style=None),
+    )
+
+
+def _check_keys(tree: Mapping[str, Any]) -> None:
+    """Refuse keys that the schema lacks: Hydra lets `+key=…` and a YAML file at the root add any."""
+    for key in config.flatten({name: value for name, value in tree.items() if name != "grid"}):
+        if key not in KEYS:
+            raise unknown("configuration key", key, KEYS)
+
+
+def _take_as_meant(tree: dict[str, Any], overrides: Sequence[str]) -> list[str]:
+    """Let keys set on the command line take the place of the grid's axes; return a line for each."""
+    notes, written = [], [override.lstrip("+") for override in overrides]
+    in_grid = {text.split("=", 1)[0].removeprefix("grid.").removeprefix("zip.") for text in written if text[:5] == "grid."}
+    if any(text.startswith("seeds=") for text in written):
+        if "seed" in in_grid:
+            raise UserError("seeds and grid.seed: both are set; it takes one of the two")
+        tree["grid"].pop("seed", None)
+        in_grid.add("seed")
+    elif "seed" in grid.grid_keys(tree["grid"]):
+        tree["seeds"] = None
+    for key in _keys_set(written):
+        if key == "seed" and tree["seeds"] is not None or key in grid.grid_keys(tree["grid"]):
+            if key in in_grid:
+                raise UserError(f"{key}: it is set both as a value and as a grid axis; it takes one of the two")
+            if key == "seed":
+                tree["seeds"] = None
+            tree["grid"] = grid.without(tree["grid"], key)
+            notes.append(f"{key} is set on the command line and takes the place of the grid's axis")
+    return notes
+
+
+def _keys_set(written: Sequence[str]) -> Iterator[str]:
+    """Yield the setting keys that the overrides set, by their own name or by choosing a file of a group."""
+    choices = groups()
+    for text in written:
+        name, _, value = text.partition("=")
+        if name in SETTING_KEYS:
+            yield name
+        elif name in choices and name != "experiment":
+            chosen = yaml.safe_load((CONF / name / f"{value}.yaml").read_text())
+            yield from (f"{name}.{leaf}" for leaf in config.flatten(chosen))
+
+
+def _seeds(seeds: Any) -> list[int]:
+    if isinstance(seeds, int) and not isinstance(seeds, bool) and seeds >= 1:
+        return list(range(seeds))
+    if isinstance(seeds, list) and seeds:
+        return seeds
+    raise UserError(f"seeds={seeds}: it takes a number of seeds >= 1, or a list of them")
+
+
+def _shard(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    index, _, count = text.partition("/")
+    if index.isdigit() and count.isdigit() and int(index) < int(count):
+        return int(index), int(count)
+    raise UserError(f"shard={text}: it takes i/n with i from 0 to n - 1, such as 0/4")

@@ -1,0 +1,30 @@
+"""The experiments: one module each, found by its name."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+from relubench.experiments.base import Experiment, Frames
+
+__all__ = ["Experiment", "Frames", "find", "questions"]
+
+#: An experiment of the user's own, known by a YAML file alone, is drawn as this one is.
+_DEFAULT = "custom"
+
+
+def names() -> list[str]:
+    """Return the names of the experiments."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name != "base")
+
+
+def find(name: str) -> Experiment:
+    """Return the experiment `name`."""
+    module = name if name in names() else _DEFAULT
+    experiment: Experiment = importlib.import_module(f"{__name__}.{module}").EXPERIMENT
+    return experiment
+
+
+def questions() -> dict[str, str]:
+    """Return each experiment's question by its name."""
+    return {name: find(name).question for name in names()}

@@ -1,0 +1,47 @@
+"""What an experiment is beside its YAML file: the question it answers, and its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import polars as pl
+
+from relubench.config import SETTING_KEYS
+
+if TYPE_CHECKING:
+    from relubench.report.figure import Figure
+
+
+class Frames(NamedTuple):
+    """What figures are drawn from: Parquet and config.yaml alone."""
+
+    summary: pl.DataFrame
+    curves: pl.DataFrame
+    setting: Mapping[str, Any]  # the base setting by dotted key
+
+    def summary_of(self, metric: str) -> pl.DataFrame:
+        """Return the rows of one metric, with a column for every setting key that does not vary."""
+        return self._whole(self.summary.filter(pl.col("metric") == metric))
+
+    def curve_of(self, metric: str, layer: int | None = None) -> pl.DataFrame:
+        """Return the points of one curve; `layer` None is the whole network."""
+        rows = self.curves.filter(pl.col("metric") == metric, pl.col("layer").eq_missing(pl.lit(layer, pl.Int64)))
+        return self._whole(rows)
+
+    def _whole(self, rows: pl.DataFrame) -> pl.DataFrame:
+        missing = [key for key in SETTING_KEYS if key not in rows.columns]
+        return rows.with_columns(*(pl.lit(_scalar(self.setting[key])).alias(key) for key in missing))
+
+
+def _scalar(value: Any) -> Any:
+    return str(list(value)) if isinstance(value, list | tuple) else value
+
+
+class Experiment(NamedTuple):
+    """An experiment's part in Python. Its settings are conf/experiment/NAME.yaml."""
+
+    question: str
+    figures: Callable[[Frames], Sequence[Figure]]
+    curves: tuple[str, ...] = ()  # columns of probes.parquet or layers.parquet to keep over the steps
+    units: bool = False  # whether units.parquet is written

@@ -1,0 +1,70 @@
+"""Hydra's sweeper `vmap`: an ordinary multirun folded into the grid, so that its runs share compiled programs.
+
+Swept keys of a run's setting become axes of `grid`; only what must be a job of its own (`shard`, `out`,
+`experiment`) is left to the launcher.
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Sequence
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.types import Override, RangeSweep
+from hydra.core.plugins import Plugins
+
+from relubench.config import SETTING_KEYS
+
+Plugins.instance()  # its scan re-executes Hydra's core modules: BasicSweeper must be imported after it
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper  # noqa: E402
+
+#: Exit statuses of the jobs that a multirun has launched, whichever process they ran in.
+STATUSES: list[int] = []
+
+
+def _axis(override: Override) -> str | None:
+    """Return the setting key that the override sweeps, if any; a swept group stands for its `name`."""
+    if not override.is_sweep_override() or not override.is_discrete_sweep():
+        return None
+    keys = (override.key_or_group, f"{override.key_or_group}.name")
+    return next((key for key in keys if key in SETTING_KEYS), None)
+
+
+def _as_grid(key: str, override: Override) -> str:
+    """Return the override that makes an axis of a sweep; a range stays one, since long lists parse slowly."""
+    sweep: Any = override.value()
+    if isinstance(sweep, RangeSweep) and not sweep.shuffle and isinstance(sweep.start, int) and isinstance(sweep.step, int):
+        return f"++grid.{key}=${{range:{sweep.start},{sweep.stop},{sweep.step}}}"
+    return f"++grid.{key}=[{','.join(override.sweep_string_iterator())}]"
+
+
+class VmapSweeper(BasicSweeper):
+    """One job for all runs of a multirun that one grid can hold."""
+
+    @staticmethod
+    def split_arguments(overrides: list[Override], max_batch_size: int | None) -> list[list[list[str]]]:
+        """Return batches of jobs, each a list of overrides."""
+        axes = [(_axis(override), override) for override in overrides]
+        folded = [_as_grid(key, override) for key, override in axes if key]
+        batches = BasicSweeper.split_arguments([override for key, override in axes if not key], max_batch_size)
+        return [[[*job, *folded] for job in batch] for batch in batches]
+
+    def sweep(self, arguments: list[str]) -> Any:
+        """Run the jobs; keep their exit statuses."""
+        batches: Sequence[Any] = super().sweep(arguments)
+        STATUSES.extend(int(job.return_value) for batch in batches for job in batch)
+        return batches
+
+
+def register() -> None:
+    """Make `hydra/sweeper=vmap` known. Hydra takes plug-ins only from modules named `hydra_plugins.…`."""
+    module = types.ModuleType("hydra_plugins.relubench")
+    VmapSweeper.__module__ = module.__name__
+    module.VmapSweeper = VmapSweeper  # type: ignore[attr-defined]
+    sys.modules[module.__name__] = module
+    Plugins.instance().register(VmapSweeper)
+    node = {"_target_": f"{module.__name__}.VmapSweeper", "max_batch_size": None, "params": None}
+    ConfigStore.instance().store(group="hydra/sweeper", name="vmap", node=node, provider="relubench")
