@@ -171,10 +171,9 @@ def device_arrays(data: Dataset, precision: str) -> train.Arrays:
     """Return the data set in the precision of the runs."""
     dtype = np.float64 if precision == "float64" else np.float32
     return train.Arrays(
-        x_train=jnp.asarray(data.x_train, dtype),
-        y_train=jnp.asarray(data.y_train),
-        x_test=jnp.asarray(data.x_test, dtype),
-        y_test=jnp.asarray(data.y_test),
+        x=jnp.asarray(np.concatenate([data.x_train, data.x_test]), dtype),
+        y=jnp.asarray(np.concatenate([data.y_train, data.y_test])),
+        train_examples=len(data.x_train),
         outputs=data.outputs,
         image_shape=data.image_shape,
     )
@@ -224,9 +223,9 @@ def _jitted(mesh: Mesh) -> Any:
 
 
 def _prepare_group(group: Group, arrays: train.Arrays, machine: Machine) -> _Plan:
-    template = group_setting(group, slice(0, 1), arrays.x_train.dtype)
+    template = group_setting(group, slice(0, 1), arrays.x.dtype)
     one = jax.tree.map(lambda a: jax.ShapeDtypeStruct((), a.dtype), template)
-    train.batch_size(template.train, arrays.x_train.shape[0])
+    train.batch_size(template.train, arrays.train_examples)
     shape = jax.eval_shape(train.init_state, one, arrays)
     run_bytes = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(shape))
     budget = STATE_BYTES.get(machine.platform, DEFAULT_STATE_BYTES)
@@ -240,7 +239,7 @@ def _prepare_group(group: Group, arrays: train.Arrays, machine: Machine) -> _Pla
     scalar = jax.ShapeDtypeStruct((), np.int32)
     lowered = _jitted(machine.mesh).lower(settings, arrays, blocks, scalar, scalar, state)
     kernels = [kernel.shape for kernel, _ in train.nn.affine_layers(shape.params)]
-    batch = train.batch_size(template.train, arrays.x_train.shape[0])
+    batch = train.batch_size(template.train, arrays.train_examples)
     flops = step_flops(kernels, batch)
     return _Plan(template, arrays, machine, capacity, flops, lowered.compile(), state)
 
@@ -262,7 +261,7 @@ class _Chunk:
     def __init__(self, plan: _Plan, group: Group, rows: np.ndarray) -> None:
         self.plan, self.rows = plan, rows
         self.slots, self.blocks = _placement(len(rows), plan.machine, plan.capacity)
-        setting = group_setting(group, rows, plan.arrays.x_train.dtype)
+        setting = group_setting(group, rows, plan.arrays.x.dtype)
         self.setting = jax.tree.map(self._spread, setting)
         self.step = 0
 

@@ -50,17 +50,16 @@ for _schema in (
 
 @functools.partial(
     jax.tree_util.register_dataclass,
-    data_fields=["x_train", "y_train", "x_test", "y_test"],
-    meta_fields=["outputs", "image_shape"],
+    data_fields=["x", "y"],
+    meta_fields=["train_examples", "outputs", "image_shape"],
 )
 @dataclasses.dataclass(frozen=True)
 class Arrays:
     """The data set as the program takes it: as arguments, never as constants."""
 
-    x_train: Array  # [train examples, features] float
-    y_train: Array  # [train examples] int32
-    x_test: Array
-    y_test: Array
+    x: Array  # [examples, features] float: the training set, then the test set
+    y: Array  # [examples] int32
+    train_examples: int
     outputs: int
     image_shape: tuple[int, int, int] | None
 
@@ -155,7 +154,7 @@ def _build(setting: Setting, data: Arrays) -> nnx.Module:
     return nn.build(
         setting.model,
         named_key(setting.seed, "weights"),
-        features=data.x_train.shape[1],
+        features=data.x.shape[1],
         image_shape=data.image_shape,
         outputs=data.outputs,
     )
@@ -175,7 +174,7 @@ def init_state(setting: Setting, data: Arrays) -> RunState:
         params=params,
         buffers=buffers,
         opt_state=optimizer.init(params),
-        order=jnp.arange(data.x_train.shape[0], dtype=jnp.int32),
+        order=jnp.arange(data.train_examples, dtype=jnp.int32),
         counters=tuple(units.new_counter(width) for width in widths),
         unit_records=tuple(_new_unit_record(width) for width in widths),
         diverged_step=jnp.full((), -1, jnp.int32),
@@ -227,11 +226,11 @@ MATMUL_PRECISION = {"float32": "highest", "float64": "highest", "tf32": "TF32_TF
 
 def _step(setting: Setting, model: _Model, data: Arrays, step: Array, state: RunState) -> RunState:
     """One update, and one count from the forward pass that its gradient needs anyway."""
-    size = batch_size(setting.train, data.x_train.shape[0])
-    epoch_steps = data.x_train.shape[0] // size
+    size = batch_size(setting.train, data.train_examples)
+    epoch_steps = data.train_examples // size
     order = _epoch_order(setting, epoch_steps, step, state.order)
     rows = lax.dynamic_slice(order, ((step % epoch_steps) * size,), (size,))
-    x, labels = _inputs(setting, data.x_train[rows]), data.y_train[rows]
+    x, labels = _inputs(setting, data.x[rows]), data.y[rows]
 
     def objective(params: Any) -> tuple[Array, tuple[nn.Forward, Any]]:
         forward, buffers = model(params, state.buffers, x, train=True)
@@ -291,33 +290,47 @@ class _Evaluation(NamedTuple):
     max_output: Array
 
 
-def _evaluate(setting: Setting, model: _Model, state: RunState, x: Array, labels: Array) -> _Evaluation:
-    """Pass the set through in equal blocks; the last repeats its last example with weight 0."""
-    examples = x.shape[0]
-    blocks = -(-examples // PROBE_BLOCK)
-    block = -(-examples // blocks)
-    rows = np.minimum(np.arange(blocks * block), examples - 1).reshape(blocks, block)
-    weights = (np.arange(blocks * block) < examples).reshape(blocks, block)
+def _blocks(data: Arrays) -> tuple[np.ndarray, np.ndarray, int]:
+    """Return (rows, weights [blocks, examples of a block], blocks of the training set); the rest are the test set's.
+
+    Blocks are equally large; a set's last one repeats its last example with weight 0.
+    """
+    examples = data.train_examples
+    size = -(-examples // -(-examples // PROBE_BLOCK))
+    sets = [np.arange(examples), np.arange(examples, data.x.shape[0])]
+    padded = [np.pad(rows, (0, -len(rows) % size), "edge") for rows in sets]
+    weights = [np.arange(len(rows)) < len(ours) for rows, ours in zip(padded, sets, strict=True)]
+    return np.concatenate(padded).reshape(-1, size), np.concatenate(weights).reshape(-1, size), len(padded[0]) // size
+
+
+def _evaluate(setting: Setting, model: _Model, data: Arrays, state: RunState) -> tuple[_Evaluation, _Evaluation]:
+    """Return the evaluations of the training and of the test set, block by block through one compiled loop."""
+    rows, weights, train_blocks = _blocks(data)
 
     def part(block: tuple[Array, Array]) -> _Evaluation:
         rows, weights = block
-        weights = weights.astype(x.dtype)
-        forward, _ = model(state.params, state.buffers, _inputs(setting, x[rows]), train=False)
-        losses = nn.LOSSES[setting.loss.name](forward.output, labels[rows])
-        correct = (jnp.argmax(forward.output, -1) == labels[rows]).astype(x.dtype)
+        weights, labels = weights.astype(data.x.dtype), data.y[rows]
+        forward, _ = model(state.params, state.buffers, _inputs(setting, data.x[rows]), train=False)
+        losses = nn.LOSSES[setting.loss.name](forward.output, labels)
+        correct = (jnp.argmax(forward.output, -1) == labels).astype(data.x.dtype)
         return _Evaluation(
             hidden=tuple(units.observe(z, h, slope, weights) for z, h, slope in forward.hidden),
-            loss=jnp.sum(losses * weights) / examples,
-            accuracy=jnp.sum(correct * weights) / examples,
+            loss=jnp.sum(losses * weights),
+            accuracy=jnp.sum(correct * weights),
             min_output=jnp.min(forward.output, 0),
             max_output=jnp.max(forward.output, 0),
         )
 
     parts = lax.map(part, (jnp.asarray(rows), jnp.asarray(weights)))
+    train = _merge(jax.tree.map(lambda a: a[:train_blocks], parts), data.train_examples)
+    return train, _merge(jax.tree.map(lambda a: a[train_blocks:], parts), data.x.shape[0] - data.train_examples)
+
+
+def _merge(parts: _Evaluation, examples: int) -> _Evaluation:
     return _Evaluation(
         hidden=tuple(units.merge(stats) for stats in parts.hidden),
-        loss=jnp.sum(parts.loss),
-        accuracy=jnp.sum(parts.accuracy),
+        loss=jnp.sum(parts.loss) / examples,
+        accuracy=jnp.sum(parts.accuracy) / examples,
         min_output=jnp.min(parts.min_output, 0),
         max_output=jnp.max(parts.max_output, 0),
     )
@@ -332,8 +345,7 @@ def _probe(
     setting: Setting, model: _Model, data: Arrays, index: Array, step: Array, steps: Array, state: RunState
 ) -> RunState:
     """Record an exact count on both sets; `steps` is the number of updates since the probe before."""
-    train = _evaluate(setting, model, state, data.x_train, data.y_train)
-    test = _evaluate(setting, model, state, data.x_test, data.y_test)
+    train, test = _evaluate(setting, model, data, state)
     finite = units.isfinite_tree(state.params) & _is_finite(train) & _is_finite(test)
     dead = [units.dead(stats) for stats in train.hidden]
     was_dead = [record.dead_train for record in state.unit_records]
