@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -224,7 +223,9 @@ def _check_keys(tree: Mapping[str, Any]) -> None:
 def _take_as_meant(tree: dict[str, Any], overrides: Sequence[str]) -> list[str]:
     """Let keys set on the command line take the place of the grid's axes; return a line for each."""
     notes, written = [], [override.lstrip("+") for override in overrides]
-    in_grid = {text.split("=", 1)[0].removeprefix("grid.").removeprefix("zip.") for text in written if text[:5] == "grid."}
+    in_grid = {
+        text.split("=", 1)[0].removeprefix("grid.").removeprefix("zip.") for text in written if text[:5] == "grid."
+    }
     if any(text.startswith("seeds=") for text in written):
         if "seed" in in_grid:
             raise UserError("seeds and grid.seed: both are set; it takes one of the two")
@@ -233,7 +234,7 @@ def _take_as_meant(tree: dict[str, Any], overrides: Sequence[str]) -> list[str]:
     elif "seed" in grid.grid_keys(tree["grid"]):
         tree["seeds"] = None
     for key in _keys_set(written):
-        if key == "seed" and tree["seeds"] is not None or key in grid.grid_keys(tree["grid"]):
+        if (key == "seed" and tree["seeds"] is not None) or key in grid.grid_keys(tree["grid"]):
             if key in in_grid:
                 raise UserError(f"{key}: it is set both as a value and as a grid axis; it takes one of the two")
             if key == "seed":

@@ -14,7 +14,7 @@ import types
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Optional, TypeVar
+from typing import Any, TypeVar
 
 from relubench.errors import UserError, unknown
 
@@ -46,10 +46,8 @@ class Data:
     """Where the examples come from and how the inputs are scaled."""
 
     name: str = static("digits", "source of the data")
-    root: Optional[str] = outside(None, "folder of IDX files; null: the usual places")
-    normalize: str = static(
-        "scalar", "statistics of the training set", choices=("none", "scalar", "feature")
-    )
+    root: str | None = outside(None, "folder of IDX files; null: the usual places")
+    normalize: str = static("scalar", "statistics of the training set", choices=("none", "scalar", "feature"))
     scale: float = knob(1.0, "factor on the normalised inputs")
     offset: float = knob(0.0, "added after `scale`")
     test_fraction: float = static(0.2, "share of the examples held out", low=0.01, high=0.9)
@@ -74,7 +72,7 @@ class Init:
 
     name: str = static("he", "initialiser of every affine layer")
     scale: float = knob(1.0, "factor on the drawn weights", low=0.0)
-    bias: Optional[float] = knob(None, "initial hidden bias; null: the initialiser's own")
+    bias: float | None = knob(None, "initial hidden bias; null: the initialiser's own")
 
 
 @dataclass
@@ -94,7 +92,7 @@ class Schedule:
 
     name: str = static("constant", "shape after the warm-up", choices=("constant", "linear", "cosine"))
     warmup_steps: int = knob(0, "steps of linear warm-up", low=0)
-    decay_steps: Optional[int] = knob(None, "steps of decay after the warm-up; null: to the end", low=1)
+    decay_steps: int | None = knob(None, "steps of decay after the warm-up; null: to the end", low=1)
     end_factor: float = knob(0.0, "factor after the decay", low=0.0)
 
 
@@ -107,7 +105,7 @@ class Optimizer:
     momentum: float = knob(0.9, "momentum (momentum, nesterov)", low=0.0, high=1.0)
     weight_decay: float = knob(0.0, "decay of kernels", low=0.0)
     bias_decay: float = knob(0.0, "decay of biases", low=0.0)
-    clip_norm: Optional[float] = knob(None, "largest global gradient norm; null: no clipping", positive=True)
+    clip_norm: float | None = knob(None, "largest global gradient norm; null: no clipping", positive=True)
     schedule: Schedule = field(default_factory=Schedule)
 
 
@@ -125,7 +123,7 @@ class Train:
     """The length of a run."""
 
     steps: int = static(1000, "updates", low=0)
-    batch_size: Optional[int] = static(64, "examples per update; null: full batch", low=1)
+    batch_size: int | None = static(64, "examples per update; null: full batch", low=1)
 
 
 @dataclass
@@ -141,11 +139,9 @@ class Probe:
 class Engine:
     """How to compute."""
 
-    width: Optional[int] = outside(None, "runs per vectorised block; null: chosen for the backend", low=1)
-    devices: Optional[int] = outside(None, "devices used; null: all", low=1)
-    precision: str = static(
-        "float32", "of matrix products", choices=("float32", "tf32", "bfloat16", "float64")
-    )
+    width: int | None = outside(None, "runs per vectorised block; null: chosen for the backend", low=1)
+    devices: int | None = outside(None, "devices used; null: all", low=1)
+    precision: str = static("float32", "of matrix products", choices=("float32", "tf32", "bfloat16", "float64"))
     mixed: bool = outside(False, "allow parts computed with another width, version or processor")
 
 
@@ -171,7 +167,7 @@ class Config(Setting):
     seeds: Any = outside(None, "number of seeds, or a list: short for grid.seed")
     size: str = outside("small", "size of the experiment", choices=("small", "full"))
     grid: dict[str, Any] = field(default_factory=dict, metadata={"kind": "outside", "doc": "lists to cross"})
-    shard: Optional[str] = outside(None, "i/n: train only the i-th of n shares, from 0")
+    shard: str | None = outside(None, "i/n: train only the i-th of n shares, from 0")
     out: str = outside("results/${name}", "folder of the results")
     figures: bool = outside(True, "draw the figures after a run")
 
@@ -234,9 +230,9 @@ class Key:
         words = {int: "a whole number", float: "a number", str: "a name", bool: "true or false"}[self.type]
         low, high = self.metadata.get("low"), self.metadata.get("high")
         if low is not None:
-            words += f" >= {low:g}"
+            words += f" >= {low}"
         if high is not None:
-            words += f" and <= {high:g}" if low is not None else f" <= {high:g}"
+            words += f" and <= {high}" if low is not None else f" <= {high}"
         if self.metadata.get("positive"):
             words += " > 0"
         if self.metadata.get("nonzero"):

@@ -13,10 +13,10 @@ import math
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -41,8 +41,10 @@ CALL_SECONDS = 3.0
 #: Long runs are saved to disk this often.
 CHECKPOINT_SECONDS = 60.0
 #: A first guess of a device's rate, replaced by the measured one after the first call.
-GUESSED_FLOPS = {"cpu": 3e10}
+GUESSED_FLOPS = {"cpu": 4e10}
 DEFAULT_GUESSED_FLOPS = 2e12
+#: Seconds that a step of one block takes however small its products are.
+STEP_OVERHEAD = 1e-4
 
 
 def usable_cores() -> int:
@@ -150,33 +152,93 @@ class Clock:
     compiled: float = 0.0  # inside compiled programs
     compiling: float = 0.0  # tracing, lowering, compiling or loading from the cache
     run_steps: int = 0
-    calls: int = 0
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a group of runs will lie on the machine and what it costs: known before anything is compiled."""
+
+    grid: Grid  # of all groups
+    group: Group
+    data: Dataset
+    machine: Machine
+    state: train.RunState  # shapes of one run's state
+    capacity: int  # blocks per device
+    step_flops: float  # per run
+    probe_flops: float  # per run
+
+    @property
+    def setting(self) -> config.Setting:
+        """The first run's setting: its static fields are those of every run of the group."""
+        return config.build_setting(self.grid.setting(int(self.group.rows[0])))
+
+    @property
+    def probes(self) -> np.ndarray:
+        """The steps of the probes."""
+        return train.probe_steps(self.setting.train, self.setting.probe)
+
+    @property
+    def state_bytes(self) -> int:
+        """Memory of the states that all devices hold at once."""
+        one = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(self.state))
+        return one * self.machine.devices * self.capacity * self.machine.width
+
+    def seconds(self, steps: int, probes: int, blocks: int, rate: float) -> float:
+        """Return the time that a device of so many FLOP/s takes for so many steps and probes of its blocks."""
+        flops = steps * self.step_flops + probes * self.probe_flops
+        return blocks * (self.machine.width * flops / rate + steps * STEP_OVERHEAD)
+
+    @property
+    def guessed_rate(self) -> float:
+        """A first guess of a device's FLOP/s."""
+        return GUESSED_FLOPS.get(self.machine.platform, DEFAULT_GUESSED_FLOPS)
+
+    def chunk_runs(self, rate: float) -> int:
+        """Return how many runs to train together so that whole runs fit one call, as far as they can."""
+        block_seconds = self.seconds(self.setting.train.steps, len(self.probes), 1, rate)
+        blocks = int(np.clip(CALL_SECONDS / block_seconds, 1, self.capacity))
+        return blocks * self.machine.width * self.machine.devices
+
+
+class Estimate(NamedTuple):
+    """What a training will take."""
+
+    groups: int
+    chunks: int
+    chunk_runs: int  # of the largest chunk
+    state_bytes: int  # of the largest group
+    seconds: float  # inside compiled programs
 
 
 @dataclass
-class _Plan:
-    """One group's compiled program and what is needed to call it."""
+class _Program:
+    """One group's compiled program, and the states it works on."""
 
-    setting: config.Setting
+    layout: Layout
     arrays: train.Arrays
-    machine: Machine
-    capacity: int  # blocks per device
-    flops: float  # per run and step
-    program: Callable[..., train.RunState]
+    call: Callable[..., train.RunState]
     state: train.RunState = field(repr=False)
-    rate: float = 0.0  # measured FLOP/s of one device
+    rate: float  # FLOP/s of one device: guessed, then measured
+
+
+def _dtype(precision: str) -> Any:
+    return np.float64 if precision == "float64" else np.float32
+
+
+def _arrays(data: Dataset, x: Any, y: Any) -> train.Arrays:
+    return train.Arrays(x, y, len(data.x_train), data.outputs, data.image_shape)
 
 
 def device_arrays(data: Dataset, precision: str) -> train.Arrays:
     """Return the data set in the precision of the runs."""
-    dtype = np.float64 if precision == "float64" else np.float32
-    return train.Arrays(
-        x=jnp.asarray(np.concatenate([data.x_train, data.x_test]), dtype),
-        y=jnp.asarray(np.concatenate([data.y_train, data.y_test])),
-        train_examples=len(data.x_train),
-        outputs=data.outputs,
-        image_shape=data.image_shape,
-    )
+    x = jnp.asarray(np.concatenate([data.x_train, data.x_test]), _dtype(precision))
+    return _arrays(data, x, jnp.asarray(np.concatenate([data.y_train, data.y_test])))
+
+
+def _array_shapes(data: Dataset, precision: str) -> train.Arrays:
+    examples = len(data.x_train) + len(data.x_test)
+    x = jax.ShapeDtypeStruct((examples, data.x_train.shape[1]), _dtype(precision))
+    return _arrays(data, x, jax.ShapeDtypeStruct((examples,), np.int32))
 
 
 def group_setting(group: Group, rows: np.ndarray | slice, dtype: Any) -> config.Setting:
@@ -222,26 +284,72 @@ def _jitted(mesh: Mesh) -> Any:
     return jax.jit(mapped, donate_argnums=5)
 
 
-def _prepare_group(group: Group, arrays: train.Arrays, machine: Machine) -> _Plan:
-    template = group_setting(group, slice(0, 1), arrays.x.dtype)
-    one = jax.tree.map(lambda a: jax.ShapeDtypeStruct((), a.dtype), template)
-    train.batch_size(template.train, arrays.train_examples)
-    shape = jax.eval_shape(train.init_state, one, arrays)
-    run_bytes = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(shape))
+def _precise(group: Group) -> Any:
+    """A context in which JAX keeps float64 where the group asks for it."""
+    return jax.enable_x64(group.static["engine.precision"] == "float64")
+
+
+def plan(grid: Grid, load: Callable[[config.Data], Dataset], machine: Machine) -> list[Layout]:
+    """Return the layout of each group; what cannot be trained is refused here, before anything is.
+
+    `load` returns the data set of a data configuration.
+    """
+    return [_layout(grid, group, load, machine) for group in grid.groups()]
+
+
+def _layout(grid: Grid, group: Group, load: Callable[[config.Data], Dataset], machine: Machine) -> Layout:
+    check_precision(group.static["engine.precision"], machine)
+    data = load(config.build_setting(group.static).data)
+    with _precise(group):
+        arrays = _array_shapes(data, group.static["engine.precision"])
+        setting = group_setting(group, slice(0, 1), arrays.x.dtype)
+        batch = train.batch_size(setting.train, arrays.train_examples)
+        train.nn.LOSSES[setting.loss.name]
+        state = jax.eval_shape(
+            train.init_state, jax.tree.map(lambda a: jax.ShapeDtypeStruct((), a.dtype), setting), arrays
+        )
+    run_bytes = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
     budget = STATE_BYTES.get(machine.platform, DEFAULT_STATE_BYTES)
-    capacity = int(np.clip(budget // (run_bytes * machine.width), 1, MOST_BLOCKS))
-    lead = (machine.devices * capacity, machine.width)
+    kernels = [kernel.shape for kernel, _ in train.nn.affine_layers(state.params)]
+    return Layout(
+        grid=grid,
+        group=group,
+        data=data,
+        machine=machine,
+        state=state,
+        capacity=int(np.clip(budget // (run_bytes * machine.width), 1, MOST_BLOCKS)),
+        step_flops=step_flops(kernels, batch),
+        probe_flops=2.0 * sum(map(math.prod, kernels)) * arrays.x.shape[0],
+    )
+
+
+def estimate(layouts: Sequence[Layout]) -> Estimate:
+    """Return what training these groups will take, by a guess of the machine's rate."""
+    sizes = [min(layout.chunk_runs(layout.guessed_rate), len(layout.group.rows)) for layout in layouts]
+    chunks = [-(-len(layout.group.rows) // size) for layout, size in zip(layouts, sizes, strict=True)]
+    seconds = 0.0
+    for layout in layouts:
+        blocks = -(-len(layout.group.rows) // (layout.machine.width * layout.machine.devices))
+        seconds += layout.seconds(layout.setting.train.steps, len(layout.probes), blocks, layout.guessed_rate)
+    memory = max((layout.state_bytes for layout in layouts), default=0)
+    return Estimate(len(layouts), sum(chunks), max(sizes, default=0), memory, seconds)
+
+
+def _compile(layout: Layout) -> _Program:
+    """Compile a group's program, or load it from the cache, and allot its states."""
+    machine = layout.machine
+    arrays = device_arrays(layout.data, layout.group.static["engine.precision"])
+    lead = (machine.devices * layout.capacity, machine.width)
     sharding = NamedSharding(machine.mesh, PartitionSpec("runs"))
-    zeros = jax.tree.map(lambda leaf: np.zeros(lead + leaf.shape, leaf.dtype), shape)
+    zeros = jax.tree.map(lambda leaf: np.zeros(lead + leaf.shape, leaf.dtype), layout.state)
     state = jax.device_put(zeros, sharding)
-    settings = jax.tree.map(lambda a: jax.ShapeDtypeStruct(lead, a.dtype), template)
+    settings = jax.tree.map(
+        lambda a: jax.ShapeDtypeStruct(lead, a.dtype), group_setting(layout.group, slice(0, 1), arrays.x.dtype)
+    )
     blocks = jax.ShapeDtypeStruct((machine.devices,), np.int32)
     scalar = jax.ShapeDtypeStruct((), np.int32)
     lowered = _jitted(machine.mesh).lower(settings, arrays, blocks, scalar, scalar, state)
-    kernels = [kernel.shape for kernel, _ in train.nn.affine_layers(shape.params)]
-    batch = train.batch_size(template.train, arrays.train_examples)
-    flops = step_flops(kernels, batch)
-    return _Plan(template, arrays, machine, capacity, flops, lowered.compile(), state)
+    return _Program(layout, arrays, lowered.compile(), state, layout.guessed_rate)
 
 
 def _placement(runs: int, machine: Machine, capacity: int) -> tuple[np.ndarray, np.ndarray]:
@@ -258,136 +366,129 @@ def _placement(runs: int, machine: Machine, capacity: int) -> tuple[np.ndarray, 
 class _Chunk:
     """Some runs of a group on their way from their first step to their last."""
 
-    def __init__(self, plan: _Plan, group: Group, rows: np.ndarray) -> None:
-        self.plan, self.rows = plan, rows
-        self.slots, self.blocks = _placement(len(rows), plan.machine, plan.capacity)
-        setting = group_setting(group, rows, plan.arrays.x.dtype)
-        self.setting = jax.tree.map(self._spread, setting)
+    def __init__(self, program: _Program, rows: np.ndarray) -> None:
+        layout = program.layout
+        self.program, self.machine = program, layout.machine
+        self.runs = layout.grid.take(layout.group.rows[rows])
+        self.run_ids = self.runs.run_ids()
+        self.lanes = layout.machine.devices * layout.capacity * layout.machine.width
+        self.slots, self.blocks = _placement(len(rows), layout.machine, layout.capacity)
+        self.setting = jax.tree.map(self._spread, group_setting(layout.group, rows, program.arrays.x.dtype))
         self.step = 0
 
     def _spread(self, values: np.ndarray) -> np.ndarray:
-        machine = self.plan.machine
-        lanes = np.full((machine.devices * self.plan.capacity * machine.width,), values[0], values.dtype)
+        lanes = np.full(self.lanes, values[0], values.dtype)
         lanes[self.slots] = values
-        return lanes.reshape(-1, machine.width)
+        return lanes.reshape(-1, self.machine.width)
 
     def advance(self, last: int) -> float:
         """Train to step `last`; return the seconds it took."""
-        plan, start = self.plan, time.perf_counter()
-        plan.state = plan.program(
-            self.setting, plan.arrays, self.blocks, np.int32(self.step), np.int32(last), plan.state
-        )
-        jax.block_until_ready(plan.state)
-        self.step = last
+        program, start = self.program, time.perf_counter()
+        steps = np.int32(self.step), np.int32(last)
+        program.state, self.step = program.call(self.setting, program.arrays, self.blocks, *steps, program.state), last
+        jax.block_until_ready(program.state)
         return time.perf_counter() - start
 
-    def fetch(self, tree: Any) -> Any:
-        """Return the runs' part of a tree of state arrays, on the host: [runs, ...]."""
-        return jax.tree.map(lambda a: np.asarray(a).reshape(-1, *a.shape[2:])[self.slots], tree)
+    def segment(self) -> int:
+        """Return the step to which the next call should train."""
+        layout, blocks = self.program.layout, int(self.blocks.max())
+        step_seconds = layout.seconds(1, 0, blocks, self.program.rate)
+        return min(layout.setting.train.steps, self.step + max(1, int(2 * CALL_SECONDS / step_seconds)))
+
+    def fetch(self) -> train.RunState:
+        """Return the runs' states on the host: [runs, ...]."""
+        return jax.tree.map(lambda a: np.asarray(a).reshape(-1, *a.shape[2:])[self.slots], self.program.state)
+
+    def save(self, checkpoints: Checkpoints) -> None:
+        """Keep the states, unless a call that was cut off has consumed them."""
+        leaves = jax.tree.leaves(self.program.state)
+        if self.step > 0 and not any(leaf.is_deleted() for leaf in leaves):
+            checkpoints.save(self.run_ids, self.step, jax.tree.leaves(self.fetch()))
 
     def restore(self, step: int, leaves: list[np.ndarray]) -> None:
         """Put saved states back."""
-        state, treedef = jax.tree.flatten(self.plan.state)
+        state, treedef = jax.tree.flatten(self.program.state)
         placed = []
         for now, saved in zip(state, leaves, strict=True):
             lanes = np.array(now).reshape(-1, *now.shape[2:])
             lanes[self.slots] = saved
             placed.append(jax.device_put(lanes.reshape(now.shape), now.sharding))
-        self.plan.state, self.step = jax.tree.unflatten(treedef, placed), step
-
-
-def _chunk_size(plan: _Plan) -> int:
-    """Return how many runs to train together so that a whole run fits one call, as far as it can."""
-    rate = plan.rate or GUESSED_FLOPS.get(plan.machine.platform, DEFAULT_GUESSED_FLOPS)
-    block_seconds = plan.flops * max(plan.setting.train.steps, 1) * plan.machine.width / rate
-    blocks = int(np.clip(CALL_SECONDS / block_seconds, 1, plan.capacity))
-    return blocks * plan.machine.width * plan.machine.devices
-
-
-def _segment(plan: _Plan, chunk: _Chunk) -> int:
-    """Return the step to which the next call should train the chunk."""
-    rate = plan.rate or GUESSED_FLOPS.get(plan.machine.platform, DEFAULT_GUESSED_FLOPS)
-    step_seconds = plan.flops * plan.machine.width * int(chunk.blocks.max()) / rate
-    steps = max(1, int(2 * CALL_SECONDS / step_seconds))
-    return min(plan.setting.train.steps, chunk.step + steps)
-
-
-def _run_chunk(
-    plan: _Plan, chunk: _Chunk, run_ids: np.ndarray, clock: Clock, checkpoints: Checkpoints | None,
-    progress: Callable[[int], None],
-) -> float:  # fmt: skip
-    """Train the chunk to its end, saving it from time to time; return the seconds inside compiled programs."""
-    saved, spent, steps = time.monotonic(), 0.0, plan.setting.train.steps
-    while True:
-        before, last = chunk.step, _segment(plan, chunk)
-        seconds = chunk.advance(last)
-        done = (last - before) * len(chunk.rows)
-        if done:
-            blocks_work = plan.flops * (last - before) * int(chunk.blocks.max()) * plan.machine.width
-            plan.rate = blocks_work / seconds
-        clock.compiled, clock.run_steps, clock.calls = clock.compiled + seconds, clock.run_steps + done, clock.calls + 1
-        spent += seconds
-        progress(done)
-        if chunk.step >= steps:
-            return spent
-        if checkpoints is not None and time.monotonic() - saved > CHECKPOINT_SECONDS:
-            checkpoints.save(run_ids, chunk.step, jax.tree.leaves(chunk.fetch(plan.state)))
-            saved = time.monotonic()
+        self.program.state, self.step = jax.tree.unflatten(treedef, placed), step
 
 
 def train_grid(
-    grid: Grid,
-    load: Callable[[config.Data], Dataset],
-    machine: Machine,
+    layouts: Iterable[Layout],
     *,
     checkpoints: Checkpoints | None = None,
     progress: Callable[[int], None] = lambda run_steps: None,
     clock: Clock | None = None,
 ) -> Iterator[Trained]:
-    """Train every run of the grid, group by group; yield the finished runs of each chunk.
+    """Train every run, group by group; yield the finished runs of each chunk.
 
-    `load` returns the data set of a data configuration; `progress` is told the run-steps after each call.
+    `progress` is told the run-steps after each call.
     """
     clock = clock or Clock()
-    for group in grid.groups():
-        precision = group.static["engine.precision"]
-        check_precision(precision, machine)
-        with jax.enable_x64(precision == "float64"):
+    for layout in layouts:
+        with _precise(layout.group):
             start = time.perf_counter()
-            setting = config.build_setting(group.static)
-            plan = _prepare_group(group, device_arrays(load(setting.data), precision), machine)
+            program = _compile(layout)
             clock.compiling += time.perf_counter() - start
-            yield from _train_group(plan, group, grid, checkpoints, progress, clock)
+            for chunk in _chunks(program, checkpoints):
+                seconds = _run_chunk(chunk, clock, checkpoints, progress)
+                yield Trained(chunk.runs, layout.setting, layout.probes, chunk.fetch(), seconds)
+                if checkpoints is not None:
+                    checkpoints.clear(chunk.run_ids)
 
 
-def _train_group(
-    plan: _Plan, group: Group, grid: Grid, checkpoints: Checkpoints | None,
-    progress: Callable[[int], None], clock: Clock,
-) -> Iterator[Trained]:  # fmt: skip
-    steps = train.probe_steps(plan.setting.train, plan.setting.probe)
-    for chunk in _chunks(plan, group, grid, checkpoints):
-        runs = grid.take(group.rows[chunk.rows])
-        seconds = _run_chunk(plan, chunk, runs.run_ids(), clock, checkpoints, progress)
-        yield Trained(runs, plan.setting, steps, chunk.fetch(plan.state), seconds)
-        if checkpoints is not None:
-            checkpoints.clear(runs.run_ids())
-
-
-def _chunks(plan: _Plan, group: Group, grid: Grid, checkpoints: Checkpoints | None) -> Iterator[_Chunk]:
+def _chunks(program: _Program, checkpoints: Checkpoints | None) -> Iterator[_Chunk]:
     """Yield the group's runs in chunks: first those that a checkpoint holds, then the rest in order."""
-    left = np.arange(len(group.rows))
+    layout = program.layout
+    left = np.arange(len(layout.group.rows))
     if checkpoints is not None:
-        ids = grid.take(group.rows).run_ids()
+        ids = layout.grid.take(layout.group.rows).run_ids()
         position: Mapping[Any, int] = {id_: place for place, id_ in enumerate(ids.tolist())}
         for saved_ids, step, leaves in checkpoints.find(ids):
             rows = np.array([position[id_] for id_ in saved_ids.tolist()])
-            if len(rows) > plan.machine.devices * plan.capacity * plan.machine.width:
+            if len(rows) > layout.machine.devices * layout.capacity * layout.machine.width:
                 continue
-            chunk = _Chunk(plan, group, rows)
+            chunk = _Chunk(program, rows)
             chunk.restore(step, leaves)
             left = np.setdiff1d(left, rows)
             yield chunk
     while len(left):
-        size = _chunk_size(plan)
+        size = layout.chunk_runs(program.rate)
         rows, left = left[:size], left[size:]
-        yield _Chunk(plan, group, rows)
+        yield _Chunk(program, rows)
+
+
+def _run_chunk(chunk: _Chunk, clock: Clock, checkpoints: Checkpoints | None, progress: Callable[[int], None]) -> float:
+    """Train the chunk to its end, saving it from time to time; return the seconds inside compiled programs."""
+    saved, spent, layout = time.monotonic(), 0.0, chunk.program.layout
+    try:
+        while True:
+            before = chunk.step
+            seconds = chunk.advance(chunk.segment())
+            _note_rate(chunk, before, seconds)
+            done = (chunk.step - before) * len(chunk.runs)
+            clock.compiled, clock.run_steps = clock.compiled + seconds, clock.run_steps + done
+            spent += seconds
+            progress(done)
+            if chunk.step >= layout.setting.train.steps:
+                return spent
+            if checkpoints is not None and time.monotonic() - saved > CHECKPOINT_SECONDS:
+                chunk.save(checkpoints)
+                saved = time.monotonic()
+    except KeyboardInterrupt:
+        if checkpoints is not None:
+            chunk.save(checkpoints)
+        raise
+
+
+def _note_rate(chunk: _Chunk, before: int, seconds: float) -> None:
+    """Replace the guess of a device's rate by what a call has shown."""
+    layout, blocks = chunk.program.layout, int(chunk.blocks.max())
+    probes = np.count_nonzero((layout.probes > before) & (layout.probes <= chunk.step))
+    flops = (chunk.step - before) * layout.step_flops + probes * layout.probe_flops
+    overhead = blocks * (chunk.step - before) * STEP_OVERHEAD
+    if flops:
+        chunk.program.rate = blocks * layout.machine.width * flops / max(seconds - overhead, 0.1 * seconds)

@@ -60,6 +60,12 @@ class Grid:
         """The keys that the grid varies, in the order written."""
         return tuple(key for axis in self.axes for key in axis.keys)
 
+    def values(self, key: str) -> list[Any]:
+        """Return the values of a key that the grid varies: numbers ascending, all else as written."""
+        axis = next(axis for axis in self.axes if key in axis.keys)
+        found = list(dict.fromkeys(axis.column(key)))
+        return sorted(found) if all(isinstance(value, int | float) for value in found) else found
+
     def take(self, rows: np.ndarray) -> Grid:
         """Return the grid of these rows (positions, or one bool a run)."""
         return Grid(self.base, self.axes, self.codes[rows])
@@ -208,5 +214,3 @@ def _values(key: str, leaf: Any, where: str) -> list[Any]:
     if schema.is_list and not all(isinstance(value, list | tuple) for value in leaf):
         raise UserError(f"{where}.{key}={list(leaf)}: it takes a list of lists, such as [[64,64],[128]]")
     return [schema.parse(value) for value in leaf]
-
-

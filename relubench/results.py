@@ -141,7 +141,9 @@ class Folder:
     def _check_owner(self, path: Path, name: str, values: Mapping[str, Any], axes: set[str]) -> None:
         stored_name, stored, stored_axes = read_config(path)
         if stored_name != name:
-            raise UserError(f"out={self.path}: it holds the experiment {stored_name!r}, not {name!r}; choose another out=")
+            raise UserError(
+                f"out={self.path}: it holds the experiment {stored_name!r}, not {name!r}; choose another out="
+            )
         for key, value in values.items():
             if key.startswith(FIXED_PREFIXES) and key not in axes | stored_axes and stored.get(key, value) != value:
                 raise UserError(

@@ -8,6 +8,7 @@ import importlib.metadata
 import json
 import platform
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,36 +21,49 @@ from relubench.errors import UserError
 from relubench.grid import Grid
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from relubench.compose import Request
     from relubench.data import Dataset
-    from relubench.engine import Machine
+    from relubench.engine import Layout, Machine
 
+#: Columns of a table where the output is no terminal.
+PLAIN_WIDTH = 140
 #: Packages whose versions are part of the provenance.
 PACKAGES = ("relubench", "jax", "jaxlib", "flax", "optax", "numpy", "polars", "hydra-core", "scikit-learn", "scipy")
 
 
 def run(request: Request) -> int:
     """Train the runs that are missing; without `shard`, merge, summarise, draw and print as well."""
-    folder = _claim(request)
-    grid = _share(request)
-    missing = grid.take(np.flatnonzero(~np.isin(grid.run_ids(), folder.done_ids())))
-    console = Console(highlight=False)
+    folder, grid = results.Folder(request.config.out), _share(request)
+    missing = _missing(grid, folder)
+    console = _console()
+    machine, layouts = _plan(request, missing) if len(missing) else (None, [])
+    folder.claim(request.config.name, request.base, set(request.grid.keys), request.yaml)
     if len(missing) < len(grid):
         console.print(f"{len(grid) - len(missing):,} of {len(grid):,} runs are on disk already")
-    if len(missing):
-        _train(request, folder, missing, console)
+    if machine is not None:
+        _train(request, folder, machine, layouts, console)
     if request.shard is not None:
         console.print(f"shard {request.shard[0]}/{request.shard[1]}: {len(grid):,} runs are in {folder.parts}")
         return 0
     return _finish(request, folder, console)
 
 
-def _claim(request: Request) -> results.Folder:
-    folder = results.Folder(request.config.out)
-    folder.claim(request.config.name, request.base, set(request.grid.keys), request.yaml)
-    return folder
+def _console() -> Console:
+    """The terminal; elsewhere lines as wide as a table of many keys needs."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+
+
+def _missing(grid: Grid, folder: results.Folder) -> Grid:
+    return grid.take(np.flatnonzero(~np.isin(grid.run_ids(), folder.done_ids())))
+
+
+def _plan(request: Request, grid: Grid) -> tuple[Machine, list[Layout]]:
+    """Set JAX up and lay the runs out; what cannot be trained is refused before anything is written."""
+    from relubench import engine
+
+    engine.prepare()
+    machine = engine.make_machine(request.config.engine)
+    return machine, engine.plan(grid, functools.partial(_load, root=request.config.data.root), machine)
 
 
 def _share(request: Request) -> Grid:
@@ -70,34 +84,26 @@ def _load(data: config.Data, root: str | None) -> Dataset:
     return _loaded(tuple({**static, "root": root}.items()))
 
 
-def _train(request: Request, folder: results.Folder, grid: Grid, console: Console) -> None:
+def _train(request: Request, folder: results.Folder, machine: Machine, layouts: list[Layout], console: Console) -> None:
     from relubench import engine, rows
     from relubench.report.progress import Progress
 
-    engine.prepare()
-    machine = engine.make_machine(request.config.engine)
-    folder.check_origin(machine.fingerprint, request.config.engine.mixed)
+    mixed = request.config.engine.mixed
+    folder.check_origin(machine.fingerprint, mixed)
     with_units = experiments.find(request.config.name).units
-    load = functools.partial(_load, root=request.config.data.root)
     clock, begun = engine.Clock(), time.perf_counter()
-    with Progress(console, len(grid), _run_steps(grid)) as progress:
-        chunks = engine.train_grid(
-            grid, load, machine, checkpoints=folder, progress=progress.steps, clock=clock
-        )
-        for trained in chunks:
-            origin = _origin(machine, trained, request.config.engine.mixed)
-            folder.write_part(rows.part_frame(trained, with_units), origin)
+    runs = sum(len(layout.group.rows) for layout in layouts)
+    run_steps = sum(layout.setting.train.steps * len(layout.group.rows) for layout in layouts)
+    with Progress(console, runs, run_steps) as progress:
+        for trained in engine.train_grid(layouts, checkpoints=folder, progress=progress.steps, clock=clock):
+            folder.write_part(rows.part_frame(trained, with_units), _origin(machine, trained, mixed))
             progress.runs(len(trained.grid))
     seconds = time.perf_counter() - begun
     console.print(
-        f"trained {len(grid):,} runs ({clock.run_steps:,} run-steps) in {seconds:.1f} s: "
+        f"trained {runs:,} runs ({clock.run_steps:,} run-steps) in {seconds:.1f} s: "
         f"{clock.run_steps / max(seconds, 1e-9):,.0f} run-steps/s; {clock.compiled / seconds:.0%} of the time in "
         f"compiled programs, {clock.compiling / seconds:.0%} compiling or loading them"
     )
-
-
-def _run_steps(grid: Grid) -> int:
-    return sum(group.static["train.steps"] * len(group.rows) for group in grid.groups())
 
 
 def _origin(machine: Machine, trained: Any, mixed: bool) -> dict[str, Any]:
@@ -146,18 +152,18 @@ def _finish(request: Request, folder: results.Folder, console: Console) -> int:
     ours = runs.filter(runs["run_id"].is_in(ids.astype("U16").tolist()))
     lacking = len(ids) - ours.height
     if ours.height:
-        keys = [key for key in request.grid.keys if key != "seed"]
-        table = summary.summarize(ours, keys)
+        axes = {key: request.grid.values(key) for key in request.grid.keys if key != "seed"}
+        table = summary.summarize(ours, axes)
         results.write_table(folder.path / "summary.parquet", table)
         curves = summary.curves(
             results.read_table(folder.path / "probes.parquet"),
             results.read_table(folder.path / "layers.parquet"),
             ours,
-            keys,
+            axes,
             experiments.find(request.config.name).curves,
         )
         results.write_table(folder.path / "curves.parquet", curves)
-        print_table(table, keys, console)
+        print_table(table, list(axes), console)
     results.write_text(folder.path / "provenance.json", json.dumps(_provenance(request, folder), indent=2) + "\n")
     drawn = _draw(folder) if request.config.figures and ours.height else []
     _print_paths(folder, drawn, console)
@@ -179,7 +185,14 @@ def _provenance(request: Request, folder: results.Folder) -> dict[str, Any]:
         told = {k: origin[k] for k in ("fingerprint", "devices", "versions", "commit", "mixed")}
         way = ways.setdefault(
             json.dumps(told, sort_keys=True),
-            {**told, "runs": 0, "run_steps": 0, "seconds": 0.0, "first": origin["finished"], "last": origin["finished"]},
+            {
+                **told,
+                "runs": 0,
+                "run_steps": 0,
+                "seconds": 0.0,
+                "first": origin["finished"],
+                "last": origin["finished"],
+            },
         )
         for number in ("runs", "run_steps", "seconds"):
             way[number] += origin[number]
@@ -225,7 +238,7 @@ def merge(request: Request) -> int:
     """Write tables, summary and figures from the parts; say how many runs are missing."""
     folder = results.Folder(request.config.out)
     _require(folder)
-    return _finish(request, folder, Console(highlight=False))
+    return _finish(request, folder, _console())
 
 
 def figures(request: Request) -> int:
@@ -248,15 +261,13 @@ def plan(request: Request) -> int:
 
     started = time.perf_counter()
     grid = _share(request)
-    done = results.Folder(request.config.out).done_ids()
-    missing = grid.take(np.flatnonzero(~np.isin(grid.run_ids(), done)))
-    engine.prepare()
-    machine = engine.make_machine(request.config.engine)
-    load = functools.partial(_load, root=request.config.data.root)
-    estimate = engine.estimate(missing, load, machine)
+    missing = _missing(grid, results.Folder(request.config.out))
+    machine, layouts = _plan(request, missing)
+    estimate = engine.estimate(layouts)
+    devices = f"{machine.devices} {machine.platform} device{'s' if machine.devices > 1 else ''}"
     print(f"runs        {len(grid):,} ({len(missing):,} to train)")
     print(f"groups      {estimate.groups:,}, each one compiled program")
-    print(f"chunks      {estimate.chunks:,} of up to {estimate.chunk_runs:,} runs, {machine.width} wide, {machine.devices} {machine.platform} devices")
+    print(f"chunks      {estimate.chunks:,} of up to {estimate.chunk_runs:,} runs, {machine.width} wide, on {devices}")
     print(f"memory      {estimate.state_bytes / 2**20:,.0f} MiB of run states")
     print(f"time        about {_duration(estimate.seconds)}, and {estimate.groups} compilations the first time")
     print(f"planned in  {time.perf_counter() - started:.1f} s")
@@ -265,6 +276,3 @@ def plan(request: Request) -> int:
 
 def _duration(seconds: float) -> str:
     return str(datetime.timedelta(seconds=round(seconds))) if seconds >= 60 else f"{seconds:.0f} s"
-
-
-

@@ -44,9 +44,7 @@ def mean_interval(
     return low, high
 
 
-def _equal_length_intervals(
-    values: np.ndarray, bounds: tuple[float, float] | None
-) -> tuple[np.ndarray, np.ndarray]:
+def _equal_length_intervals(values: np.ndarray, bounds: tuple[float, float] | None) -> tuple[np.ndarray, np.ndarray]:
     low, high = np.full(len(values), np.nan), np.full(len(values), np.nan)
     same = np.ptp(values, axis=1) == 0
     if bounds is not None and same.any():

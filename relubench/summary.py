@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -34,9 +35,13 @@ SHARES: dict[str, pl.Expr] = {
 _POINT = "_point"  # the number of a grid point, in the order of its keys' values
 
 
-def summarize(runs: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
-    """Return summary.parquet: a row a grid point (the values of `keys`) and metric."""
-    points, numbered = _numbered(runs, keys)
+#: The keys that make a grid point, each with its values in the order in which they are told.
+Axes = Mapping[str, Sequence[Any]]
+
+
+def summarize(runs: pl.DataFrame, axes: Axes) -> pl.DataFrame:
+    """Return summary.parquet: a row a grid point (the values of the keys of `axes`) and metric."""
+    points, numbered = _numbered(runs, axes)
     tables = [_mean_rows(numbered, name, [], bounds) for name, bounds in MEANS.items()]
     tables += [_share_rows(numbered, name, flag) for name, flag in SHARES.items()]
     losses = numbered.group_by(_POINT).agg(
@@ -46,18 +51,18 @@ def summarize(runs: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
     table = pl.concat(tables).join(losses, on=_POINT)
     table = table.sort(_POINT, pl.col("metric").replace_strict(order, return_dtype=pl.Int64))
     columns = ("metric", "mean", "ci_low", "ci_high", "median", "n", "n_diverged", "n_collapsed")
-    return points.join(table, on=_POINT, maintain_order="right").select(*keys, *columns)
+    return points.join(table, on=_POINT, maintain_order="right").select(*axes, *columns)
 
 
 def curves(
-    probes: pl.DataFrame, layers: pl.DataFrame, runs: pl.DataFrame, keys: Sequence[str], metrics: Sequence[str]
+    probes: pl.DataFrame, layers: pl.DataFrame, runs: pl.DataFrame, axes: Axes, metrics: Sequence[str]
 ) -> pl.DataFrame:
     """Return curves.parquet: a row a grid point, metric, step and layer (null: the whole network).
 
     `metrics` are columns of `probes`, or counts of units of `layers`, which are told as fractions. Only runs that
     did not diverge enter.
     """
-    points, numbered = _numbered(runs.filter(~pl.col("diverged")), keys)
+    points, numbered = _numbered(runs.filter(~pl.col("diverged")), axes)
     place = numbered.select("run_id", _POINT)
     tables = []
     for name in metrics:
@@ -77,24 +82,26 @@ def curves(
         return pl.DataFrame()
     table = pl.concat(tables).sort(_POINT, "metric", "layer", "step", nulls_last=False)
     columns = ("metric", "layer", "step", "mean", "ci_low", "ci_high", "n")
-    return points.join(table, on=_POINT, maintain_order="right").select(*keys, *columns)
+    return points.join(table, on=_POINT, maintain_order="right").select(*axes, *columns)
 
 
-def _numbered(runs: pl.DataFrame, keys: Sequence[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _numbered(runs: pl.DataFrame, axes: Axes) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return (the grid points with their numbers, the runs with the number of theirs)."""
-    if not keys:
-        return pl.DataFrame({_POINT: pl.Series([0], dtype=pl.UInt32)}), runs.with_columns(
-            pl.lit(0, pl.UInt32).alias(_POINT)
-        )
-    lists = [key for key in keys if runs.schema[key].is_nested()]
-    order = [pl.col(key).list.eval(pl.element().cast(pl.String)).list.join(",") if key in lists else pl.col(key) for key in keys]
-    points = runs.select(keys).unique().sort(order, nulls_last=False).with_row_index(_POINT)
-    return points, runs.join(points, on=list(keys), nulls_equal=True, maintain_order="left")
+    if not axes:
+        point = pl.DataFrame({_POINT: pl.Series([0], dtype=pl.UInt32)})
+        return point, runs.with_columns(pl.lit(0, pl.UInt32).alias(_POINT))
+    places = [{value: place for place, value in enumerate(values)} for values in axes.values()]
+
+    def place(row: tuple[Any, ...]) -> list[int]:
+        values = (tuple(value) if isinstance(value, list) else value for value in row)
+        return [of_key[value] for of_key, value in zip(places, values, strict=True)]
+
+    found = runs.select(list(axes)).unique()
+    points = pl.DataFrame(sorted(found.rows(), key=place), found.schema, orient="row").with_row_index(_POINT)
+    return points, runs.join(points, on=list(axes), nulls_equal=True, maintain_order="left")
 
 
-def _mean_rows(
-    rows: pl.DataFrame, name: str, by: Sequence[str], bounds: tuple[float, float] | None
-) -> pl.DataFrame:
+def _mean_rows(rows: pl.DataFrame, name: str, by: Sequence[str], bounds: tuple[float, float] | None) -> pl.DataFrame:
     """Fold the column `name` over runs: a row a grid point and value of `by`."""
     folded = rows.group_by(_POINT, *by, maintain_order=True).agg(pl.col(name).drop_nulls().cast(pl.Float64))
     samples = [cell.to_numpy() for cell in folded[name]]

@@ -36,7 +36,12 @@ def _axis(override: Override) -> str | None:
 def _as_grid(key: str, override: Override) -> str:
     """Return the override that makes an axis of a sweep; a range stays one, since long lists parse slowly."""
     sweep: Any = override.value()
-    if isinstance(sweep, RangeSweep) and not sweep.shuffle and isinstance(sweep.start, int) and isinstance(sweep.step, int):
+    if (
+        isinstance(sweep, RangeSweep)
+        and not sweep.shuffle
+        and isinstance(sweep.start, int)
+        and isinstance(sweep.step, int)
+    ):
         return f"++grid.{key}=${{range:{sweep.start},{sweep.stop},{sweep.step}}}"
     return f"++grid.{key}=[{','.join(override.sweep_string_iterator())}]"
 

@@ -33,9 +33,7 @@ def _register(schema: type) -> None:
     """Make the dataclass a pytree: knobs and nested dataclasses are children, the rest is structure."""
     hints = typing.get_type_hints(schema)
     fields = [f for f in dataclasses.fields(schema) if f.metadata.get("kind") != "outside"]
-    children = [
-        f.name for f in fields if f.metadata.get("kind") == "knob" or dataclasses.is_dataclass(hints[f.name])
-    ]
+    children = [f.name for f in fields if f.metadata.get("kind") == "knob" or dataclasses.is_dataclass(hints[f.name])]
     structure = [f.name for f in fields if f.name not in children]
     left_out = [f.name for f in dataclasses.fields(schema) if f not in fields]
     jax.tree_util.register_dataclass(schema, children, structure, drop_fields=left_out)
@@ -126,6 +124,7 @@ def probe_steps(train: config.Train, probe: config.Probe) -> np.ndarray:
         spaced = np.linspace(0, train.steps, probe.count)
     else:
         spaced = np.append(0, np.geomspace(1, max(train.steps, 1), probe.count - 1))
+        spaced[-1] = train.steps  # two probes: the first and the last
     return np.unique(np.clip(np.round(spaced), 0, train.steps).astype(np.int32))
 
 
@@ -190,9 +189,7 @@ def _new_unit_record(width: int) -> UnitRecord:
 def _new_probe_record(probes: int, layers: int) -> ProbeRecord:
     number, flag = jnp.zeros(probes), jnp.zeros(probes, bool)
     counts = jnp.zeros((probes, layers), jnp.int32)
-    layer_counts = LayerCounts(*[counts] * len(LayerCounts._fields))._replace(
-        batch_dead=jnp.zeros((probes, layers))
-    )
+    layer_counts = LayerCounts(*[counts] * len(LayerCounts._fields))._replace(batch_dead=jnp.zeros((probes, layers)))
     return ProbeRecord(number, number, number, number, flag, flag, number, layer_counts)
 
 

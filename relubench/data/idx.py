@@ -57,7 +57,9 @@ def _pair(root: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
 def _read_folder(root: Path) -> Examples:
     (images, labels), (test_images, test_labels) = _pair(root, "train"), _pair(root, "t10k")
     if images.shape[1:] != test_images.shape[1:]:
-        raise UserError(f"data.root={root}: images of {images.shape[1:]} for training, {test_images.shape[1:]} for test")
+        raise UserError(
+            f"data.root={root}: images of {images.shape[1:]} for training, {test_images.shape[1:]} for test"
+        )
 
     def flat(images: np.ndarray) -> np.ndarray:
         return images.reshape(len(images), -1) / 255.0

@@ -20,8 +20,10 @@ def _figures(frames: Frames) -> Sequence[Figure]:
     for metric, label in {"dead_train": "dead units", "test_accuracy": "test accuracy"}.items():
         shown = [pl.format("{}={}", pl.lit(key.rsplit(".")[-1]), pl.col(key).cast(pl.String)) for key in varied]
         point = pl.concat_str(shown, separator=", ") if shown else pl.lit("all runs")
-        rows[label] = frames.curve_of(metric).with_columns(point=point, panel=pl.lit("")).filter(
-            pl.col("point").is_in(pl.col("point").unique(maintain_order=True).head(MOST_LINES).implode())
+        rows[label] = (
+            frames.curve_of(metric)
+            .with_columns(point=point, panel=pl.lit(""))
+            .filter(pl.col("point").is_in(pl.col("point").unique(maintain_order=True).head(MOST_LINES).implode()))
         )
     figure = line_panels(rows, x="step", columns="panel", lines="point", symlog_x=True)
     caption = (

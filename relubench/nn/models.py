@@ -118,7 +118,9 @@ class CNN(nnx.Module):
             [
                 _affine(
                     nnx.Conv(size, out, (3, 3), kernel_init=zeros, dtype=dtype, param_dtype=dtype, rngs=nnx.Rngs(0)),
-                    model.init, keys(n), hidden=True,
+                    model.init,
+                    keys(n),
+                    hidden=True,
                 )  # fmt: skip
                 for n, (size, out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True), start=1)
             ]

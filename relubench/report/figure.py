@@ -12,12 +12,12 @@ import polars as pl
 
 matplotlib.use("Agg")
 
-from matplotlib import figure as mpl_figure  # noqa: E402
-from matplotlib import pyplot as plt  # noqa: E402
-from matplotlib.ticker import PercentFormatter  # noqa: E402
+from matplotlib import figure as mpl_figure
+from matplotlib import pyplot as plt
+from matplotlib.ticker import PercentFormatter
 
-from relubench.report import style  # noqa: E402
-from relubench.results import atomic, write_text  # noqa: E402
+from relubench.report import style
+from relubench.results import atomic, write_text
 
 
 class Figure(NamedTuple):
@@ -62,11 +62,16 @@ def line_panels(
                 axes[-1, column].set_xscale("log")
             elif symlog_x:
                 axes[-1, column].set_xscale("symlog", linthresh=1)
+                axes[-1, column].set_xlim(left=-0.1)
         handles, labels = axes[0, 0].get_legend_handles_labels()
         title = None if "panel" in (columns, lines) or lines == "point" else style.name(lines)
         longest = max(map(len, labels), default=1)
         figure.legend(
-            handles, labels, title=title, loc="outside upper center", ncols=max(1, min(len(labels), 5, 110 // (longest + 6)))
+            handles,
+            labels,
+            title=title,
+            loc="outside upper center",
+            ncols=max(1, min(len(labels), 5, 110 // (longest + 6))),
         )
     return figure
 
@@ -81,7 +86,9 @@ def _line(axis: Any, points: pl.DataFrame, x: str, label: str, look: dict[str, A
     at, mean = points[x].to_numpy(), points["mean"].cast(pl.Float64).to_numpy()
     low, high = (points[name].cast(pl.Float64).to_numpy() for name in ("ci_low", "ci_high"))
     axis.plot(at, mean, label=label, **look)
-    axis.fill_between(at, low, high, color=look["color"], alpha=0.18, linewidth=0)
+    axis.fill_between(at, low, high, facecolor=look["color"], alpha=0.1, linewidth=0)
+    for edge in (low, high):
+        axis.plot(at, edge, color=look["color"], linestyle=look["linestyle"], linewidth=0.4, alpha=0.6)
 
 
 def _share_limits(axis: Any, frame: pl.DataFrame) -> None:

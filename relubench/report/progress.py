@@ -61,6 +61,4 @@ class Progress:
         elapsed = max(time.monotonic() - self.begun, 1e-9)
         share = self.done_steps / self.total_steps if self.total_steps else self.done_runs / self.total_runs
         left = datetime.timedelta(seconds=round(elapsed / share - elapsed)) if share else "?"
-        return (
-            f"{self.done_runs:,}/{self.total_runs:,} runs, {self.done_steps / elapsed:,.0f} run-steps/s, {left} left"
-        )
+        return f"{self.done_runs:,}/{self.total_runs:,} runs, {self.done_steps / elapsed:,.0f} run-steps/s, {left} left"

@@ -40,7 +40,7 @@ _NAMES = {
     "relu": "ReLU", "leaky_relu": "leaky ReLU", "prelu": "PReLU", "elu": "ELU", "selu": "SELU", "gelu": "GELU",
     "silu": "SiLU", "sgd": "SGD", "momentum": "SGD with momentum", "nesterov": "Nesterov", "adam": "Adam",
     "adamw": "AdamW", "rmsprop": "RMSprop", "he": "He", "glorot": "Glorot", "lecun": "LeCun", "rai": "RAI",
-    "optimizer.learning_rate": "learning rate", "step": "step", "optimizer.name": "optimizer",
+    "optimizer.learning_rate": "learning rate", "step": "step", "optimizer.name": "optimiser",
     "model.activation.name": "activation", "model.widths": "widths", "data.name": "data",
 }  # fmt: skip
 

@@ -19,10 +19,10 @@ _METRICS = ("dead_train_fraction", "test_accuracy", "diverged", "collapsed")
 
 def print_table(summary: pl.DataFrame, keys: Sequence[str], console: Console) -> None:
     """Print dead share with its interval, accuracy, diverged and collapsed runs of each grid point."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     for key in keys:
-        table.add_column(style.name(key).replace("optimizer", "optimiser"))
-    for title in ("dead units [95 % interval]", "test accuracy", "diverged", "collapsed"):
+        table.add_column(style.name(key).replace(" ", "\n"), no_wrap=True)
+    for title in ("dead units, %\n[95 % interval]", "test\naccuracy", "diverged", "collapsed"):
         table.add_column(title, justify="right", no_wrap=True)
     points = _points(summary, keys)
     before: list[str] = []
@@ -62,5 +62,6 @@ def _cell(value: dict[str, Any], metric: str) -> str:
     if metric == "test_accuracy":
         return f"{value['mean']:.1%}"
     if value["ci_low"] is None:
-        return f"{value['mean']:.1%}"
-    return f"{value['mean']:.1%} [{value['ci_low']:.1%}, {value['ci_high']:.1%}]"
+        return f"{100 * value['mean']:.1f}"
+    mean, low, high = (100 * value[name] for name in ("mean", "ci_low", "ci_high"))
+    return f"{mean:.1f} [{low:.1f}, {high:.1f}]"
