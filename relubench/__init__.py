@@ -1,0 +1,25 @@
+"""relubench: how many ReLU units die, when, and what mends it.
+
+`load` reads results, `sweep` trains a grid from Python, `retrain` gives the weights of a run; `units` holds the
+definitions (dead, silent, saturated, dormant, linear, constant) as functions of plain arrays.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from relubench import units
+    from relubench.api import Results, load, retrain, sweep
+
+__all__ = ["Results", "load", "retrain", "sweep", "units"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import public names when they are first used: the command line starts without JAX."""
+    if name == "units":
+        return importlib.import_module("relubench.units")
+    if name in __all__:
+        return getattr(importlib.import_module("relubench.api"), name)
+    raise AttributeError(f"module 'relubench' has no attribute {name!r}")

@@ -71,7 +71,8 @@ def _by_size(small: Any, full: Any, *, _root_: DictConfig) -> Any:
 
 
 def _register() -> None:
-    for name, resolver in {"logspace": _logspace, "linspace": _linspace, "range": _range, "by_size": _by_size}.items():
+    resolvers: dict[str, Any] = {"logspace": _logspace, "linspace": _linspace, "range": _range, "by_size": _by_size}
+    for name, resolver in resolvers.items():
         OmegaConf.register_new_resolver(name, resolver, replace=True)
     ConfigStore.instance().store(name="schema", node=Config)
     sweeper.register()

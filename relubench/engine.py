@@ -7,6 +7,7 @@ run's bits depend neither on its neighbours nor on how many there are.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import math
@@ -66,8 +67,9 @@ def processor_type() -> str:
 
 def prepare() -> None:
     """Set JAX up, before its first array: one host device per core, and compiled programs kept on disk."""
-    jax.config.update("jax_num_cpu_devices", usable_cores())
-    if not jax.config.jax_compilation_cache_dir:
+    with contextlib.suppress(RuntimeError):  # a caller of the library has used JAX already: its devices serve
+        jax.config.update("jax_num_cpu_devices", usable_cores())
+    if not jax.config.values["jax_compilation_cache_dir"]:
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         kind = hashlib.sha256(processor_type().encode()).hexdigest()[:12]
         jax.config.update("jax_compilation_cache_dir", str(base / "relubench" / "xla" / kind))
@@ -124,11 +126,11 @@ def check_precision(precision: str, machine: Machine) -> None:
 class Checkpoints(Protocol):
     """Where the states of long runs are kept between calls."""
 
-    def find(self, run_ids: np.ndarray) -> Iterator[tuple[np.ndarray, int, list[np.ndarray]]]:
-        """Yield (run ids, step, leaves of their states) of each checkpoint that lies within `run_ids`."""
+    def find(self, run_ids: np.ndarray, origin: str) -> Iterator[tuple[np.ndarray, int, list[np.ndarray]]]:
+        """Yield (run ids, step, leaves of their states) of each checkpoint of `origin` that lies within `run_ids`."""
 
-    def save(self, run_ids: np.ndarray, step: int, leaves: list[np.ndarray]) -> None:
-        """Keep the states of these runs at `step`."""
+    def save(self, run_ids: np.ndarray, origin: str, step: int, leaves: list[np.ndarray]) -> None:
+        """Keep the states of these runs at `step`; only the same `origin` may go on from them."""
 
     def clear(self, run_ids: np.ndarray) -> None:
         """Forget the states of these runs."""
@@ -141,7 +143,7 @@ class Trained:
     grid: Grid  # the runs' settings
     setting: config.Setting  # of the group: its static fields are those of every run
     steps: np.ndarray  # [probes]
-    state: train.RunState
+    state: Any  # train.RunState of NumPy arrays
     seconds: float  # inside compiled programs
 
 
@@ -176,6 +178,12 @@ class Layout:
     def probes(self) -> np.ndarray:
         """The steps of the probes."""
         return train.probe_steps(self.setting.train, self.setting.probe)
+
+    @property
+    def origin(self) -> str:
+        """What a saved state must have come from to be gone on with: this machine, and states of this shape."""
+        shapes = [(leaf.shape, str(leaf.dtype)) for leaf in jax.tree.leaves(self.state)]
+        return f"{self.machine.fingerprint} {shapes}"
 
     @property
     def state_bytes(self) -> int:
@@ -395,15 +403,15 @@ class _Chunk:
         step_seconds = layout.seconds(1, 0, blocks, self.program.rate)
         return min(layout.setting.train.steps, self.step + max(1, int(2 * CALL_SECONDS / step_seconds)))
 
-    def fetch(self) -> train.RunState:
-        """Return the runs' states on the host: [runs, ...]."""
+    def fetch(self) -> Any:
+        """Return the runs' states (train.RunState) on the host, as NumPy arrays [runs, ...]."""
         return jax.tree.map(lambda a: np.asarray(a).reshape(-1, *a.shape[2:])[self.slots], self.program.state)
 
     def save(self, checkpoints: Checkpoints) -> None:
         """Keep the states, unless a call that was cut off has consumed them."""
         leaves = jax.tree.leaves(self.program.state)
         if self.step > 0 and not any(leaf.is_deleted() for leaf in leaves):
-            checkpoints.save(self.run_ids, self.step, jax.tree.leaves(self.fetch()))
+            checkpoints.save(self.run_ids, self.program.layout.origin, self.step, jax.tree.leaves(self.fetch()))
 
     def restore(self, step: int, leaves: list[np.ndarray]) -> None:
         """Put saved states back."""
@@ -447,7 +455,7 @@ def _chunks(program: _Program, checkpoints: Checkpoints | None) -> Iterator[_Chu
     if checkpoints is not None:
         ids = layout.grid.take(layout.group.rows).run_ids()
         position: Mapping[Any, int] = {id_: place for place, id_ in enumerate(ids.tolist())}
-        for saved_ids, step, leaves in checkpoints.find(ids):
+        for saved_ids, step, leaves in checkpoints.find(ids, layout.origin):
             rows = np.array([position[id_] for id_ in saved_ids.tolist()])
             if len(rows) > layout.machine.devices * layout.capacity * layout.machine.width:
                 continue

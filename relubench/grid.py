@@ -121,7 +121,9 @@ class Grid:
         values, members = self.setting(int(rows[0])), self.take(rows)
         static = {key: value for key, value in values.items() if _is_static(key, value)}
         knobs = {key: members.column(key) for key in values if key not in static}
-        numbers = {key: column.astype(SETTING_KEYS[key].type, copy=False) for key, column in knobs.items()}
+        numbers: dict[str, np.ndarray] = {
+            key: column.astype(SETTING_KEYS[key].type, copy=False) for key, column in knobs.items()
+        }
         return Group(rows, static, numbers)
 
 

@@ -15,6 +15,7 @@ import json
 import os
 import socket
 import time
+import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,17 @@ def _check_version(path: Path) -> dict[str, str]:
     return metadata
 
 
+def tables(parts: pl.LazyFrame) -> dict[str, pl.DataFrame]:
+    """Return runs, probes, layers (and units) from the rows of parts, sorted."""
+    whole = parts.sort("run_id")
+    nested = [name for name in whole.collect_schema() if name.startswith(NESTED)]
+    found = {"runs": whole.drop(nested).collect()}
+    for column in nested:
+        table = whole.select("run_id", column).explode(column).unnest(column)
+        found[column.removeprefix(NESTED)] = table.collect()
+    return found
+
+
 class Folder:
     """The results of one experiment on disk."""
 
@@ -146,9 +158,8 @@ class Folder:
             )
         for key, value in values.items():
             if key.startswith(FIXED_PREFIXES) and key not in axes | stored_axes and stored.get(key, value) != value:
-                raise UserError(
-                    f"{key}={_shown(value)}: {self.path} holds runs with {key}={_shown(stored[key])}; choose another out="
-                )
+                held = f"{self.path} holds runs with {key}={_shown(stored[key])}"
+                raise UserError(f"{key}={_shown(value)}: {held}; choose another out=")
 
     def _clean(self) -> None:
         """Remove temporary files whose writer is gone."""
@@ -201,35 +212,32 @@ class Folder:
             raise UserError(f"out={self.path}: there are no parts to merge; run the experiment first")
         for path in paths:
             _check_version(path)
-        whole = pl.scan_parquet(paths).unique("run_id", keep="first").sort("run_id")
-        schema = whole.collect_schema()
-        nested = [name for name in schema if name.startswith(NESTED)]
-        runs = whole.drop(nested).collect()
-        for column in nested:
-            table = whole.select("run_id", column).explode(column).unnest(column).collect()
-            write_table(self.path / f"{column.removeprefix(NESTED)}.parquet", table)
-        write_table(self.path / "runs.parquet", runs)
-        return runs
+        whole = pl.scan_parquet(paths).unique("run_id", keep="first")
+        merged = tables(whole)
+        for name, table in merged.items():
+            write_table(self.path / f"{name}.parquet", table)
+        return merged["runs"]
 
     # Checkpoints of long runs (the engine's protocol).
 
-    def find(self, run_ids: np.ndarray) -> Iterator[tuple[np.ndarray, int, list[np.ndarray]]]:
-        """Yield the checkpoints that hold only runs of `run_ids`."""
+    def find(self, run_ids: np.ndarray, origin: str) -> Iterator[tuple[np.ndarray, int, list[np.ndarray]]]:
+        """Yield the checkpoints of this origin that hold only runs of `run_ids`."""
         wanted = set(run_ids.tolist())
         for path in sorted(self.checkpoints.glob("*.npz")):
             try:
                 with np.load(path) as saved:
-                    ids, step = saved["run_ids"], int(saved["step"])
-                    leaves = [saved[f"leaf{n}"] for n in range(len(saved.files) - 2)]
-            except (OSError, ValueError, KeyError):  # a damaged checkpoint costs time, not results
+                    ids, step, found = saved["run_ids"], int(saved["step"]), str(saved["origin"])
+                    leaves = [saved[f"leaf{n}"] for n in range(len(saved.files) - 3)]
+            except (OSError, ValueError, KeyError, zipfile.BadZipFile):  # a damaged checkpoint costs time, not results
                 continue
-            if wanted.issuperset(ids.tolist()):
+            if found == origin and wanted.issuperset(ids.tolist()):
                 yield ids, step, leaves
 
-    def save(self, run_ids: np.ndarray, step: int, leaves: list[np.ndarray]) -> None:
-        """Keep the states of these runs at `step`."""
+    def save(self, run_ids: np.ndarray, origin: str, step: int, leaves: list[np.ndarray]) -> None:
+        """Keep the states of these runs at `step`; `origin` tells who can go on from them."""
+        arrays: Any = {f"leaf{n}": leaf for n, leaf in enumerate(leaves)}
         with atomic(self._checkpoint(run_ids)) as temporary, open(temporary, "wb") as file:
-            np.savez(file, run_ids=run_ids, step=step, **{f"leaf{n}": leaf for n, leaf in enumerate(leaves)})
+            np.savez(file, run_ids=run_ids, step=step, origin=origin, **arrays)
 
     def clear(self, run_ids: np.ndarray) -> None:
         """Forget the states of these runs."""
@@ -280,7 +288,7 @@ def run_rows(grid: Grid) -> pl.DataFrame:
     columns: dict[str, Any] = {"run_id": grid.run_ids().astype("U16")}
     kinds = {int: pl.Int64, float: pl.Float64, str: pl.String, bool: pl.Boolean}
     for name, key in SETTING_KEYS.items():
-        dtype: Any = pl.List(kinds[key.type]) if key.is_list else kinds[key.type]  # type: ignore[index]
+        dtype: Any = pl.List(kinds[key.type]) if key.is_list else kinds[key.type]
         values = grid.column(name)
         columns[name] = pl.Series(name, [list(v) for v in values] if key.is_list else list(values), dtype)
     return pl.DataFrame(columns)

@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rich.console import Console
 
-from relubench import config, experiments, results
+from relubench import experiments, results
 from relubench.errors import UserError
 from relubench.grid import Grid
 
 if TYPE_CHECKING:
     from relubench.compose import Request
-    from relubench.data import Dataset
     from relubench.engine import Layout, Machine
 
 #: Columns of a table where the output is no terminal.
@@ -59,29 +58,15 @@ def _missing(grid: Grid, folder: results.Folder) -> Grid:
 
 def _plan(request: Request, grid: Grid) -> tuple[Machine, list[Layout]]:
     """Set JAX up and lay the runs out; what cannot be trained is refused before anything is written."""
-    from relubench import engine
+    from relubench import data, engine
 
     engine.prepare()
     machine = engine.make_machine(request.config.engine)
-    return machine, engine.plan(grid, functools.partial(_load, root=request.config.data.root), machine)
+    return machine, engine.plan(grid, data.loader(request.config.data.root), machine)
 
 
 def _share(request: Request) -> Grid:
     return request.grid if request.shard is None else request.grid.shard(*request.shard)
-
-
-@functools.cache
-def _loaded(key: tuple[tuple[str, Any], ...]) -> Dataset:
-    from relubench.data import load
-
-    return load(config.Data(**dict(key)))
-
-
-def _load(data: config.Data, root: str | None) -> Dataset:
-    """Return the data set of a configuration, read once; the knobs on the inputs do not change it."""
-    keys = {n.removeprefix("data."): k for n, k in config.KEYS.items() if n.startswith("data.")}
-    static = {name: getattr(data, name) for name, key in keys.items() if key.kind == "static"}
-    return _loaded(tuple({**static, "root": root}.items()))
 
 
 def _train(request: Request, folder: results.Folder, machine: Machine, layouts: list[Layout], console: Console) -> None:

@@ -39,7 +39,7 @@ def mean_interval(
     sizes = np.array([len(sample) for sample in samples])
     for size in np.unique(sizes[sizes >= FEWEST_RUNS]):
         rows = np.flatnonzero(sizes == size)
-        values = np.stack([np.asarray(samples[row], float) for row in rows])
+        values = np.array([samples[row] for row in rows.tolist()], float)
         low[rows], high[rows] = _equal_length_intervals(values, bounds)
     return low, high
 

@@ -19,6 +19,7 @@ import numpy as np
 import optax
 from flax import nnx
 from jax import Array, lax
+from jax.typing import ArrayLike
 
 from relubench import config, nn, units
 from relubench.config import Setting
@@ -113,7 +114,7 @@ class RunState(NamedTuple):
     probes: ProbeRecord
 
 
-def named_key(seed: Array, name: str) -> Array:
+def named_key(seed: ArrayLike, name: str) -> Array:
     """Return the run's random key for one purpose: the same whatever else is drawn, so that settings pair."""
     return jax.random.fold_in(jax.random.key(seed), zlib.crc32(name.encode()))
 
@@ -146,7 +147,13 @@ class _Model(NamedTuple):
         """Return the forward pass and the running statistics after it."""
         model = nnx.merge(self.graphdef, params, buffers, copy=True)
         forward = model(x, train=train)
-        return forward, nnx.split(model, nnx.Param, ...)[2]
+        return forward, _split(model)[1]
+
+
+def _split(model: nnx.Module) -> tuple[Any, Any]:
+    """Return a network's (trained parameters, running statistics and constants)."""
+    parts: Any = nnx.split(model, nnx.Param, ...)
+    return parts[1], parts[2]
 
 
 def _build(setting: Setting, data: Arrays) -> nnx.Module:
@@ -165,7 +172,7 @@ def _inputs(setting: Setting, x: Array) -> Array:
 
 def init_state(setting: Setting, data: Arrays) -> RunState:
     """Return the run at step 0, before its first probe."""
-    _, params, buffers = nnx.split(_build(setting, data), nnx.Param, ...)
+    params, buffers = _split(_build(setting, data))
     optimizer = make_optimizer(setting.optimizer, setting.train.steps)
     widths = [bias.shape[0] for _, bias in nn.affine_layers(params)[:-1]]
     probes = len(probe_steps(setting.train, setting.probe))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,7 +13,7 @@ from relubench.data import digits, idx, toy
 from relubench.data.source import SOURCES, Examples
 from relubench.errors import UserError
 
-__all__ = ["SOURCES", "Dataset", "Examples", "digits", "idx", "load", "toy"]
+__all__ = ["SOURCES", "Dataset", "Examples", "digits", "idx", "load", "loader", "toy"]
 
 
 class Dataset(NamedTuple):
@@ -41,6 +43,19 @@ def load(data: config.Data) -> Dataset:
         examples.outputs,
         examples.image_shape,
     )
+
+
+def loader(root: str | None) -> Callable[[config.Data], Dataset]:
+    """Return a `load` that reads IDX files from `root` and keeps what it has read for later calls."""
+    kept: dict[tuple[Any, ...], Dataset] = {}
+
+    def cached(data: config.Data) -> Dataset:
+        static = {f.name: getattr(data, f.name) for f in fields(data) if f.metadata["kind"] == "static"}
+        if tuple(static.values()) not in kept:
+            kept[tuple(static.values())] = load(config.Data(**static, root=root))
+        return kept[tuple(static.values())]
+
+    return cached
 
 
 _Pair = tuple[np.ndarray, np.ndarray]

@@ -24,7 +24,8 @@ def _over_rate(frames: Frames) -> Figure:
         "Dead units, test accuracy, diverged and collapsed runs over the learning rate. A unit is dead when its "
         "activation has slope 0 on every training input. Dead units and accuracy: means over the runs that did not "
         "diverge (collapsed ones included), with 95 % BCa bootstrap intervals over seeds; diverged and collapsed: "
-        f"shares of runs with 95 % Clopper-Pearson intervals, collapsed of those that did not diverge. {runs_note(rows)}"
+        "shares of runs with 95 % Clopper-Pearson intervals, collapsed of those that did not diverge. "
+        f"{runs_note(rows)}"
     )
     return Figure("learning_rate", figure, caption)
 

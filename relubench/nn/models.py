@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -87,7 +88,7 @@ class MLP(nnx.Module):
         self.affine = nnx.List(
             [
                 _linear(model, keys(n), size, out, hidden=True)
-                for n, (size, out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True), start=1)
+                for n, (size, out) in enumerate(itertools.pairwise(sizes), start=1)
             ]
         )
         self.activate = nnx.List([Activate(model, width) for width in model.widths])
@@ -121,8 +122,8 @@ class CNN(nnx.Module):
                     model.init,
                     keys(n),
                     hidden=True,
-                )  # fmt: skip
-                for n, (size, out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True), start=1)
+                )
+                for n, (size, out) in enumerate(itertools.pairwise(sizes), start=1)
             ]
         )
         self.activate = nnx.List([Activate(model, width) for width in model.widths])
@@ -169,9 +170,9 @@ def build(
     return MODELS[model.name](model, lambda n: jax.random.fold_in(key, n), features, image_shape, outputs)
 
 
-def affine_layers(params: nnx.State) -> list[tuple[Array, Array]]:
+def affine_layers(params: Any) -> list[tuple[Array, Array]]:
     """Return (kernel, bias) of every affine layer in order from the input; biases are [units]."""
-    hidden = params["affine"] if "affine" in params else {}
+    hidden = params.get("affine", {})
     layers = [hidden[n] for n in sorted(hidden)] + [params["output"]]
     return [(layer["kernel"].get_value(), layer["bias"].get_value()) for layer in layers]
 

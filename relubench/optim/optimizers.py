@@ -32,12 +32,12 @@ def _sgd(optimizer: config.Optimizer, decay: optax.GradientTransformation) -> op
 
 @OPTIMIZERS.register("momentum")
 def _momentum(optimizer: config.Optimizer, decay: optax.GradientTransformation) -> optax.GradientTransformation:
-    return optax.chain(decay, optax.trace(decay=optimizer.momentum))  # type: ignore[arg-type]
+    return optax.chain(decay, optax.trace(decay=optimizer.momentum))
 
 
 @OPTIMIZERS.register("nesterov")
 def _nesterov(optimizer: config.Optimizer, decay: optax.GradientTransformation) -> optax.GradientTransformation:
-    return optax.chain(decay, optax.trace(decay=optimizer.momentum, nesterov=True))  # type: ignore[arg-type]
+    return optax.chain(decay, optax.trace(decay=optimizer.momentum, nesterov=True))
 
 
 @OPTIMIZERS.register("adam")

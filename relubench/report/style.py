@@ -13,7 +13,7 @@ COLOURS = ("#000000", "#D55E00", "#0072B2", "#56B4E9", "#009E73", "#CC79A7", "#E
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (7, 2)))
 
-RC: dict[str, Any] = {
+RC: Any = {
     "figure.dpi": 200,
     "savefig.dpi": 200,
     "font.family": "DejaVu Sans",
