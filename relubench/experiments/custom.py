@@ -7,28 +7,35 @@ from collections.abc import Sequence
 import polars as pl
 
 from relubench.experiments.base import Experiment, Frames
+from relubench.report import style
 from relubench.report.figure import Figure, line_panels, runs_note
 
 #: A figure with more lines than this tells nothing: the first ones are drawn.
 MOST_LINES = 12
+PANELS = {"dead_train": "dead units", "test_accuracy": "test accuracy"}
+
+
+def _named(points: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
+    """Return the rows of the first grid points, with a column `point` that names theirs."""
+
+    def label(row: dict[str, object]) -> str:
+        return ", ".join(f"{style.name(key)} {style.name(row[key])}" for key in keys) or "all runs"
+
+    labels = pl.Series("point", [label(row) for row in points.iter_rows(named=True)], pl.String)
+    shown = labels.unique(maintain_order=True).head(MOST_LINES)
+    return points.with_columns(labels, panel=pl.lit("")).filter(pl.col("point").is_in(shown.implode()))
 
 
 def _figures(frames: Frames) -> Sequence[Figure]:
     """Draw dead units and accuracy over the steps; a line for each grid point."""
     varied = [key for key in frames.curves.columns if "." in key]
-    rows = {}
-    for metric, label in {"dead_train": "dead units", "test_accuracy": "test accuracy"}.items():
-        shown = [pl.format("{}={}", pl.lit(key.rsplit(".")[-1]), pl.col(key).cast(pl.String)) for key in varied]
-        point = pl.concat_str(shown, separator=", ") if shown else pl.lit("all runs")
-        rows[label] = (
-            frames.curve_of(metric)
-            .with_columns(point=point, panel=pl.lit(""))
-            .filter(pl.col("point").is_in(pl.col("point").unique(maintain_order=True).head(MOST_LINES).implode()))
-        )
+    rows = {label: _named(frames.curve_of(metric), varied) for metric, label in PANELS.items()}
     figure = line_panels(rows, x="step", columns="panel", lines="point", symlog_x=True)
+    points = frames.curves.select(varied).n_unique() if varied else 1
+    left_out = f" The first {MOST_LINES} of {points} grid points are drawn." if points > MOST_LINES else ""
     caption = (
         "Dead units of the training set and test accuracy during training. Means over the runs that did not "
-        f"diverge, with 95 % BCa bootstrap intervals over seeds. {runs_note(rows)}"
+        f"diverge, with 95 % BCa bootstrap intervals over seeds.{left_out} {runs_note(rows)}"
     )
     return [Figure("custom", figure, caption)]
 

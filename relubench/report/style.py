@@ -49,7 +49,11 @@ def name(value: Any) -> str:
     """Return how a configuration value or key is written in a figure."""
     if isinstance(value, float):
         return f"{value:.3g}"
-    return _NAMES.get(value, str(value).rsplit(".", 1)[-1].replace("_", " ") if "." in str(value) else str(value))
+    if isinstance(value, list):
+        return "-".join(map(str, value))
+    if value in _NAMES:
+        return _NAMES[value]
+    return str(value).rsplit(".", 1)[-1].replace("_", " ")
 
 
 def series(place: int, count: int, ordered: bool) -> dict[str, Any]:

@@ -1,0 +1,197 @@
+"""One run: against a plain NumPy loop, and the laws of births, deaths and revivals."""
+
+import jax
+import numpy as np
+import polars as pl
+import pytest
+from reference import train as train_reference
+
+import relubench
+from relubench import config, data, engine, grid, train
+
+SMALL = {"train.steps": 60, "train.batch_size": 32, "model.widths": [16, 16], "probe.count": 12}
+
+
+def trained(setting, varied=None, **kwargs):
+    """Return the finished runs of a grid as the engine gives them, in the grid's order."""
+    base = config.setting_values(config.Setting()) | {
+        key: config.find_key(key).parse(value) for key, value in setting.items()
+    }
+    runs = grid.build(base, varied or {})
+    machine = engine.make_machine(config.Engine(**kwargs))
+    return list(engine.train_grid(engine.plan(runs, data.loader(None), machine)))
+
+
+def weights_of(run, place=0):
+    return [(np.asarray(k[place]), np.asarray(b[place])) for k, b in train.nn.affine_layers(run.state.params)]
+
+
+@pytest.fixture(scope="module")
+def against_numpy():
+    """The same runs by relubench in float64 and by a plain loop: rates where units die, below divergence."""
+    setting = SMALL | {"engine.precision": "float64", "model.init.scale": 1.5}
+    seeds, rates = [0, 1, 2], [0.05, 0.5]
+    (run,) = trained(setting, {"optimizer.learning_rate": rates, "seed": seeds})
+    (born,) = trained(setting | {"train.steps": 0}, {"seed": seeds})
+    digits = data.load(config.Data())
+    pairs = []
+    for place, (rate, seed) in enumerate((rate, seed) for rate in rates for seed in seeds):
+        probes = [int(step) for step in run.steps]
+        loop = train_reference(
+            weights_of(born, seeds.index(seed)), digits, seed=seed, rate=rate, steps=60, size=32, probes=probes
+        )
+        pairs.append((jax.tree.map(lambda a, place=place: np.asarray(a)[place], run.state), loop))
+    return pairs
+
+
+def test_the_same_units_are_dead_at_every_probe_as_in_a_numpy_loop(against_numpy):
+    for ours, loop in against_numpy:
+        counts = ours.probes.layers
+        np.testing.assert_array_equal(counts.dead_train, loop.dead_train.sum(-1))
+        np.testing.assert_array_equal(counts.dead_test, loop.dead_test.sum(-1))
+        np.testing.assert_array_equal([r.dead_train for r in ours.unit_records], loop.dead_train[-1])
+    assert sum(loop.dead_train[-1].sum() for _, loop in against_numpy) > 10  # or the comparison says nothing
+
+
+def test_losses_accuracies_and_weights_are_those_of_a_numpy_loop(against_numpy):
+    for ours, loop in against_numpy:
+        np.testing.assert_allclose(ours.probes.train_loss, loop.train_loss, rtol=1e-9)
+        np.testing.assert_allclose(ours.probes.test_accuracy, loop.test_accuracy, rtol=1e-12)
+        for (kernel, bias), (their_kernel, their_bias) in zip(
+            train.nn.affine_layers(ours.params), loop.weights, strict=True
+        ):
+            np.testing.assert_allclose(kernel, their_kernel, rtol=1e-7, atol=1e-9)
+            np.testing.assert_allclose(bias, their_bias, rtol=1e-7, atol=1e-9)
+
+
+def test_births_deaths_and_revivals_are_those_of_a_numpy_loop(against_numpy):
+    for ours, loop in against_numpy:
+        dead = loop.dead_train
+        np.testing.assert_array_equal(ours.probes.layers.deaths[1:], (dead[1:] & ~dead[:-1]).sum(-1))
+        np.testing.assert_array_equal(ours.probes.layers.revivals[1:], (~dead[1:] & dead[:-1]).sum(-1))
+        for layer, record in enumerate(ours.unit_records):
+            alive_at = [np.flatnonzero(~column) for column in dead[:, layer].T]
+            died = [
+                -1 if not column[-1] else loop.steps[max(alive, default=-1) + 1]
+                for column, alive in zip(dead[:, layer].T, alive_at, strict=True)
+            ]
+            np.testing.assert_array_equal(record.died_step, died)
+
+
+def test_last_active_and_batch_dead_agree_with_a_recount_batch_by_batch(against_numpy):
+    for ours, loop in against_numpy:
+        for layer, counter in enumerate(ours.counters):
+            last = [max(np.flatnonzero(column), default=-1) for column in loop.active[:, layer].T]
+            np.testing.assert_array_equal(counter.last_active, last)
+            for place in range(1, len(loop.steps)):
+                between = loop.active[loop.steps[place - 1] : loop.steps[place], layer]
+                mean = (~between).sum() / len(between)
+                np.testing.assert_allclose(ours.probes.layers.batch_dead[place, layer], mean, rtol=1e-6)  # a float32 quotient
+
+
+@pytest.fixture(scope="module")
+def hard():
+    """Runs at rates where units die and come back, some of which diverge."""
+    setting = SMALL | {"train.steps": 200, "model.widths": [24, 24, 24]}
+    return relubench.sweep(setting, {"optimizer.learning_rate": [0.1, 0.7, 1.5, 1e4], "seed": list(range(8))})
+
+
+def test_born_dead_plus_deaths_less_revivals_is_dead_train(hard):
+    runs = hard["runs"].filter(~pl.col("diverged"))
+    assert runs["revivals"].sum() > 0
+    assert (runs["born_dead"] + runs["deaths"] - runs["revivals"]).to_list() == runs["dead_train"].to_list()
+
+
+def test_metric_columns_of_a_diverged_run_are_null_and_it_says_when(hard):
+    diverged = hard["runs"].filter(pl.col("diverged"))
+    assert 8 <= diverged.height < 32
+    for column in ("dead_train", "dead_train_fraction", "test_accuracy", "train_loss", "deaths", "collapsed"):
+        assert diverged[column].null_count() == diverged.height
+    assert diverged["diverged_step"].null_count() == 0
+    assert diverged["diverged_step"].min() >= 1
+    last = hard["probes"].join(diverged.select("run_id", "diverged_step"), on="run_id")
+    assert last.filter(pl.col("step") >= pl.col("diverged_step"))["train_loss"].null_count() > 0
+    assert last.filter(pl.col("step") < pl.col("diverged_step"))["train_loss"].null_count() == 0
+
+
+def test_a_finite_run_has_no_diverged_step(hard):
+    finite = hard["runs"].filter(~pl.col("diverged"))
+    assert finite["diverged_step"].null_count() == finite.height
+    assert finite["max_abs_param"].is_finite().all()
+
+
+def test_layers_add_up_to_runs(hard):
+    last = hard["layers"].filter(pl.col("step") == 200).group_by("run_id").agg(pl.col("dead_train", "units").sum())
+    both = hard["runs"].filter(~pl.col("diverged")).join(last, on="run_id", suffix="_by_layer")
+    assert both["dead_train"].to_list() == both["dead_train_by_layer"].to_list()
+    assert both["units"].to_list() == both["units_by_layer"].to_list() == [72] * both.height
+
+
+def test_a_dead_unit_of_layer_1_keeps_its_weights_bit_for_bit_under_plain_sgd():
+    setting = SMALL | {"model.init.bias": -1.5, "optimizer.learning_rate": 0.2}
+    seeds = {"seed": list(range(8))}
+    (born,), (ended,) = trained(setting | {"train.steps": 0}, seeds), trained(setting, seeds)
+    dead = np.asarray(born.state.unit_records[0].dead_train)
+    assert 5 < dead.sum() < dead.size
+    np.testing.assert_array_equal(np.asarray(ended.state.unit_records[0].dead_train)[dead], True)
+    before, after = (train.nn.affine_layers(run.state.params)[0] for run in (born, ended))
+    for old, new in zip(before, after, strict=True):
+        units_first = np.moveaxis(np.asarray(old), -1, 1), np.moveaxis(np.asarray(new), -1, 1)
+        np.testing.assert_array_equal(units_first[0][dead], units_first[1][dead])
+        assert (units_first[0][~dead] != units_first[1][~dead]).any()
+
+
+@pytest.mark.parametrize("activation", ["leaky_relu", "prelu", "softplus"])
+def test_units_with_a_slope_everywhere_are_never_dead(activation):
+    tables = relubench.sweep(
+        SMALL | {"model.activation.name": activation}, {"optimizer.learning_rate": [0.1, 1.0], "seed": [0, 1, 2, 3]}
+    )
+    finite = tables["runs"].filter(~pl.col("diverged"))
+    assert finite.height >= 4
+    assert finite["dead_train"].sum() == 0
+
+
+def test_a_summed_loss_at_rate_r_is_the_mean_at_n_times_r():
+    double = SMALL | {"engine.precision": "float64"}
+    (mean,) = trained(double | {"optimizer.learning_rate": 0.32})
+    (total,) = trained(double | {"optimizer.learning_rate": 0.01, "loss.reduction": "sum"})
+    for (kernel, bias), (their_kernel, their_bias) in zip(weights_of(mean), weights_of(total), strict=True):
+        np.testing.assert_allclose(kernel, their_kernel, rtol=1e-6, atol=1e-9)
+        np.testing.assert_allclose(bias, their_bias, rtol=1e-6, atol=1e-9)
+
+
+def test_settings_that_keep_the_shapes_share_every_draw():
+    (run,) = trained(SMALL | {"train.steps": 0}, {"model.init.scale": [1.0, 2.0], "seed": [3]})
+    (kernel, _), *_ = train.nn.affine_layers(run.state.params)
+    np.testing.assert_array_equal(2 * np.asarray(kernel[0]), np.asarray(kernel[1]))
+
+
+@pytest.mark.parametrize(
+    ("steps", "count", "spacing", "expected"),
+    [
+        (0, 20, "log", [0]),
+        (1, 20, "log", [0, 1]),
+        (1000, 2, "log", [0, 1000]),
+        (1000, 2, "linear", [0, 1000]),
+        (1000, 5, "log", [0, 1, 10, 100, 1000]),
+        (10, 3, "linear", [0, 5, 10]),
+        (3, 20, "log", [0, 1, 2, 3]),
+    ],
+)
+def test_probes_begin_at_0_and_end_at_the_last_step(steps, count, spacing, expected):
+    found = train.probe_steps(config.Train(steps=steps), config.Probe(count=count, spacing=spacing))
+    assert found.tolist() == expected
+
+
+def test_a_collapsed_run_is_told_and_stays_in_the_means():
+    tables = relubench.sweep(SMALL | {"model.init.bias": -1e6, "train.steps": 5}, {"seed": [0]})
+    row = tables["runs"].row(0, named=True)
+    assert row["born_collapsed"]
+    assert row["collapsed"]
+    assert row["dead_train_fraction"] == 1.0
+    assert not row["diverged"]
+
+
+def test_a_full_batch_is_the_whole_training_set_in_its_own_order():
+    (run,) = trained(SMALL | {"train.batch_size": None, "train.steps": 2})
+    np.testing.assert_array_equal(np.asarray(run.state.order[0]), np.arange(run.state.order.shape[1]))
