@@ -76,10 +76,11 @@ def _layer_rows(trained: Trained) -> pl.DataFrame:
         known = valid
         if name == "linear_train":  # -1: not a piecewise-linear activation
             known = valid & (values >= 0)
-        if name == "batch_dead":  # no step came before the first probe
+        if name == "batch_dead":  # a mean a step; none came before the first probe
             known = valid & (steps > 0)
-        dtype = np.float64 if name == "batch_dead" else np.int64
-        columns[name] = _masked(values.astype(dtype), known)
+            columns[name] = _masked(values / np.maximum(np.diff(trained.steps, prepend=0), 1)[None, :, None], known)
+        else:
+            columns[name] = _masked(values.astype(np.int64), known)
     return pl.DataFrame(columns)
 
 

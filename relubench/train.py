@@ -64,7 +64,7 @@ class Arrays:
 
 
 class LayerCounts(NamedTuple):
-    """Numbers of units at the probes, int32 [probes, hidden layers]; `batch_dead` is a float mean a step."""
+    """Numbers of units at the probes, int32 [probes, hidden layers]; `batch_dead` is summed over the steps since the last one."""
 
     dead_train: Array
     dead_test: Array
@@ -196,8 +196,9 @@ def _new_unit_record(width: int) -> UnitRecord:
 def _new_probe_record(probes: int, layers: int) -> ProbeRecord:
     number, flag = jnp.zeros(probes), jnp.zeros(probes, bool)
     counts = jnp.zeros((probes, layers), jnp.int32)
-    layer_counts = LayerCounts(*[counts] * len(LayerCounts._fields))._replace(batch_dead=jnp.zeros((probes, layers)))
-    return ProbeRecord(number, number, number, number, flag, flag, number, layer_counts)
+    return ProbeRecord(
+        number, number, number, number, flag, flag, number, LayerCounts(*[counts] * len(LayerCounts._fields))
+    )
 
 
 def advance(setting: Setting, data: Arrays, first: Array, last: Array, state: RunState) -> RunState:
@@ -217,7 +218,7 @@ def advance(setting: Setting, data: Arrays, first: Array, last: Array, state: Ru
             step = functools.partial(_step, setting, model, data)
             state = lax.fori_loop(jnp.maximum(start, first), jnp.minimum(stop, last), step, state)
             due = (stop <= last) & ((stop > first) | (first == 0))
-            record = functools.partial(_probe, setting, model, data, index, stop, stop - start)
+            record = functools.partial(_probe, setting, model, data, index, stop)
             return lax.cond(due, record, lambda same: same, state), None
 
         intervals = (np.arange(len(stops), dtype=np.int32), starts.astype(np.int32), stops)
@@ -345,15 +346,13 @@ def _is_finite(evaluation: _Evaluation) -> Array:
     return units.isfinite_tree((extremes, evaluation.loss, evaluation.min_output, evaluation.max_output))
 
 
-def _probe(
-    setting: Setting, model: _Model, data: Arrays, index: Array, step: Array, steps: Array, state: RunState
-) -> RunState:
-    """Record an exact count on both sets; `steps` is the number of updates since the probe before."""
+def _probe(setting: Setting, model: _Model, data: Arrays, index: Array, step: Array, state: RunState) -> RunState:
+    """Record an exact count on both sets."""
     train, test = _evaluate(setting, model, data, state)
     finite = units.isfinite_tree(state.params) & _is_finite(train) & _is_finite(test)
     dead = [units.dead(stats) for stats in train.hidden]
     was_dead = [record.dead_train for record in state.unit_records]
-    layers = _layer_counts(setting, train, test, state.counters, was_dead, index, steps)
+    layers = _layer_counts(setting, train, test, state.counters, was_dead, index)
     row = ProbeRecord(
         train_loss=train.loss,
         test_loss=test.loss,
@@ -380,7 +379,7 @@ def _probe(
 
 def _layer_counts(
     setting: Setting, train: _Evaluation, test: _Evaluation, counters: tuple[units.Counter, ...],
-    was_dead: list[Array], index: Array, steps: Array,
+    was_dead: list[Array], index: Array,
 ) -> LayerCounts:  # fmt: skip
     """One probe's row of numbers of units, each [hidden layers]."""
     piecewise = nn.ACTIVATIONS[setting.model.activation.name].piecewise_linear
@@ -397,7 +396,7 @@ def _layer_counts(
                 dormant_train=jnp.sum(units.dormant(ours, setting.probe.tau)),
                 linear_train=jnp.sum(units.linear(ours)) if piecewise else jnp.full((), -1),
                 constant_train=jnp.sum(units.constant(ours)),
-                batch_dead=counter.batch_dead / jnp.maximum(steps, 1),
+                batch_dead=counter.batch_dead,
                 deaths=jnp.sum(is_dead & ~before & later),
                 revivals=jnp.sum(~is_dead & before & later),
             )

@@ -121,7 +121,9 @@ def test_a_non_finite_pre_activation_is_told_apart_from_dead_and_alive(bad):
 
 @given(st.data(), st.integers(1, 5), st.integers(1, 30))
 def test_the_counter_agrees_with_a_recount(data, epoch_steps, steps):
-    active = np.array(data.draw(st.lists(st.lists(st.booleans(), min_size=3, max_size=3), min_size=steps, max_size=steps)))
+    active = np.array(
+        data.draw(st.lists(st.lists(st.booleans(), min_size=3, max_size=3), min_size=steps, max_size=steps))
+    )
     counter = units.new_counter(3)
     for step, flags in enumerate(active):
         counter = units.count(counter, jnp.asarray(flags), step, epoch_steps)

@@ -1,0 +1,57 @@
+"""The schema: what each key takes."""
+
+import pytest
+
+from relubench import config
+from relubench.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "parsed"),
+    [
+        ("optimizer.learning_rate", 1, 1.0),
+        ("train.batch_size", None, None),
+        ("train.steps", 10.0, 10),
+        ("model.widths", [8, 4], (8, 4)),
+        ("model.widths", 8, (8,)),
+        ("model.widths", [], ()),
+        ("model.init.bias", -0.5, -0.5),
+        ("engine.mixed", True, True),
+    ],
+)
+def test_a_value_is_taken_in_the_type_of_its_key(key, value, parsed):
+    found = config.KEYS[key].parse(value)
+    assert found == parsed
+    assert type(found) is type(parsed)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("optimizer.learning_rate", "abc", "optimizer.learning_rate='abc': it takes a number >= 0"),
+        ("optimizer.learning_rate", True, "it takes a number"),
+        ("optimizer.learning_rate", float("inf"), "it takes a number"),
+        ("optimizer.learning_rate", None, "it takes a number"),
+        ("model.widths", [8, 0], "each a whole number >= 1"),
+        ("train.steps", 1.5, "it takes a whole number >= 0"),
+        ("model.activation.negative_slope", 0, "model.activation.name=relu"),
+        ("optimizer.clip_norm", 0, "a number > 0, or null"),
+        ("seed", -1, "a whole number >= 0 and <= 2147483647"),
+        ("loss.reduction", "means", "did you mean 'mean'"),
+        ("engine.mixed", 1, "true or false"),
+    ],
+)
+def test_a_value_that_is_not_allowed_is_refused_with_what_is(key, value, told):
+    with pytest.raises(UserError) as caught:
+        config.KEYS[key].parse(value)
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_every_key_has_a_word_on_what_it_is():
+    assert not [name for name, key in config.KEYS.items() if not key.metadata.get("doc")]
+
+
+def test_a_setting_goes_through_its_flat_form_and_back():
+    values = config.setting_values(config.Setting()) | {"model.widths": (3, 2), "optimizer.clip_norm": 2.0}
+    assert config.setting_values(config.build_setting(values)) == values

@@ -1,0 +1,151 @@
+"""Many runs at once: the same bits for a run, wherever it stands."""
+
+import jax
+import numpy as np
+import polars as pl
+import pytest
+
+import relubench
+from relubench import config, data, engine, grid
+
+SETTING = {"train.steps": 40, "model.widths": [12, 12], "probe.count": 6, "optimizer.name": "momentum"}
+GRID = {"optimizer.learning_rate": [0.01, 0.3], "model.init.bias": [0.0, -0.3], "seed": list(range(11))}
+
+
+def layouts(setting, varied, **kwargs):
+    base = config.setting_values(config.Setting()) | {
+        key: config.find_key(key).parse(value) for key, value in setting.items()
+    }
+    machine = engine.make_machine(config.Engine(**kwargs))
+    return engine.plan(grid.build(base, varied), data.loader(None), machine)
+
+
+def rows_by_id(tables):
+    return {row["run_id"]: row for row in tables["runs"].to_dicts()}
+
+
+def equal(ours, theirs):
+    assert ours.keys() <= theirs.keys()
+    for run_id, row in ours.items():
+        assert row == theirs[run_id]
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return relubench.sweep(SETTING, GRID)
+
+
+def test_a_run_alone_has_the_bits_it_has_in_a_grid(whole):
+    alone = relubench.sweep(SETTING, {key: values[-1:] for key, values in GRID.items()})
+    equal(rows_by_id(alone), rows_by_id(whole))
+
+
+def test_the_order_of_the_grid_does_not_matter(whole):
+    turned = relubench.sweep(SETTING, {key: values[::-1] for key, values in reversed(GRID.items())})
+    for name in whole:
+        assert turned[name].equals(whole[name])
+
+
+def test_one_device_gives_the_bits_of_two(whole):
+    assert len(jax.devices()) == 2
+    for name, table in relubench.sweep(SETTING, GRID, devices=1).items():
+        assert table.equals(whole[name])
+
+
+def test_a_run_cut_into_many_calls_has_the_bits_of_one_call(whole, monkeypatch):
+    monkeypatch.setattr(engine, "CALL_SECONDS", 1e-9)  # one step a call, one block a chunk
+    cut = relubench.sweep(SETTING, GRID | {"seed": [2, 3]})
+    equal(rows_by_id(cut), rows_by_id(whole))
+    ours = whole["layers"].filter(pl.col("run_id").is_in(cut["runs"]["run_id"].implode()))
+    assert cut["layers"].equals(ours)
+
+
+def test_a_setting_that_keeps_the_shapes_is_one_group():
+    assert len(layouts(SETTING, GRID)) == 1
+
+
+class Interrupting(dict):
+    """Checkpoints in memory."""
+
+    def find(self, run_ids, origin):
+        for (ids, at), (step, leaves) in list(self.items()):
+            if at == origin and set(ids) <= set(run_ids.tolist()):
+                yield np.array(ids), step, leaves
+
+    def save(self, run_ids, origin, step, leaves):
+        self[tuple(run_ids.tolist()), origin] = (step, leaves)
+
+    def clear(self, run_ids):
+        for key in [key for key in self if key[0] == tuple(run_ids.tolist())]:
+            del self[key]
+
+
+def interrupted(planned, kept, calls):
+    def progress(run_steps):
+        nonlocal calls
+        calls -= 1
+        if calls == 0:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(engine.train_grid(planned, checkpoints=kept, progress=progress))
+
+
+def test_an_interrupted_chunk_goes_on_from_its_checkpoint_with_the_same_bits(monkeypatch):
+    monkeypatch.setattr(engine, "CALL_SECONDS", 1e-9)
+    small = GRID | {"seed": [0, 1, 2, 3]}
+    (smooth,) = list(engine.train_grid(layouts(SETTING, small)))
+    kept = Interrupting()
+    interrupted(layouts(SETTING, small), kept, calls=7)
+    ((step, _),) = kept.values()
+    assert step == 7
+    seen = []
+    (resumed,) = list(engine.train_grid(layouts(SETTING, small), checkpoints=kept, progress=seen.append))
+    assert sum(seen) == (40 - 7) * 16
+    assert not kept
+    jax.tree.map(np.testing.assert_array_equal, resumed.state, smooth.state)
+
+
+def test_a_checkpoint_of_another_width_is_not_gone_on_with(monkeypatch):
+    monkeypatch.setattr(engine, "CALL_SECONDS", 1e-9)
+    small = GRID | {"seed": [0]}
+    kept = Interrupting()
+    interrupted(layouts(SETTING, small, width=4), kept, calls=3)
+    seen = []
+    list(engine.train_grid(layouts(SETTING, small, width=2), checkpoints=kept, progress=seen.append))
+    assert sum(seen) == 40 * 4
+
+
+def test_the_estimate_counts_groups_chunks_and_memory():
+    planned = layouts(SETTING, GRID | {"model.activation.name": ["relu", "tanh"]})
+    told = engine.estimate(planned)
+    assert told.groups == 2
+    assert told.chunks >= 2
+    assert told.chunk_runs <= 44
+    assert told.state_bytes > 0
+    assert told.seconds > 0
+
+
+def test_flops_are_six_a_weight_and_example_but_four_in_layer_1():
+    assert engine.step_flops([(64, 128), (128, 10)], batch=32) == 32 * (4 * 64 * 128 + 6 * 128 * 10)
+
+
+@pytest.mark.parametrize("runs", [1, 8, 9, 33, 100])
+def test_every_run_has_a_slot_of_its_own_within_the_blocks_that_are_trained(runs):
+    machine = engine.make_machine(config.Engine(width=8))
+    slots, blocks = engine._placement(runs, machine, capacity=16)
+    assert len(set(slots.tolist())) == runs
+    device, rest = np.divmod(slots, 16 * 8)
+    assert (rest // 8 < blocks[device]).all()
+    assert max(blocks) - min(blocks) <= 1
+
+
+@pytest.mark.parametrize("precision", ["tf32", "bfloat16"])
+def test_a_precision_that_the_backend_would_replace_silently_is_refused(precision):
+    with pytest.raises(relubench.api.UserError, match="a CPU takes float32 or float64"):
+        layouts(SETTING | {"engine.precision": precision}, {})
+
+
+def test_more_devices_than_there_are_is_refused():
+    with pytest.raises(relubench.api.UserError, match=r"engine\.devices=99: there are 2 devices"):
+        engine.make_machine(config.Engine(devices=99))
