@@ -1,0 +1,91 @@
+"""Figures and the table, from frames alone."""
+
+import io
+
+import numpy as np
+import polars as pl
+import pytest
+from matplotlib import image
+from rich.console import Console
+
+import relubench
+from relubench import config, experiments, summary
+from relubench.report.figure import save
+from relubench.report.table import print_table
+
+AXES = {
+    "optimizer.name": ["sgd", "adam"],
+    "optimizer.learning_rate": [0.01, 1e38],
+    "model.activation.name": ["relu", "tanh"],
+}
+
+
+@pytest.fixture(scope="module")
+def tables():
+    setting = {"train.steps": 10, "model.widths": [8], "probe.count": 4}
+    return relubench.sweep(setting, AXES | {"seed": list(range(5))})
+
+
+@pytest.fixture(scope="module")
+def folded(tables):
+    return summary.summarize(tables["runs"], AXES)
+
+
+def frames_of(tables, axes, name):
+    metrics = experiments.find(name).curves
+    setting = config.setting_values(config.Setting())
+    return experiments.Frames(
+        summary.summarize(tables["runs"], axes),
+        summary.curves(tables["probes"], tables["layers"], tables["runs"], axes, metrics),
+        setting,
+    )
+
+
+@pytest.mark.parametrize("name", experiments.names())
+def test_every_experiment_draws_its_figures_with_runs_and_intervals_in_the_caption(name, tables, tmp_path):
+    drawn = list(experiments.find(name).figures(frames_of(tables, AXES, name)))
+    assert drawn
+    for figure in drawn:
+        assert "interval" in figure.caption
+        assert "Runs per point" in figure.caption
+        png, pdf, caption = save(figure, tmp_path)
+        assert caption.read_text().strip() == figure.caption
+        assert pdf.read_bytes().startswith(b"%PDF")
+        pixels = image.imread(png)
+        assert pixels.shape[1] >= 900
+        assert np.unique(pixels[..., :3].reshape(-1, 3), axis=0).shape[0] > 50
+
+
+def test_a_figure_is_drawn_with_the_same_bytes_again(tables, tmp_path):
+    for place in ("a", "b"):
+        for figure in experiments.find("learning_rate").figures(frames_of(tables, AXES, "learning_rate")):
+            save(figure, tmp_path / place)
+    for path in (tmp_path / "a").iterdir():
+        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
+
+
+def test_a_single_run_can_be_drawn(tables, tmp_path):
+    one = tables["runs"].head(1)
+    kept = {name: table.filter(pl.col("run_id") == one["run_id"][0]) for name, table in tables.items()}
+    for figure in experiments.find("custom").figures(frames_of(kept, {}, "custom")):
+        save(figure, tmp_path)
+
+
+def printed(folded, width):
+    out = io.StringIO()
+    print_table(folded, list(AXES), Console(file=out, width=width))
+    return out.getvalue()
+
+
+def test_the_table_has_a_line_for_each_grid_point_and_fits_80_columns(folded):
+    lines = printed(folded, 80).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert not [line for line in lines if "…" in line]
+    assert sum("/5" in line for line in lines) == 8
+    assert sum("5/5" in line for line in lines) >= 1
+
+
+def test_a_point_without_finite_runs_shows_a_dash(folded):
+    lost = folded.filter(pl.col("n_diverged") == 5)
+    assert lost.height
+    assert any("5/5" in line and " - " in line for line in printed(folded, 100).splitlines())

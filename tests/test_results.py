@@ -1,0 +1,137 @@
+"""Results on disk: whole files or none, folders of one experiment, damaged files."""
+
+import errno
+import os
+
+import numpy as np
+import polars as pl
+import pytest
+
+from relubench import results
+from relubench.errors import StorageError, UserError
+
+FRAME = pl.DataFrame({"run_id": ["b", "a"], "seed": [1, 0], "table_probes": [[{"step": 0}, {"step": 5}]] * 2})
+ORIGIN = {"fingerprint": {"jax": "1", "width": "8"}, "mixed": False}
+CONFIG = "name: mine\ngrid: {}\ntrain: {steps: 5}\n"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    made = results.Folder(tmp_path / "out")
+    made.claim("mine", {"train.steps": 5}, set(), CONFIG)
+    made.write_part(FRAME, ORIGIN)
+    return made
+
+
+def test_parts_are_merged_into_sorted_tables_with_a_schema_version(folder):
+    runs = folder.merge()
+    assert runs["run_id"].to_list() == ["a", "b"]
+    probes = results.read_table(folder.path / "probes.parquet")
+    assert probes.rows() == [("a", 0), ("a", 5), ("b", 0), ("b", 5)]
+    for name in ("runs", "probes"):
+        metadata = pl.read_parquet_metadata(folder.path / f"{name}.parquet")
+        assert metadata["relubench_schema"] == results.SCHEMA_VERSION
+
+
+def test_a_run_that_two_parts_hold_is_merged_once(folder):
+    folder.write_part(FRAME.head(1), ORIGIN)
+    assert folder.merge()["run_id"].to_list() == ["a", "b"]
+
+
+def test_parts_of_different_columns_are_merged(folder):
+    folder.write_part(FRAME.with_columns(run_id=pl.Series(["c", "d"])).drop("table_probes"), ORIGIN)
+    assert folder.done_ids().tolist() == ["a", "b", "c", "d"]
+
+
+def test_writing_the_same_runs_again_replaces_their_part(folder):
+    folder.write_part(FRAME, ORIGIN)
+    assert len(folder.part_paths()) == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "told"), [(errno.ENOSPC, "the disk is full"), (errno.EROFS, "read-only"), (errno.EIO, "error")]
+)
+def test_a_disk_that_refuses_leaves_the_old_file_and_no_temporary_one(folder, monkeypatch, code, told):
+    before = folder.part_paths()[0].read_bytes()
+
+    def refuse(descriptor):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(StorageError, match=told):
+        folder.write_part(FRAME, ORIGIN)
+    assert folder.part_paths()[0].read_bytes() == before
+    assert not list(folder.path.rglob(".tmp-*"))
+
+
+@pytest.mark.parametrize("spoil", [lambda raw: raw[:50], lambda raw: b"", lambda raw: raw[:-4] + b"abcd"])
+def test_a_damaged_part_is_refused_by_name(folder, spoil):
+    path = folder.part_paths()[0]
+    path.write_bytes(spoil(path.read_bytes()))
+    with pytest.raises(UserError, match=path.name):
+        folder.done_ids()
+    with pytest.raises(UserError, match=path.name):
+        folder.merge()
+
+
+def test_a_table_without_our_version_is_refused(folder):
+    FRAME.write_parquet(folder.parts / "foreign.parquet")
+    with pytest.raises(UserError, match="schema version None"):
+        folder.merge()
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "axes", "told"),
+    [
+        ("other", {"train.steps": 5}, set(), "it holds the experiment 'mine', not 'other'"),
+        ("mine", {"train.steps": 6}, set(), "train.steps=6: .* holds runs with train.steps=5; choose another out="),
+    ],
+)
+def test_a_folder_that_holds_something_else_is_refused(folder, name, values, axes, told):
+    with pytest.raises(UserError, match=told):
+        folder.claim(name, values, axes, CONFIG)
+
+
+def test_a_folder_can_be_claimed_again_by_its_experiment_or_along_a_grid_axis(folder):
+    folder.claim("mine", {"train.steps": 5}, set(), CONFIG)
+    folder.claim("mine", {"train.steps": 6}, {"train.steps"}, CONFIG)
+
+
+@pytest.mark.parametrize("key", ["jax", "width"])
+def test_parts_computed_in_another_way_are_refused_unless_mixed(folder, key):
+    other = ORIGIN["fingerprint"] | {key: "other"}
+    with pytest.raises(UserError, match=f"was computed with {key}="):
+        folder.check_origin(other, mixed=False)
+    folder.check_origin(other, mixed=True)
+
+
+def test_temporary_files_of_a_dead_writer_are_removed_and_those_of_a_living_one_kept(folder):
+    host = results.socket.gethostname()
+    dead, living = (folder.parts / f".tmp-{host}-{pid}-0" for pid in (2**22 + 1, os.getpid()))
+    foreign_new, foreign_old = (folder.parts / f".tmp-elsewhere-1-{n}" for n in (0, 1))
+    for path in (dead, living, foreign_new, foreign_old):
+        path.write_bytes(b"half")
+    os.utime(foreign_old, (0, 0))
+    folder.claim("mine", {"train.steps": 5}, set(), CONFIG)
+    assert sorted(folder.parts.glob(".tmp-*")) == sorted([living, foreign_new])
+    assert len(folder.part_paths()) == 1
+
+
+def test_checkpoints_are_found_by_runs_and_origin(folder):
+    ids, leaves = np.array(["a", "b"]), [np.arange(6.0).reshape(2, 3), np.array([True, False])]
+    folder.save(ids, "here", 7, leaves)
+    assert not list(folder.find(ids, "elsewhere"))
+    assert not list(folder.find(np.array(["a"]), "here"))
+    ((found_ids, step, found),) = folder.find(np.array(["a", "b", "c"]), "here")
+    assert (found_ids.tolist(), step) == (["a", "b"], 7)
+    for ours, theirs in zip(leaves, found, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    folder.clear(ids)
+    assert not list(folder.find(ids, "here"))
+
+
+def test_a_damaged_checkpoint_costs_time_and_not_the_run(folder):
+    folder.save(np.array(["a"]), "here", 7, [np.arange(3)])
+    (path,) = folder.checkpoints.glob("*.npz")
+    path.write_bytes(path.read_bytes()[:40])
+    assert not list(folder.find(np.array(["a"]), "here"))
