@@ -5,6 +5,7 @@ Modules are imported where a verb needs them: `--help` imports nothing, and only
 
 from __future__ import annotations
 
+import importlib.metadata
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -44,6 +45,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments in (["--help"], ["-h"], ["help"]):
         print(HELP, end="")
+        return 0
+    if arguments == ["--version"]:
+        print(f"relubench {importlib.metadata.version('relubench')}")
         return 0
     try:
         verb, rest = _split_verb(arguments)

@@ -132,20 +132,26 @@ def _with_force_add(argument: str) -> str:
 
 def _check_overrides(arguments: Sequence[str]) -> None:
     """Refuse, in our own words, what Hydra would refuse in six lines: unknown keys, wrong types, unknown choices."""
-    texts = [argument for argument in arguments if not argument.startswith("-")]
-    for text, override in zip(texts, _parse(texts), strict=True):
+    for text in arguments:
+        if text.startswith("-") or not ("=" in text or text.startswith(("~", "+"))):
+            continue  # an option of Hydra's or its value
+        override = _parse(text)
         key = override.key_or_group
         if key.startswith("grid."):
             _check_grid_override(text, override)
-        elif not key.startswith("hydra") and not override.is_delete():
+        elif override.is_delete() and not key.startswith(("grid", "hydra")):
+            raise UserError(
+                f"{text}: only axes of the grid can be taken away, such as ~grid.seed; {key}=null unsets a key"
+            )
+        elif not key.startswith(("grid", "hydra")):
             _check_override(override)
 
 
-def _parse(texts: Sequence[str]) -> list[Override]:
+def _parse(text: str) -> Override:
     try:
-        return OverridesParser.create().parse_overrides(list(texts))
+        return OverridesParser.create().parse_override(text)
     except HydraException as error:
-        raise UserError(_one_line(error)) from error
+        raise UserError(f"{text!r} cannot be read as KEY=VALUE: {_one_line(error)}") from error
 
 
 def _check_override(override: Override) -> None:

@@ -36,6 +36,8 @@ def run(request: Request) -> int:
     missing = _missing(grid, folder)
     console = _console()
     machine, layouts = _plan(request, missing) if len(missing) else (None, [])
+    if machine is not None:
+        folder.check_origin(machine.fingerprint, request.config.engine.mixed)
     folder.claim(request.config.name, request.base, set(request.grid.keys), request.yaml)
     if len(missing) < len(grid):
         console.print(f"{len(grid) - len(missing):,} of {len(grid):,} runs are on disk already")
@@ -74,7 +76,6 @@ def _train(request: Request, folder: results.Folder, machine: Machine, layouts: 
     from relubench.report.progress import Progress
 
     mixed = request.config.engine.mixed
-    folder.check_origin(machine.fingerprint, mixed)
     with_units = experiments.find(request.config.name).units
     clock, begun = engine.Clock(), time.perf_counter()
     runs = sum(len(layout.group.rows) for layout in layouts)

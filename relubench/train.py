@@ -64,7 +64,7 @@ class Arrays:
 
 
 class LayerCounts(NamedTuple):
-    """Numbers of units at the probes, int32 [probes, hidden layers]; `batch_dead` is summed over the steps since the last one."""
+    """Numbers of units at the probes, int32 [probes, hidden layers]; `batch_dead` is a sum over the steps between."""
 
     dead_train: Array
     dead_test: Array
