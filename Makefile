@@ -3,7 +3,7 @@ PYTHON ?= python3
 EXTRAS ?= test
 BIN := .venv/bin
 
-.PHONY: demo test lint bench constraints clean
+.PHONY: demo test lint bench reference constraints clean
 
 demo: .venv/relubench
 	$(BIN)/python -m relubench
@@ -36,6 +36,15 @@ install = if command -v uv > /dev/null; \
 .venv/test-$(EXTRAS): .venv/bin/python pyproject.toml constraints.txt
 	$(call install,.[$(EXTRAS)])
 	@touch $@ .venv/relubench
+
+# Run the experiments anew with 64 seeds and keep what figures and report need; resumes where it was stopped.
+REFERENCE := learning_rate
+reference: .venv/relubench
+	for name in $(REFERENCE); do \
+		$(BIN)/python -m relubench experiment=$$name seeds=64 && mkdir -p results/reference/$$name && \
+		cp -r $$(for kept in summary.parquet curves.parquet config.yaml provenance.json figures; \
+			do echo results/$$name/$$kept; done) results/reference/$$name/ || exit; \
+	done
 
 # Resolve what pyproject.toml asks for, for every Python and platform, keeping the versions pinned so far; needs uv.
 constraints:

@@ -152,7 +152,8 @@ def count_dead_by_hand(weights):
 def test_one_core_is_one_device(whole, tmp_path):
     if not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2:
         pytest.skip("needs a choice of two cores")
-    pinned = f"import os; os.sched_setaffinity(0, {{{min(os.sched_getaffinity(0))}}}); from relubench.cli import main; main()"
+    core = min(os.sched_getaffinity(0))
+    pinned = f"import os; os.sched_setaffinity(0, {{{core}}}); from relubench.cli import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", pinned, "plan", *BASE, *GRID], cwd=tmp_path, capture_output=True, text=True
     )
