@@ -10,6 +10,7 @@ weight, less the gradient of the inputs of layer 1.
 from __future__ import annotations
 
 import argparse
+import itertools
 import multiprocessing
 import statistics
 import time
@@ -56,7 +57,7 @@ def _relubench(workload: Workload, runs: int, counter: bool) -> Callable[[], dic
     seeds = grid.build(base, {"seed": list(range(runs))})
     (layout,) = engine.plan(seeds, data.loader(None), engine.make_machine(config.Engine()))
     engine._jitted.cache_clear()
-    program = engine._compile(layout)
+    program = engine._allot(engine._compile(layout))
     train._count = count
     probes = layout.probes
     chunk = engine._Chunk(program, __import__("numpy").arange(runs))
@@ -213,10 +214,12 @@ def _report(found: dict[tuple[str, str], list[dict[str, float]]], runs: int) -> 
     from relubench.engine import step_flops
 
     sgemm = statistics.median(each["flops"] for each in found["sgemm", ""])
-    print(f"XLA sgemm, 2048 x 2048, float32, all cores: {sgemm / 1e9:.0f} GF/s; {runs} runs; {STEPS} steps, 20 probes\n")
+    print(
+        f"XLA sgemm, 2048 x 2048, float32, all cores: {sgemm / 1e9:.0f} GF/s; {runs} runs; {STEPS} steps, 20 probes\n"
+    )
     for workload in WORKLOADS:
         sizes = [64, *workload.widths, 10]
-        flops = step_flops([(i, o) for i, o in zip(sizes[:-1], sizes[1:], strict=True)], workload.batch)
+        flops = step_flops(list(itertools.pairwise(sizes)), workload.batch)
         print(f"| {workload.name} | run-steps/s | GF/s | of sgemm |\n|---|---|---|---|")
 
         def line(name: str, seconds: list[float], steps: float, flops: float = flops) -> None:

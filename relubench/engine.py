@@ -14,7 +14,8 @@ import math
 import os
 import platform
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -152,7 +153,7 @@ class Clock:
     """Where the time of a training went."""
 
     compiled: float = 0.0  # inside compiled programs
-    compiling: float = 0.0  # tracing, lowering, compiling or loading from the cache
+    compiling: float = 0.0  # waiting for a program that is traced, compiled or loaded from the cache
     run_steps: int = 0
 
 
@@ -216,6 +217,15 @@ class Estimate(NamedTuple):
     chunk_runs: int  # of the largest chunk
     state_bytes: int  # of the largest group
     seconds: float  # inside compiled programs
+
+
+class _Compiled(NamedTuple):
+    """One group's compiled program."""
+
+    layout: Layout
+    arrays: train.Arrays
+    call: Callable[..., train.RunState]
+    state: Any  # shapes and placement of all states
 
 
 @dataclass
@@ -343,21 +353,43 @@ def estimate(layouts: Sequence[Layout]) -> Estimate:
     return Estimate(len(layouts), sum(chunks), max(sizes, default=0), memory, seconds)
 
 
-def _compile(layout: Layout) -> _Program:
-    """Compile a group's program, or load it from the cache, and allot its states."""
-    machine = layout.machine
-    arrays = device_arrays(layout.data, layout.group.static["engine.precision"])
-    lead = (machine.devices * layout.capacity, machine.width)
-    sharding = NamedSharding(machine.mesh, PartitionSpec("runs"))
-    zeros = jax.tree.map(lambda leaf: np.zeros(lead + leaf.shape, leaf.dtype), layout.state)
-    state = jax.device_put(zeros, sharding)
-    settings = jax.tree.map(
-        lambda a: jax.ShapeDtypeStruct(lead, a.dtype), group_setting(layout.group, slice(0, 1), arrays.x.dtype)
-    )
-    blocks = jax.ShapeDtypeStruct((machine.devices,), np.int32)
-    scalar = jax.ShapeDtypeStruct((), np.int32)
-    lowered = _jitted(machine.mesh).lower(settings, arrays, blocks, scalar, scalar, state)
-    return _Program(layout, arrays, lowered.compile(), state, layout.guessed_rate)
+def _compile(layout: Layout) -> _Compiled:
+    """Trace and compile a group's program, or load it from the cache."""
+    with _precise(layout.group):
+        machine = layout.machine
+        arrays = device_arrays(layout.data, layout.group.static["engine.precision"])
+        lead = (machine.devices * layout.capacity, machine.width)
+        sharding = NamedSharding(machine.mesh, PartitionSpec("runs"))
+        state = jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(lead + leaf.shape, leaf.dtype, sharding=sharding), layout.state
+        )
+        knobs = group_setting(layout.group, slice(0, 1), arrays.x.dtype)
+        settings = jax.tree.map(lambda a: jax.ShapeDtypeStruct(lead, a.dtype), knobs)
+        blocks = jax.ShapeDtypeStruct((machine.devices,), np.int32)
+        scalar = jax.ShapeDtypeStruct((), np.int32)
+        lowered = _jitted(machine.mesh).lower(settings, arrays, blocks, scalar, scalar, state)
+        return _Compiled(layout, arrays, lowered.compile(), state)
+
+
+def _allot(compiled: _Compiled) -> _Program:
+    """Give a compiled program the memory of its states."""
+    zeros = jax.tree.map(lambda s: jax.device_put(np.zeros(s.shape, s.dtype), s.sharding), compiled.state)
+    return _Program(compiled.layout, compiled.arrays, compiled.call, zeros, compiled.layout.guessed_rate)
+
+
+def _compiled_ahead(layouts: Sequence[Layout], clock: Clock) -> Iterator[_Compiled]:
+    """Yield each group's compiled program; the next group's is compiled while this one trains."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        try:
+            futures = [pool.submit(_compile, layout) for layout in layouts[:1]]
+            for place in range(len(layouts)):
+                start = time.perf_counter()
+                compiled = futures.pop().result()
+                clock.compiling += time.perf_counter() - start
+                futures = [pool.submit(_compile, layout) for layout in layouts[place + 1 : place + 2]]
+                yield compiled
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _placement(runs: int, machine: Machine, capacity: int) -> tuple[np.ndarray, np.ndarray]:
@@ -425,7 +457,7 @@ class _Chunk:
 
 
 def train_grid(
-    layouts: Iterable[Layout],
+    layouts: Sequence[Layout],
     *,
     checkpoints: Checkpoints | None = None,
     progress: Callable[[int], None] = lambda run_steps: None,
@@ -436,12 +468,10 @@ def train_grid(
     `progress` is told the run-steps after each call.
     """
     clock = clock or Clock()
-    for layout in layouts:
+    for compiled in _compiled_ahead(layouts, clock):
+        layout = compiled.layout
         with _precise(layout.group):
-            start = time.perf_counter()
-            program = _compile(layout)
-            clock.compiling += time.perf_counter() - start
-            for chunk in _chunks(program, checkpoints):
+            for chunk in _chunks(_allot(compiled), checkpoints):
                 seconds = _run_chunk(chunk, clock, checkpoints, progress)
                 yield Trained(chunk.runs, layout.setting, layout.probes, chunk.fetch(), seconds)
                 if checkpoints is not None:

@@ -88,7 +88,7 @@ def _train(request: Request, folder: results.Folder, machine: Machine, layouts: 
     console.print(
         f"trained {runs:,} runs ({clock.run_steps:,} run-steps) in {seconds:.1f} s: "
         f"{clock.run_steps / max(seconds, 1e-9):,.0f} run-steps/s; {clock.compiled / seconds:.0%} of the time in "
-        f"compiled programs, {clock.compiling / seconds:.0%} compiling or loading them"
+        f"compiled programs, {clock.compiling / seconds:.0%} waiting for their compilation"
     )
 
 

@@ -109,6 +109,9 @@ def runs_note(rows: Mapping[str, pl.DataFrame]) -> str:
 def save(figure: Figure, folder: Path) -> list[Path]:
     """Write PNG, PDF and the caption; return their paths."""
     paths = [folder / f"{figure.name}.{kind}" for kind in ("png", "pdf")]
+    with plt.rc_context(style.RC):
+        figure.figure.draw_without_rendering()
+    figure.figure.set_layout_engine("none")  # laid out once, not once a file
     for path in paths:
         stamp = {"CreationDate": None} if path.suffix == ".pdf" else {"Software": None}
         with plt.rc_context(style.RC), atomic(path) as temporary:
