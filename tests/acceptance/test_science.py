@@ -1,6 +1,7 @@
 """The main job at a reduced grid: the science that must come out."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -72,3 +73,15 @@ def test_figures_are_drawn_again_from_parquet_alone(done):
     path.unlink()
     subprocess.run([sys.executable, "-m", "relubench", "figures"], cwd=folder.parent.parent, check=True)
     assert path.read_bytes() == before
+
+
+def test_a_second_start_compiles_nothing(tmp_path):
+    def start(seed):
+        small = ["experiment=custom", "model.widths=[4]", "train.steps=3", f"seed={seed}", "figures=false"]
+        env = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+        subprocess.run([sys.executable, "-m", "relubench", *small], cwd=tmp_path, env=env, check=True)
+        return {path.name for path in (tmp_path / "cache").rglob("*-cache")}
+
+    first = start(0)
+    assert first
+    assert start(1) == first

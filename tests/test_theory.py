@@ -1,0 +1,140 @@
+"""The oracles, each against brute force or Monte Carlo, and relubench against the oracles."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from reference import gradients
+
+from relubench import theory, units
+
+reals = st.floats(-4, 4).map(lambda value: round(value, 6))
+points = hnp.arrays(np.float64, st.tuples(st.integers(1, 8), st.just(2)), elements=reals)
+
+
+def dead(z):
+    return np.asarray(units.dead(units.observe(z, np.maximum(z, 0), (z > 0).astype(float))))
+
+
+@given(points, hnp.arrays(np.float64, (2, 5), elements=reals), hnp.arrays(np.float64, 5, elements=reals))
+def test_a_first_layer_unit_is_dead_iff_its_support_is_at_most_minus_its_bias(x, weights, bias):
+    clear = ~theory.ties(x, weights, bias)
+    found = dead(x @ weights + bias)
+    np.testing.assert_array_equal(found[clear], (theory.support(x, weights) <= -bias)[clear])
+
+
+@given(points, hnp.arrays(np.float64, (2, 40), elements=reals), st.floats(1e-3, 2))
+def test_with_0_in_the_hull_no_unit_with_a_positive_bias_is_dead(x, weights, bias):
+    assume(theory.hull_margin(x) >= 1e-7)
+    assert not dead(x @ weights + bias).any()
+    moving = np.abs(weights).max(0) > 1e-3
+    assert not dead(x @ weights[:, moving]).any()  # nor with bias 0, as 0 is in the interior
+
+
+def test_on_the_hulls_boundary_a_unit_with_bias_0_can_be_dead():
+    x = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0]])
+    assert theory.hull_margin(x) == pytest.approx(0, abs=1e-12)
+    assert dead(x @ np.array([[0.0], [-1.0]])).all()
+
+
+@pytest.mark.parametrize(
+    ("x", "sign"),
+    [([[1, 1], [-1, 1], [0, -1]], 1), ([[1, 1], [2, 1], [1, 3]], -1), ([[1, 0], [-1, 0]], 0), ([[0, 0]], 0)],
+)
+def test_the_margin_tells_on_which_side_of_the_hull_0_is(x, sign):
+    assert np.sign(round(theory.hull_margin(np.array(x, float)), 9)) == sign
+
+
+@given(hnp.arrays(np.float64, (5, 3), elements=reals), hnp.arrays(np.float64, (5, 3), elements=reals), st.floats(0, 8))
+def test_one_step_kills_exactly_within_the_deadly_rates(z, d, rate):
+    low, high = theory.deadly_rates(z, d)
+    found = ((z - rate * d) <= 0).all(0)
+    ends = np.isclose(rate, low, rtol=1e-9, atol=1e-12) | np.isclose(rate, high, rtol=1e-9, atol=1e-12)
+    with np.errstate(invalid="ignore"):
+        expected = (low <= rate) & (rate <= high)  # NaN: never
+    np.testing.assert_array_equal(found[~ends], expected[~ends])
+
+
+def test_the_deadly_rate_of_a_real_step_is_where_units_die():
+    draw = np.random.default_rng(0)
+    x, y = draw.normal(1.5, 1.0, size=(40, 6)), draw.integers(0, 3, 40)
+    weights = [(draw.normal(size=(6, 30)), draw.normal(size=30)), (draw.normal(size=(30, 3)), np.zeros(3))]
+    ((kernel, bias), _), (z, *_) = gradients(weights, x, y)
+    low, high = theory.deadly_rates(z, x @ kernel + bias)
+    alive, known = ~dead(z), np.isfinite(low)
+    assert (alive & known).sum() > 5
+
+    def after(rate, unit):
+        w, b = weights[0]
+        moved = x @ (w - rate * kernel) + b - rate * bias
+        return dead(moved)[unit]
+
+    for unit in np.flatnonzero(alive & known):
+        assert not after(0.999 * low[unit], unit)
+        if high[unit] > 1.001 * low[unit]:
+            assert after(1.001 * low[unit], unit)
+
+
+def test_a_dead_unit_stays_dead_under_equal_decay_and_comes_back_under_decay_of_its_bias_alone():
+    draw = np.random.default_rng(1)
+    x = draw.normal(size=(50, 4))
+    w, b = draw.normal(size=(4, 200)), -np.abs(draw.normal(size=200)) * 12
+    gone = dead(x @ w + b)
+    assert gone.sum() > 20
+    w, b = w[:, gone], b[gone]
+    for step in range(1, 400):
+        kept = 0.99**step
+        assert dead(x @ (kept * w) + kept * b).all()
+        np.testing.assert_array_equal(dead(x @ w + kept * b), theory.support(x, w) <= -kept * b)
+    assert not dead(x @ w + kept * b).all()
+
+
+def batches_of_means(values, batches=50):
+    """Return the mean and its standard error by batches: values may be heavy-tailed."""
+    means = values[: len(values) // batches * batches].reshape(batches, -1).mean(1)
+    return means.mean(), means.std(ddof=1) / np.sqrt(batches)
+
+
+def deep(key, widths, x):
+    """Return the activations of the last hidden layer of a He-initialised network without biases, for each key."""
+
+    def one(key):
+        h = x
+        for layer, width in enumerate(widths):
+            kernel = jax.random.normal(jax.random.fold_in(key, layer), (h.shape[1], width))
+            h = jax.nn.relu(h @ kernel * np.sqrt(2 / h.shape[1]))
+        return h
+
+    return jax.vmap(one)(key)
+
+
+@pytest.mark.parametrize(("width", "hidden"), [(2, 3), (2, 9), (3, 9), (5, 6)])
+def test_a_network_on_one_input_is_born_dead_as_often_as_the_bound(width, hidden):
+    keys = jax.random.split(jax.random.key(width * hidden), 100_000)
+    h = np.asarray(deep(keys, [width] * hidden, jnp.ones((1, 1))))
+    mean, error = batches_of_means((h == 0).all((1, 2)).astype(float))
+    assert abs(mean - theory.born_dead_bound(width, hidden)) < 5 * error
+
+
+@pytest.mark.parametrize("cosine", [-0.6, 0.0, 0.5, 0.95])
+def test_a_gaussian_unit_is_dead_on_two_inputs_as_often_as_sheppards_formula(cosine):
+    draw = np.random.default_rng(2)
+    inputs = np.array([[1.0, 0.0], [cosine, np.sqrt(1 - cosine**2)]])
+    z = inputs @ draw.normal(size=(2, 400_000))
+    mean, error = batches_of_means(dead(z).astype(float))
+    assert abs(mean - theory.dead_on_two_inputs(cosine)) < 5 * error
+
+
+@pytest.mark.parametrize("widths", [[10] * 3, [30] * 8, [5, 50, 20]])
+def test_the_dispersion_of_lengths_is_hanin_and_rolnicks(widths):
+    keys = jax.random.split(jax.random.key(7), 40_000)
+    squares = np.asarray(
+        jax.lax.map(
+            lambda key: (deep(key[None], widths, jnp.ones((1, widths[0])))[0] ** 2).mean(), keys, batch_size=500
+        )
+    )
+    ratio, error = batches_of_means((squares / squares.mean()) ** 2)
+    assert abs(ratio - theory.length_dispersion(widths)) < 5 * error
