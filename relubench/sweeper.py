@@ -6,6 +6,7 @@ Swept keys of a run's setting become axes of `grid`; only what must be a job of 
 
 from __future__ import annotations
 
+import importlib
 import sys
 import types
 from collections.abc import Sequence
@@ -66,10 +67,14 @@ class VmapSweeper(BasicSweeper):
 
 def register() -> None:
     """Make `hydra/sweeper=vmap` known. Hydra takes plug-ins only from modules named `hydra_plugins.…`."""
+    try:
+        package = importlib.import_module("hydra_plugins")
+    except ImportError:  # no other plug-in is installed
+        package = sys.modules["hydra_plugins"] = types.ModuleType("hydra_plugins")
     module = types.ModuleType("hydra_plugins.relubench")
     VmapSweeper.__module__ = module.__name__
     module.VmapSweeper = VmapSweeper  # type: ignore[attr-defined]
-    sys.modules[module.__name__] = module
+    package.relubench = sys.modules[module.__name__] = module  # type: ignore[attr-defined]
     Plugins.instance().register(VmapSweeper)
     node = {"_target_": f"{module.__name__}.VmapSweeper", "max_batch_size": None, "params": None}
     ConfigStore.instance().store(group="hydra/sweeper", name="vmap", node=node, provider="relubench")

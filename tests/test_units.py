@@ -48,7 +48,8 @@ def counts(stats):
         ("tanh", 0.0, 0.0, {"silent", "constant", "dormant"}),
         ("tanh", 1.0, 30.0, {"dead", "saturated", "linear", "constant"}),  # in float32 its slope has become 0
         ("sigmoid", 1.0, -20.0, {"silent", "saturated", "dormant"}),
-        ("elu", 1.0, -30.0, {"dead", "silent", "saturated", "constant"}),  # its slope, expm1(z) + 1, is 0 in float32
+        ("elu", 1.0, -200.0, {"dead", "silent", "saturated", "constant"}),  # its slope, exp(z), is 0 in float32
+        ("elu", 1.0, -30.0, {"silent", "saturated", "constant"}),
         ("elu", 1.0, -14.0, {"silent", "saturated"}),
     ],
 )

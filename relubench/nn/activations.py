@@ -21,11 +21,36 @@ class Activation(NamedTuple):
     learned_slope: bool = False  # the negative slope is a trained parameter, one a layer
 
 
+SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
+
 ACTIVATIONS: Registry[Activation] = Registry("model.activation.name")
 
 
 def _leaky_relu(z: Array, negative_slope: ArrayLike) -> Array:
     return jnp.where(z >= 0, z, negative_slope * z)
+
+
+@jax.custom_jvp
+def _exponential(z: Array) -> Array:
+    """Return exp(z) - 1 for z <= 0, and 0 above."""
+    return jnp.expm1(jnp.minimum(z, 0))
+
+
+@_exponential.defjvp
+def _exponential_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    """Give the slope as exp(z); JAX has computed it as expm1(z) + 1, which is 0 below -17 in float32."""
+    (z,), (tangent,) = primals, tangents
+    return _exponential(z), jnp.where(z > 0, 0, jnp.exp(jnp.minimum(z, 0))) * tangent
+
+
+def _elu(z: Array) -> Array:
+    """Clevert et al. 2016, eq. 15, alpha = 1."""
+    return jnp.where(z > 0, z, _exponential(z))
+
+
+def _selu(z: Array) -> Array:
+    """Klambauer et al. 2017, eq. 2."""
+    return SELU_SCALE * jnp.where(z > 0, z, SELU_ALPHA * _exponential(z))
 
 
 def _smooth(fn: Callable[[Array], Array]) -> Activation:
@@ -35,8 +60,8 @@ def _smooth(fn: Callable[[Array], Array]) -> Activation:
 ACTIVATIONS.register("relu")(Activation(lambda z, negative_slope: jax.nn.relu(z), piecewise_linear=True))
 ACTIVATIONS.register("leaky_relu")(Activation(_leaky_relu, piecewise_linear=True))
 ACTIVATIONS.register("prelu")(Activation(_leaky_relu, piecewise_linear=True, learned_slope=True))
-ACTIVATIONS.register("elu")(_smooth(jax.nn.elu))
-ACTIVATIONS.register("selu")(_smooth(jax.nn.selu))
+ACTIVATIONS.register("elu")(_smooth(_elu))
+ACTIVATIONS.register("selu")(_smooth(_selu))
 ACTIVATIONS.register("gelu")(_smooth(lambda z: jax.nn.gelu(z, approximate=False)))
 ACTIVATIONS.register("silu")(_smooth(jax.nn.silu))
 ACTIVATIONS.register("softplus")(_smooth(jax.nn.softplus))
