@@ -43,9 +43,9 @@ def _median_of(time_once: Callable[[], float]) -> float:
 
 def _relubench(workload: Workload, runs: int, counter: bool) -> Callable[[], dict[str, float]]:
     """Return what times a step of all runs, and one probe of all runs, in seconds."""
-    from relubench import config, data, engine, grid, train
+    from relubench import config, data, engine, grid, layout, machine, train
 
-    engine.prepare()
+    machine.prepare()
     count = train._count
     if not counter:  # the forward pass, the gradient and the update alone
         train._count = lambda forward, loss, counters, step, epoch_steps: (loss == loss, counters)
@@ -55,11 +55,11 @@ def _relubench(workload: Workload, runs: int, counter: bool) -> Callable[[], dic
     }  # fmt: skip
     base = config.setting_values(config.Setting()) | values
     seeds = grid.build(base, {"seed": list(range(runs))})
-    (layout,) = engine.plan(seeds, data.loader(None), engine.make_machine(config.Engine()))
+    (ours,) = layout.plan(seeds, data.loader(None), machine.make_machine(config.Engine()))
     engine._jitted.cache_clear()
-    program = engine._allot(engine._compile(layout))
+    program = engine._allot(engine._compile(ours))
     train._count = count
-    probes = layout.probes
+    probes = ours.probes
     chunk = engine._Chunk(program, __import__("numpy").arange(runs))
     chunk.advance(int(probes[-3]))
 
@@ -211,7 +211,7 @@ def main() -> None:
 
 
 def _report(found: dict[tuple[str, str], list[dict[str, float]]], runs: int) -> None:
-    from relubench.engine import step_flops
+    from relubench.layout import step_flops
 
     sgemm = statistics.median(each["flops"] for each in found["sgemm", ""])
     print(

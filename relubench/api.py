@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from relubench import config, data, engine, grid, nn, results, rows
+from relubench import config, data, engine, grid, layout, machine, nn, results, rows
 from relubench.config import SETTING_KEYS
 from relubench.errors import UserError, unknown
 
@@ -102,6 +102,6 @@ def retrain(out: str | Path, run_id: str, *, root: str | None = None) -> list[tu
 
 
 def _train(runs: grid.Grid, root: str | None, width: int | None, devices: int | None) -> list[engine.Trained]:
-    engine.prepare()
-    machine = engine.make_machine(config.Engine(width=width, devices=devices))
-    return list(engine.train_grid(engine.plan(runs, data.loader(root), machine)))
+    machine.prepare()
+    ours = machine.make_machine(config.Engine(width=width, devices=devices))
+    return list(engine.train_grid(layout.plan(runs, data.loader(root), ours)))

@@ -22,7 +22,8 @@ from relubench.grid import Grid
 
 if TYPE_CHECKING:
     from relubench.compose import Request
-    from relubench.engine import Layout, Machine
+    from relubench.layout import Layout
+    from relubench.machine import Machine
 
 #: Columns of a table where the output is no terminal.
 PLAIN_WIDTH = 140
@@ -60,11 +61,11 @@ def _missing(grid: Grid, folder: results.Folder) -> Grid:
 
 def _plan(request: Request, grid: Grid) -> tuple[Machine, list[Layout]]:
     """Set JAX up and lay the runs out; what cannot be trained is refused before anything is written."""
-    from relubench import data, engine
+    from relubench import data, layout, machine
 
-    engine.prepare()
-    machine = engine.make_machine(request.config.engine)
-    return machine, engine.plan(grid, data.loader(request.config.data.root), machine)
+    machine.prepare()
+    ours = machine.make_machine(request.config.engine)
+    return ours, layout.plan(grid, data.loader(request.config.data.root), ours)
 
 
 def _share(request: Request) -> Grid:
@@ -243,19 +244,19 @@ def _require(folder: results.Folder) -> None:
 
 def plan(request: Request) -> int:
     """Print the number of runs, groups and chunks, and estimated memory and time; train nothing."""
-    from relubench import engine
+    from relubench.layout import estimate
 
     started = time.perf_counter()
     grid = _share(request)
     missing = _missing(grid, results.Folder(request.config.out))
     machine, layouts = _plan(request, missing)
-    estimate = engine.estimate(layouts)
+    told = estimate(layouts)
     devices = f"{machine.devices} {machine.platform} device{'s' if machine.devices > 1 else ''}"
     print(f"runs        {len(grid):,} ({len(missing):,} to train)")
-    print(f"groups      {estimate.groups:,}, each one compiled program")
-    print(f"chunks      {estimate.chunks:,} of up to {estimate.chunk_runs:,} runs, {machine.width} wide, on {devices}")
-    print(f"memory      {estimate.state_bytes / 2**20:,.0f} MiB of run states")
-    print(f"time        about {_duration(estimate.seconds)}, and {estimate.groups} compilations the first time")
+    print(f"groups      {told.groups:,}, each one compiled program")
+    print(f"chunks      {told.chunks:,} of up to {told.chunk_runs:,} runs, {machine.width} wide, on {devices}")
+    print(f"memory      {told.state_bytes / 2**20:,.0f} MiB of run states")
+    print(f"time        about {_duration(told.seconds)}, and {told.groups} compilations the first time")
     print(f"planned in  {time.perf_counter() - started:.1f} s")
     return 0
 

@@ -23,9 +23,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _prepared():
-    from relubench import engine
+    from relubench import machine
 
-    engine.prepare()
+    machine.prepare()
 
 
 @pytest.fixture

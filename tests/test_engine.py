@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 import relubench
-from relubench import config, data, engine, grid
+from relubench import config, data, engine, grid, layout, machine
 
 SETTING = {"train.steps": 40, "model.widths": [12, 12], "probe.count": 6, "optimizer.name": "momentum"}
 GRID = {"optimizer.learning_rate": [0.01, 0.3], "model.init.bias": [0.0, -0.3], "seed": list(range(11))}
@@ -16,8 +16,8 @@ def layouts(setting, varied, **kwargs):
     base = config.setting_values(config.Setting()) | {
         key: config.find_key(key).parse(value) for key, value in setting.items()
     }
-    machine = engine.make_machine(config.Engine(**kwargs))
-    return engine.plan(grid.build(base, varied), data.loader(None), machine)
+    ours = machine.make_machine(config.Engine(**kwargs))
+    return layout.plan(grid.build(base, varied), data.loader(None), ours)
 
 
 def rows_by_id(tables):
@@ -53,7 +53,7 @@ def test_one_device_gives_the_bits_of_two(whole):
 
 
 def test_a_run_cut_into_many_calls_has_the_bits_of_one_call(whole, monkeypatch):
-    monkeypatch.setattr(engine, "CALL_SECONDS", 1e-9)  # one step a call, one block a chunk
+    monkeypatch.setattr(layout, "CALL_SECONDS", 1e-9)  # one step a call, one block a chunk
     cut = relubench.sweep(SETTING, GRID | {"seed": [2, 3]})
     equal(rows_by_id(cut), rows_by_id(whole))
     ours = whole["layers"].filter(pl.col("run_id").is_in(cut["runs"]["run_id"].implode()))
@@ -92,7 +92,7 @@ def interrupted(planned, kept, calls):
 
 
 def test_an_interrupted_chunk_goes_on_from_its_checkpoint_with_the_same_bits(monkeypatch):
-    monkeypatch.setattr(engine, "CALL_SECONDS", 1e-9)
+    monkeypatch.setattr(layout, "CALL_SECONDS", 1e-9)
     small = GRID | {"seed": [0, 1, 2, 3]}
     (smooth,) = list(engine.train_grid(layouts(SETTING, small)))
     kept = Interrupting()
@@ -107,7 +107,7 @@ def test_an_interrupted_chunk_goes_on_from_its_checkpoint_with_the_same_bits(mon
 
 
 def test_a_checkpoint_of_another_width_is_not_gone_on_with(monkeypatch):
-    monkeypatch.setattr(engine, "CALL_SECONDS", 1e-9)
+    monkeypatch.setattr(layout, "CALL_SECONDS", 1e-9)
     small = GRID | {"seed": [0]}
     kept = Interrupting()
     interrupted(layouts(SETTING, small, width=4), kept, calls=3)
@@ -118,7 +118,7 @@ def test_a_checkpoint_of_another_width_is_not_gone_on_with(monkeypatch):
 
 def test_the_estimate_counts_groups_chunks_and_memory():
     planned = layouts(SETTING, GRID | {"model.activation.name": ["relu", "tanh"]})
-    told = engine.estimate(planned)
+    told = layout.estimate(planned)
     assert told.groups == 2
     assert told.chunks >= 2
     assert told.chunk_runs <= 44
@@ -127,13 +127,13 @@ def test_the_estimate_counts_groups_chunks_and_memory():
 
 
 def test_flops_are_six_a_weight_and_example_but_four_in_layer_1():
-    assert engine.step_flops([(64, 128), (128, 10)], batch=32) == 32 * (4 * 64 * 128 + 6 * 128 * 10)
+    assert layout.step_flops([(64, 128), (128, 10)], batch=32) == 32 * (4 * 64 * 128 + 6 * 128 * 10)
 
 
 @pytest.mark.parametrize("runs", [1, 8, 9, 33, 100])
 def test_every_run_has_a_slot_of_its_own_within_the_blocks_that_are_trained(runs):
-    machine = engine.make_machine(config.Engine(width=8))
-    slots, blocks = engine._placement(runs, machine, capacity=16)
+    ours = machine.make_machine(config.Engine(width=8))
+    slots, blocks = engine._placement(runs, ours, capacity=16)
     assert len(set(slots.tolist())) == runs
     device, rest = np.divmod(slots, 16 * 8)
     assert (rest // 8 < blocks[device]).all()
@@ -148,4 +148,4 @@ def test_a_precision_that_the_backend_would_replace_silently_is_refused(precisio
 
 def test_more_devices_than_there_are_is_refused():
     with pytest.raises(relubench.api.UserError, match=r"engine\.devices=99: there are 2 devices"):
-        engine.make_machine(config.Engine(devices=99))
+        machine.make_machine(config.Engine(devices=99))

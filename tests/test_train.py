@@ -7,7 +7,7 @@ import pytest
 from reference import train as train_reference
 
 import relubench
-from relubench import config, data, engine, grid, train
+from relubench import config, data, engine, grid, layout, machine, nn, state
 
 SMALL = {"train.steps": 60, "train.batch_size": 32, "model.widths": [16, 16], "probe.count": 12}
 
@@ -18,12 +18,12 @@ def trained(setting, varied=None, **kwargs):
         key: config.find_key(key).parse(value) for key, value in setting.items()
     }
     runs = grid.build(base, varied or {})
-    machine = engine.make_machine(config.Engine(**kwargs))
-    return list(engine.train_grid(engine.plan(runs, data.loader(None), machine)))
+    ours = machine.make_machine(config.Engine(**kwargs))
+    return list(engine.train_grid(layout.plan(runs, data.loader(None), ours)))
 
 
 def weights_of(run, place=0):
-    return [(np.asarray(k[place]), np.asarray(b[place])) for k, b in train.nn.affine_layers(run.state.params)]
+    return [(np.asarray(k[place]), np.asarray(b[place])) for k, b in nn.affine_layers(run.state.params)]
 
 
 @pytest.fixture(scope="module")
@@ -57,9 +57,7 @@ def test_losses_accuracies_and_weights_are_those_of_a_numpy_loop(against_numpy):
     for ours, loop in against_numpy:
         np.testing.assert_allclose(ours.probes.train_loss, loop.train_loss, rtol=1e-9)
         np.testing.assert_allclose(ours.probes.test_accuracy, loop.test_accuracy, rtol=1e-12)
-        for (kernel, bias), (their_kernel, their_bias) in zip(
-            train.nn.affine_layers(ours.params), loop.weights, strict=True
-        ):
+        for (kernel, bias), (their_kernel, their_bias) in zip(nn.affine_layers(ours.params), loop.weights, strict=True):
             np.testing.assert_allclose(kernel, their_kernel, rtol=1e-7, atol=1e-9)
             np.testing.assert_allclose(bias, their_bias, rtol=1e-7, atol=1e-9)
 
@@ -133,7 +131,7 @@ def test_a_dead_unit_of_layer_1_keeps_its_weights_bit_for_bit_under_plain_sgd():
     dead = np.asarray(born.state.unit_records[0].dead_train)
     assert 5 < dead.sum() < dead.size
     np.testing.assert_array_equal(np.asarray(ended.state.unit_records[0].dead_train)[dead], True)
-    before, after = (train.nn.affine_layers(run.state.params)[0] for run in (born, ended))
+    before, after = (nn.affine_layers(run.state.params)[0] for run in (born, ended))
     for old, new in zip(before, after, strict=True):
         units_first = np.moveaxis(np.asarray(old), -1, 1), np.moveaxis(np.asarray(new), -1, 1)
         np.testing.assert_array_equal(units_first[0][dead], units_first[1][dead])
@@ -161,7 +159,7 @@ def test_a_summed_loss_at_rate_r_is_the_mean_at_n_times_r():
 
 def test_settings_that_keep_the_shapes_share_every_draw():
     (run,) = trained(SMALL | {"train.steps": 0}, {"model.init.scale": [1.0, 2.0], "seed": [3]})
-    (kernel, _), *_ = train.nn.affine_layers(run.state.params)
+    (kernel, _), *_ = nn.affine_layers(run.state.params)
     np.testing.assert_array_equal(2 * np.asarray(kernel[0]), np.asarray(kernel[1]))
 
 
@@ -178,7 +176,7 @@ def test_settings_that_keep_the_shapes_share_every_draw():
     ],
 )
 def test_probes_begin_at_0_and_end_at_the_last_step(steps, count, spacing, expected):
-    found = train.probe_steps(config.Train(steps=steps), config.Probe(count=count, spacing=spacing))
+    found = state.probe_steps(config.Train(steps=steps), config.Probe(count=count, spacing=spacing))
     assert found.tolist() == expected
 
 

@@ -1,0 +1,184 @@
+"""How groups of runs lie on a machine, and what they cost: known before anything is compiled."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from relubench import config, nn
+from relubench.data import Dataset
+from relubench.grid import Grid, Group
+from relubench.machine import Machine, check_precision
+from relubench.state import Arrays, RunState, batch_size, init_state, probe_steps
+
+#: Memory that the states of one device's blocks may take, in bytes, and the most blocks a device holds.
+STATE_BYTES = {"cpu": 64 << 20}
+DEFAULT_STATE_BYTES = 4 << 30
+MOST_BLOCKS = 256
+#: A call into a compiled program should take about this long, so that progress and Ctrl-C are prompt.
+CALL_SECONDS = 3.0
+#: A first guess of a device's rate, replaced by the measured one after the first call.
+GUESSED_FLOPS = {"cpu": 4e10}
+DEFAULT_GUESSED_FLOPS = 2e12
+#: Seconds that a step of one block takes however small its products are.
+STEP_OVERHEAD = 1e-4
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a group of runs will lie on the machine and what it costs: known before anything is compiled."""
+
+    grid: Grid  # of all groups
+    group: Group
+    data: Dataset
+    machine: Machine
+    state: RunState  # shapes of one run's state
+    capacity: int  # blocks per device
+    step_flops: float  # per run
+    probe_flops: float  # per run
+
+    @property
+    def setting(self) -> config.Setting:
+        """The first run's setting: its static fields are those of every run of the group."""
+        return config.build_setting(self.grid.setting(int(self.group.rows[0])))
+
+    @property
+    def probes(self) -> np.ndarray:
+        """The steps of the probes."""
+        return probe_steps(self.setting.train, self.setting.probe)
+
+    @property
+    def origin(self) -> str:
+        """What a saved state must have come from to be gone on with: this machine, and states of this shape."""
+        shapes = [(leaf.shape, str(leaf.dtype)) for leaf in jax.tree.leaves(self.state)]
+        return f"{self.machine.fingerprint} {shapes}"
+
+    @property
+    def state_bytes(self) -> int:
+        """Memory of the states that all devices hold at once."""
+        one = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(self.state))
+        return one * self.machine.devices * self.capacity * self.machine.width
+
+    def seconds(self, steps: int, probes: int, blocks: int, rate: float) -> float:
+        """Return the time that a device of so many FLOP/s takes for so many steps and probes of its blocks."""
+        flops = steps * self.step_flops + probes * self.probe_flops
+        return blocks * (self.machine.width * flops / rate + steps * STEP_OVERHEAD)
+
+    @property
+    def guessed_rate(self) -> float:
+        """A first guess of a device's FLOP/s."""
+        return GUESSED_FLOPS.get(self.machine.platform, DEFAULT_GUESSED_FLOPS)
+
+    def segment_steps(self, blocks: int, rate: float) -> int:
+        """Return how many steps of so many blocks a device should take in one call."""
+        return max(1, int(2 * CALL_SECONDS / self.seconds(1, 0, blocks, rate)))
+
+    def chunk_runs(self, rate: float) -> int:
+        """Return how many runs to train together so that whole runs fit one call, as far as they can."""
+        block_seconds = self.seconds(self.setting.train.steps, len(self.probes), 1, rate)
+        blocks = int(np.clip(CALL_SECONDS / block_seconds, 1, self.capacity))
+        return blocks * self.machine.width * self.machine.devices
+
+
+class Estimate(NamedTuple):
+    """What a training will take."""
+
+    groups: int
+    chunks: int
+    chunk_runs: int  # of the largest chunk
+    state_bytes: int  # of the largest group
+    seconds: float  # inside compiled programs
+
+
+def plan(grid: Grid, load: Callable[[config.Data], Dataset], machine: Machine) -> list[Layout]:
+    """Return the layout of each group; what cannot be trained is refused here, before anything is.
+
+    `load` returns the data set of a data configuration.
+    """
+    return [_layout(grid, group, load, machine) for group in grid.groups()]
+
+
+def _layout(grid: Grid, group: Group, load: Callable[[config.Data], Dataset], machine: Machine) -> Layout:
+    check_precision(group.static["engine.precision"], machine)
+    data = load(config.build_setting(group.static).data)
+    with precise(group):
+        arrays = _array_shapes(data, group.static["engine.precision"])
+        setting = group_setting(group, slice(0, 1), arrays.x.dtype)
+        batch = batch_size(setting.train, arrays.train_examples)
+        nn.LOSSES[setting.loss.name]
+        state = jax.eval_shape(init_state, jax.tree.map(lambda a: jax.ShapeDtypeStruct((), a.dtype), setting), arrays)
+    run_bytes = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
+    budget = STATE_BYTES.get(machine.platform, DEFAULT_STATE_BYTES)
+    kernels = [kernel.shape for kernel, _ in nn.affine_layers(state.params)]
+    return Layout(
+        grid=grid,
+        group=group,
+        data=data,
+        machine=machine,
+        state=state,
+        capacity=int(np.clip(budget // (run_bytes * machine.width), 1, MOST_BLOCKS)),
+        step_flops=step_flops(kernels, batch),
+        probe_flops=2.0 * sum(map(math.prod, kernels)) * arrays.x.shape[0],
+    )
+
+
+def estimate(layouts: Sequence[Layout]) -> Estimate:
+    """Return what training these groups will take, by a guess of the machine's rate."""
+    sizes = [min(layout.chunk_runs(layout.guessed_rate), len(layout.group.rows)) for layout in layouts]
+    chunks = [-(-len(layout.group.rows) // size) for layout, size in zip(layouts, sizes, strict=True)]
+    seconds = 0.0
+    for layout in layouts:
+        blocks = -(-len(layout.group.rows) // (layout.machine.width * layout.machine.devices))
+        seconds += layout.seconds(layout.setting.train.steps, len(layout.probes), blocks, layout.guessed_rate)
+    memory = max((layout.state_bytes for layout in layouts), default=0)
+    return Estimate(len(layouts), sum(chunks), max(sizes, default=0), memory, seconds)
+
+
+def precise(group: Group) -> Any:
+    """A context in which JAX keeps float64 where the group asks for it."""
+    return jax.enable_x64(group.static["engine.precision"] == "float64")
+
+
+def _dtype(precision: str) -> Any:
+    return np.float64 if precision == "float64" else np.float32
+
+
+def _arrays(data: Dataset, x: Any, y: Any) -> Arrays:
+    return Arrays(x, y, len(data.x_train), data.outputs, data.image_shape)
+
+
+def device_arrays(data: Dataset, precision: str) -> Arrays:
+    """Return the data set in the precision of the runs."""
+    x = jnp.asarray(np.concatenate([data.x_train, data.x_test]), _dtype(precision))
+    return _arrays(data, x, jnp.asarray(np.concatenate([data.y_train, data.y_test])))
+
+
+def _array_shapes(data: Dataset, precision: str) -> Arrays:
+    examples = len(data.x_train) + len(data.x_test)
+    x = jax.ShapeDtypeStruct((examples, data.x_train.shape[1]), _dtype(precision))
+    return _arrays(data, x, jax.ShapeDtypeStruct((examples,), np.int32))
+
+
+def group_setting(group: Group, rows: np.ndarray | slice, dtype: Any) -> config.Setting:
+    """Return the setting of the group's `rows` (positions in the group): each knob an array [runs]."""
+    values: dict[str, Any] = dict(group.static)
+    for name, column in group.knobs.items():
+        kind = dtype if config.SETTING_KEYS[name].type is float else np.int32
+        values[name] = np.asarray(column[rows], kind)
+    return config.build_setting(values)
+
+
+def step_flops(shapes: list[tuple[int, ...]], batch: int) -> float:
+    """Return the floating-point operations of one update of dense layers with these kernel shapes.
+
+    6 an example and weight (forward, gradient of the weights, gradient of the inputs), but no gradient of the
+    inputs of layer 1. A convolution counts as its kernel at one position: an underestimate.
+    """
+    sizes = [math.prod(shape) for shape in shapes]
+    return batch * (6.0 * sum(sizes) - 2.0 * sizes[0])

@@ -1,0 +1,207 @@
+"""What a run consists of: its setting and data as pytrees, its network, what is recorded, and its state at step 0.
+
+A `Setting` is a JAX pytree here: its knobs are the leaves (traced scalars), everything else is its static structure,
+so that two settings share a compiled program exactly if their structures are equal.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import typing
+import zlib
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax import Array
+from jax.typing import ArrayLike
+
+from relubench import config, nn, units
+from relubench.config import Setting
+from relubench.errors import UserError
+from relubench.optim import make_optimizer
+
+
+def _register(schema: type) -> None:
+    """Make the dataclass a pytree: knobs and nested dataclasses are children, the rest is structure."""
+    hints = typing.get_type_hints(schema)
+    fields = [f for f in dataclasses.fields(schema) if f.metadata.get("kind") != "outside"]
+    children = [f.name for f in fields if f.metadata.get("kind") == "knob" or dataclasses.is_dataclass(hints[f.name])]
+    structure = [f.name for f in fields if f.name not in children]
+    left_out = [f.name for f in dataclasses.fields(schema) if f not in fields]
+    jax.tree_util.register_dataclass(schema, children, structure, drop_fields=left_out)
+
+
+for _schema in (
+    config.Data, config.Activation, config.Init, config.Model, config.Schedule, config.Optimizer,
+    config.Loss, config.Train, config.Probe, config.Engine, Setting,
+):  # fmt: skip
+    _register(_schema)
+
+
+@functools.partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["x", "y"],
+    meta_fields=["train_examples", "outputs", "image_shape"],
+)
+@dataclasses.dataclass(frozen=True)
+class Arrays:
+    """The data set as the program takes it: as arguments, never as constants."""
+
+    x: Array  # [examples, features] float: the training set, then the test set
+    y: Array  # [examples] int32
+    train_examples: int
+    outputs: int
+    image_shape: tuple[int, int, int] | None
+
+
+class LayerCounts(NamedTuple):
+    """Numbers of units at the probes, int32 [probes, hidden layers]; `batch_dead` is a sum over the steps between."""
+
+    dead_train: Array
+    dead_test: Array
+    silent_train: Array
+    saturated_train: Array
+    dormant_train: Array
+    linear_train: Array
+    constant_train: Array
+    batch_dead: Array
+    deaths: Array
+    revivals: Array
+
+
+class ProbeRecord(NamedTuple):
+    """What the probes have found so far; every field starts with an axis [probes]."""
+
+    train_loss: Array  # mean over the set of the unscaled loss of an example
+    test_loss: Array
+    train_accuracy: Array
+    test_accuracy: Array
+    finite: Array  # bool: parameters, losses and every pre-activation on both sets
+    collapsed: Array  # bool: the output is the same for every training input
+    max_abs_param: Array  # largest finite magnitude of a parameter
+    layers: LayerCounts
+
+
+class UnitRecord(NamedTuple):
+    """What the last probe has found of one layer's units; each field is [units]."""
+
+    dead_train: Array  # bool
+    died_step: Array  # int32: first probe of the current dead spell; -1 for an alive unit
+    margin: Array  # -max z / |w| on the training set: how far the decision plane lies beyond the last input
+    bias: Array
+    weight_norm: Array
+
+
+class RunState(NamedTuple):
+    """A run between two steps: all that the next one needs, and all that has been recorded."""
+
+    params: Any  # nnx.State of trained parameters
+    buffers: Any  # nnx.State of running statistics
+    opt_state: Any
+    order: Array  # int32 [train examples]: this epoch's order of the training set
+    counters: tuple[units.Counter, ...]  # one a hidden layer
+    unit_records: tuple[UnitRecord, ...]
+    diverged_step: Array  # int32: first step with a non-finite number; -1 for none
+    probes: ProbeRecord
+
+
+def named_key(seed: ArrayLike, name: str) -> Array:
+    """Return the run's random key for one purpose: the same whatever else is drawn, so that settings pair."""
+    return jax.random.fold_in(jax.random.key(seed), zlib.crc32(name.encode()))
+
+
+def probe_steps(train: config.Train, probe: config.Probe) -> np.ndarray:
+    """Return the steps of the exact counts: the first is 0, the last the end, in between log-spaced or even."""
+    if probe.spacing == "linear":
+        spaced = np.linspace(0, train.steps, probe.count)
+    else:
+        spaced = np.append(0, np.geomspace(1, max(train.steps, 1), probe.count - 1))
+        spaced[-1] = train.steps  # two probes: the first and the last
+    return np.unique(np.clip(np.round(spaced), 0, train.steps).astype(np.int32))
+
+
+def batch_size(train: config.Train, examples: int) -> int:
+    """Return the examples per update; a batch larger than the training set is refused."""
+    if train.batch_size is not None and train.batch_size > examples:
+        raise UserError(
+            f"train.batch_size={train.batch_size}: the training set has {examples} examples (null: full batch)"
+        )
+    return train.batch_size or examples
+
+
+class Network(NamedTuple):
+    """The network of a setting without its weights."""
+
+    graphdef: Any
+
+    def __call__(self, params: Any, buffers: Any, x: Array, *, train: bool) -> tuple[nn.Forward, Any]:
+        """Return the forward pass and the running statistics after it."""
+        model = nnx.merge(self.graphdef, params, buffers, copy=True)
+        forward = model(x, train=train)
+        return forward, _split(model)[1]
+
+
+def _split(model: nnx.Module) -> tuple[Any, Any]:
+    """Return a network's (trained parameters, running statistics and constants)."""
+    parts: Any = nnx.split(model, nnx.Param, ...)
+    return parts[1], parts[2]
+
+
+def _build(setting: Setting, data: Arrays) -> nnx.Module:
+    return nn.build(
+        setting.model,
+        named_key(setting.seed, "weights"),
+        features=data.x.shape[1],
+        image_shape=data.image_shape,
+        outputs=data.outputs,
+    )
+
+
+def make_network(setting: Setting, data: Arrays) -> Network:
+    """Return the network of a setting without its weights."""
+    return Network(nnx.graphdef(nnx.eval_shape(lambda: _build(setting, data))))
+
+
+def inputs(setting: Setting, x: Array) -> Array:
+    """Return normalised inputs as the run sees them: scaled, then shifted."""
+    return x * setting.data.scale + setting.data.offset
+
+
+def init_state(setting: Setting, data: Arrays) -> RunState:
+    """Return the run at step 0, before its first probe."""
+    params, buffers = _split(_build(setting, data))
+    optimizer = make_optimizer(setting.optimizer, setting.train.steps)
+    widths = [bias.shape[0] for _, bias in nn.affine_layers(params)[:-1]]
+    probes = len(probe_steps(setting.train, setting.probe))
+    return RunState(
+        params=params,
+        buffers=buffers,
+        opt_state=optimizer.init(params),
+        order=jnp.arange(data.train_examples, dtype=jnp.int32),
+        counters=tuple(units.new_counter(width) for width in widths),
+        unit_records=tuple(_new_unit_record(width) for width in widths),
+        diverged_step=jnp.full((), -1, jnp.int32),
+        probes=_new_probe_record(probes, len(widths)),
+    )
+
+
+def _new_unit_record(width: int) -> UnitRecord:
+    zeros = jnp.zeros(width)
+    return UnitRecord(jnp.zeros(width, bool), jnp.full(width, -1, jnp.int32), zeros, zeros, zeros)
+
+
+def _new_probe_record(probes: int, layers: int) -> ProbeRecord:
+    number, flag = jnp.zeros(probes), jnp.zeros(probes, bool)
+    counts = jnp.zeros((probes, layers), jnp.int32)
+    return ProbeRecord(
+        number, number, number, number, flag, flag, number, LayerCounts(*[counts] * len(LayerCounts._fields))
+    )
+
+
+def first_non_finite(diverged_step: Array, finite: Array, step: Array) -> Array:
+    """Return the step of the first non-finite number, -1 for none: `step` where this is it."""
+    return jnp.where((diverged_step < 0) & ~finite, step, diverged_step)
