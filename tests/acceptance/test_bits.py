@@ -120,7 +120,7 @@ def test_after_kill_9(whole, tmp_path):
 
 
 def test_after_ctrl_c_in_the_middle_of_a_long_run(tmp_path):
-    long = [*BASE, "train.steps=400000", "train.batch_size=4", "model.widths=[4]", "probe.spacing=linear"]
+    long = [*BASE, "train.steps=800000", "train.batch_size=4", "model.widths=[4]", "probe.spacing=linear"]
     run(tmp_path, *long, "out=smooth")
     process = subprocess.Popen(
         command(*long, "out=cut"), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
