@@ -39,11 +39,11 @@ install = if command -v uv > /dev/null; \
 
 # Run the experiments anew with 64 seeds and keep what figures and report need; resumes where it was stopped.
 REFERENCE := learning_rate
+KEPT := summary.parquet curves.parquet config.yaml provenance.json figures
 reference: .venv/relubench
 	for name in $(REFERENCE); do \
 		$(BIN)/python -m relubench experiment=$$name seeds=64 && mkdir -p results/reference/$$name && \
-		cp -r $$(for kept in summary.parquet curves.parquet config.yaml provenance.json figures; \
-			do echo results/$$name/$$kept; done) results/reference/$$name/ || exit; \
+		(cd results/$$name && cp -r $(KEPT) ../reference/$$name/) || exit; \
 	done
 
 # Resolve what pyproject.toml asks for, for every Python and platform, keeping the versions pinned so far; needs uv.

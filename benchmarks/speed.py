@@ -17,6 +17,8 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
+
 STEPS = 2000  # of the runs whose share of probes is told
 WINDOW = 60  # steps that a measurement times
 
@@ -53,14 +55,14 @@ def _relubench(workload: Workload, runs: int, counter: bool) -> Callable[[], dic
         "train.steps": STEPS, "train.batch_size": workload.batch, "model.widths": tuple(workload.widths),
         "optimizer.learning_rate": 0.05,
     }  # fmt: skip
-    base = config.setting_values(config.Setting()) | values
-    seeds = grid.build(base, {"seed": list(range(runs))})
+    seeds = grid.build(config.over_defaults(values), {"seed": list(range(runs))})
     (ours,) = layout.plan(seeds, data.loader(None), machine.make_machine(config.Engine()))
     engine._jitted.cache_clear()
-    program = engine._allot(engine._compile(ours))
+    program = engine._compile(ours)
+    program.allot()
     train._count = count
     probes = ours.probes
-    chunk = engine._Chunk(program, __import__("numpy").arange(runs))
+    chunk = engine._Chunk(program, np.arange(runs))
     chunk.advance(int(probes[-3]))
 
     def measure() -> dict[str, float]:
@@ -77,8 +79,8 @@ def _one_probe(chunk: Any, at: int) -> float:
     return chunk.advance(at)
 
 
-def _plain_step(workload: Workload) -> tuple[Callable[..., Any], Callable[..., Any], Any, Any]:
-    """Return (init(key), step(params, rows), inputs, labels) of hand-written layers without any counting."""
+def _plain_step(workload: Workload) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Return (init(key), step(params, key)) of hand-written layers without any counting."""
     import jax
     import jax.numpy as jnp
     import optax
@@ -90,9 +92,9 @@ def _plain_step(workload: Workload) -> tuple[Callable[..., Any], Callable[..., A
     sizes = [64, *workload.widths, 10]
 
     def init(key: Any) -> Any:
-        keys = jax.random.split(key, len(sizes))
-        shapes = zip(keys, sizes[:-1], sizes[1:], strict=False)
-        return [(jax.random.normal(k, (i, o)) * (2 / i) ** 0.5, jnp.zeros(o)) for k, i, o in shapes]
+        keys = jax.random.split(key, len(sizes) - 1)
+        shapes = zip(keys, itertools.pairwise(sizes), strict=True)
+        return [(jax.random.normal(k, (i, o)) * (2 / i) ** 0.5, jnp.zeros(o)) for k, (i, o) in shapes]
 
     def loss(params: Any, x: Any, y: Any) -> Any:
         for kernel, bias in params[:-1]:
@@ -105,14 +107,14 @@ def _plain_step(workload: Workload) -> tuple[Callable[..., Any], Callable[..., A
         gradient = jax.grad(loss)(params, x[rows], y[rows])
         return jax.tree.map(lambda p, g: p - 0.05 * g, params, gradient)
 
-    return init, step, x, y
+    return init, step
 
 
 def _loop(workload: Workload) -> Callable[[], dict[str, float]]:
     """A Python loop of jitted steps, one run at a time."""
     import jax
 
-    init, step, _, _ = _plain_step(workload)
+    init, step = _plain_step(workload)
     jitted, params = jax.jit(step, donate_argnums=0), jax.jit(init)(jax.random.key(0))
     keys = list(jax.random.split(jax.random.key(1), WINDOW))
 
@@ -133,7 +135,7 @@ def _vmap(workload: Workload, runs: int) -> Callable[[], dict[str, float]]:
     import jax
     from jax import lax
 
-    init, step, _, _ = _plain_step(workload)
+    init, step = _plain_step(workload)
 
     def train(params: Any, key: Any) -> Any:
         return lax.scan(lambda p, k: (step(p, k), None), params, jax.random.split(key, WINDOW))[0]

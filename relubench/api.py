@@ -77,9 +77,9 @@ def sweep(
     `root`, `width` and `devices` are `data.root`, `engine.width` and `engine.devices`. Unknown keys and values
     that are not allowed raise `UserError`.
     """
-    base = config.setting_values(config.Setting())
-    base |= {key: config.find_key(key).parse(value) for key, value in (setting or {}).items()}
-    runs = grid.build(base, {key: list(values) for key, values in (grid_of or {}).items()})
+    runs = grid.build(
+        config.over_defaults(setting or {}), {key: list(values) for key, values in (grid_of or {}).items()}
+    )
     parts = [rows.part_frame(trained, with_units=True) for trained in _train(runs, root, width, devices)]
     return results.tables(pl.concat(parts).lazy())
 
@@ -91,9 +91,10 @@ def retrain(out: str | Path, run_id: str, *, root: str | None = None) -> list[tu
     theirs. `root` is `data.root`.
     """
     folder = results.Folder(out)
-    found = load(out).runs.filter(pl.col("run_id") == run_id)
+    runs = load(out).runs
+    found = runs.filter(pl.col("run_id") == run_id)
     if not found.height:
-        raise unknown(f"run_id in {folder.path}", run_id, load(out).runs["run_id"])
+        raise unknown(f"run_id in {folder.path}", run_id, runs["run_id"])
     row = found.row(0, named=True)
     base = {name: key.parse(row[name]) for name, key in SETTING_KEYS.items()}
     width = int(folder.origins()[0]["fingerprint"]["width"]) if folder.part_paths() else None

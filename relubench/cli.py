@@ -5,7 +5,6 @@ Modules are imported where a verb needs them: `--help` imports nothing, and only
 
 from __future__ import annotations
 
-import importlib.metadata
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -47,6 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(HELP, end="")
         return 0
     if arguments == ["--version"]:
+        import importlib.metadata
+
         print(f"relubench {importlib.metadata.version('relubench')}")
         return 0
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -78,6 +79,7 @@ def _register() -> None:
     sweeper.register()
 
 
+@functools.cache
 def groups() -> dict[str, list[str]]:
     """Return the choices of each group of conf/: the names of its YAML files."""
     folders = [path for path in sorted(CONF.iterdir()) if path.is_dir()]
@@ -126,7 +128,7 @@ def _first_line(text: str) -> str:
 
 
 def _with_force_add(argument: str) -> str:
-    """Let `grid.x=…` and `seeds=…` be written without Hydra's `++`, whether or not the experiment has the key."""
+    """Let `grid.x=…` be written without Hydra's `++`, whether or not the experiment has the key."""
     return f"++{argument}" if argument.startswith("grid.") else argument
 
 
@@ -137,13 +139,15 @@ def _check_overrides(arguments: Sequence[str]) -> None:
             continue  # an option of Hydra's or its value
         override = _parse(text)
         key = override.key_or_group
+        if key.startswith("hydra"):
+            continue
         if key.startswith("grid."):
             _check_grid_override(text, override)
-        elif override.is_delete() and not key.startswith(("grid", "hydra")):
+        elif override.is_delete() and key != "grid":
             raise UserError(
                 f"{text}: only axes of the grid can be taken away, such as ~grid.seed; {key}=null unsets a key"
             )
-        elif not key.startswith(("grid", "hydra")):
+        else:
             _check_override(override)
 
 

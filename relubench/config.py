@@ -300,6 +300,11 @@ def setting_values(tree: Any) -> dict[str, Any]:
     return {name: key.parse(flat[name]) for name, key in SETTING_KEYS.items()}
 
 
+def over_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return every setting key by its dotted name: `values`, checked, over the defaults of the schema."""
+    return setting_values(Setting()) | {key: find_key(key).parse(value) for key, value in values.items()}
+
+
 def outside_values(tree: Any) -> dict[str, Any]:
     """Return the checked values of the keys that are no part of a setting; `grid` and `seeds` are left out."""
     flat = flatten(tree)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import jax
 import numpy as np
@@ -74,23 +74,15 @@ def train_grid(
     `progress` is told the run-steps after each call.
     """
     clock = clock or Clock()
-    for compiled in _compiled_ahead(layouts, clock):
-        layout = compiled.layout
+    for program in _compiled_ahead(layouts, clock):
+        layout = program.layout
         with precise(layout.group):
-            for chunk in _chunks(_allot(compiled), checkpoints):
+            program.allot()
+            for chunk in _chunks(program, checkpoints):
                 seconds = _run_chunk(chunk, clock, checkpoints, progress)
                 yield Trained(chunk.runs, layout.setting, layout.probes, chunk.fetch(), seconds)
                 if checkpoints is not None:
                     checkpoints.clear(chunk.run_ids)
-
-
-class _Compiled(NamedTuple):
-    """One group's compiled program."""
-
-    layout: Layout
-    arrays: Arrays
-    call: Callable[..., RunState]
-    state: Any  # shapes and placement of all states
 
 
 @dataclass
@@ -100,26 +92,28 @@ class _Program:
     layout: Layout
     arrays: Arrays
     call: Callable[..., RunState]
-    state: RunState = field(repr=False)
+    shapes: Any  # shapes and placement of all states
     rate: float  # FLOP/s of one device: guessed, then measured
+    state: RunState = field(init=False, repr=False)
+
+    def allot(self) -> None:
+        """Give the program the memory of its states: not before its group's turn, as they may fill the device."""
+        self.state = jax.tree.map(lambda s: jax.device_put(np.zeros(s.shape, s.dtype), s.sharding), self.shapes)
 
 
-def _compiled_ahead(layouts: Sequence[Layout], clock: Clock) -> Iterator[_Compiled]:
-    """Yield each group's compiled program; the next group's is compiled while this one trains."""
+def _compiled_ahead(layouts: Sequence[Layout], clock: Clock) -> Iterator[_Program]:
+    """Yield each group's program; the next group's is compiled while this one trains."""
     with ThreadPoolExecutor(max_workers=1) as pool:
-        try:
-            futures = [pool.submit(_compile, layout) for layout in layouts[:1]]
-            for place in range(len(layouts)):
-                start = time.perf_counter()
-                compiled = futures.pop().result()
-                clock.compiling += time.perf_counter() - start
-                futures = [pool.submit(_compile, layout) for layout in layouts[place + 1 : place + 2]]
-                yield compiled
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        futures = [pool.submit(_compile, layout) for layout in layouts[:1]]
+        for place in range(len(layouts)):
+            start = time.perf_counter()
+            program = futures.pop().result()
+            clock.compiling += time.perf_counter() - start
+            futures = [pool.submit(_compile, layout) for layout in layouts[place + 1 : place + 2]]
+            yield program
 
 
-def _compile(layout: Layout) -> _Compiled:
+def _compile(layout: Layout) -> _Program:
     """Trace and compile a group's program, or load it from the cache."""
     with precise(layout.group):
         machine = layout.machine
@@ -134,7 +128,7 @@ def _compile(layout: Layout) -> _Compiled:
         blocks = jax.ShapeDtypeStruct((machine.devices,), np.int32)
         scalar = jax.ShapeDtypeStruct((), np.int32)
         lowered = _jitted(machine.mesh).lower(settings, arrays, blocks, scalar, scalar, state)
-        return _Compiled(layout, arrays, lowered.compile(), state)
+        return _Program(layout, arrays, lowered.compile(), state, layout.guessed_rate)
 
 
 def _block_loop(setting: Any, arrays: Any, blocks: Any, first: Any, last: Any, state: Any) -> Any:
@@ -161,12 +155,6 @@ def _jitted(mesh: Mesh) -> Any:
     return jax.jit(mapped, donate_argnums=5)
 
 
-def _allot(compiled: _Compiled) -> _Program:
-    """Give a compiled program the memory of its states."""
-    zeros = jax.tree.map(lambda s: jax.device_put(np.zeros(s.shape, s.dtype), s.sharding), compiled.state)
-    return _Program(compiled.layout, compiled.arrays, compiled.call, zeros, compiled.layout.guessed_rate)
-
-
 def _placement(runs: int, machine: Machine, capacity: int) -> tuple[np.ndarray, np.ndarray]:
     """Return (position of each run among [devices x capacity x width] slots, blocks to train on each device)."""
     width, devices = machine.width, machine.devices
@@ -186,13 +174,12 @@ class _Chunk:
         self.program, self.machine = program, layout.machine
         self.runs = layout.grid.take(layout.group.rows[rows])
         self.run_ids = self.runs.run_ids()
-        self.lanes = layout.machine.devices * layout.capacity * layout.machine.width
         self.slots, self.blocks = _placement(len(rows), layout.machine, layout.capacity)
         self.setting = jax.tree.map(self._spread, group_setting(layout.group, rows, program.arrays.x.dtype))
         self.step = 0
 
     def _spread(self, values: np.ndarray) -> np.ndarray:
-        lanes = np.full(self.lanes, values[0], values.dtype)
+        lanes = np.full(self.program.layout.lanes, values[0], values.dtype)
         lanes[self.slots] = values
         return lanes.reshape(-1, self.machine.width)
 
@@ -240,7 +227,7 @@ def _chunks(program: _Program, checkpoints: Checkpoints | None) -> Iterator[_Chu
         position: Mapping[Any, int] = {id_: place for place, id_ in enumerate(ids.tolist())}
         for saved_ids, step, leaves in checkpoints.find(ids, layout.origin):
             rows = np.array([position[id_] for id_ in saved_ids.tolist()])
-            if len(rows) > layout.machine.devices * layout.capacity * layout.machine.width:
+            if len(rows) > layout.lanes:
                 continue
             chunk = _Chunk(program, rows)
             chunk.restore(step, leaves)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -43,12 +44,12 @@ class Layout:
     step_flops: float  # per run
     probe_flops: float  # per run
 
-    @property
+    @functools.cached_property
     def setting(self) -> config.Setting:
         """The first run's setting: its static fields are those of every run of the group."""
         return config.build_setting(self.grid.setting(int(self.group.rows[0])))
 
-    @property
+    @functools.cached_property
     def probes(self) -> np.ndarray:
         """The steps of the probes."""
         return probe_steps(self.setting.train, self.setting.probe)
@@ -60,10 +61,14 @@ class Layout:
         return f"{self.machine.fingerprint} {shapes}"
 
     @property
+    def lanes(self) -> int:
+        """Runs that all devices hold at once."""
+        return self.machine.devices * self.capacity * self.machine.width
+
+    @property
     def state_bytes(self) -> int:
         """Memory of the states that all devices hold at once."""
-        one = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(self.state))
-        return one * self.machine.devices * self.capacity * self.machine.width
+        return self.lanes * _state_bytes(self.state)
 
     def seconds(self, steps: int, probes: int, blocks: int, rate: float) -> float:
         """Return the time that a device of so many FLOP/s takes for so many steps and probes of its blocks."""
@@ -113,7 +118,6 @@ def _layout(grid: Grid, group: Group, load: Callable[[config.Data], Dataset], ma
         batch = batch_size(setting.train, arrays.train_examples)
         nn.LOSSES[setting.loss.name]
         state = jax.eval_shape(init_state, jax.tree.map(lambda a: jax.ShapeDtypeStruct((), a.dtype), setting), arrays)
-    run_bytes = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
     budget = STATE_BYTES.get(machine.platform, DEFAULT_STATE_BYTES)
     kernels = [kernel.shape for kernel, _ in nn.affine_layers(state.params)]
     return Layout(
@@ -122,10 +126,15 @@ def _layout(grid: Grid, group: Group, load: Callable[[config.Data], Dataset], ma
         data=data,
         machine=machine,
         state=state,
-        capacity=int(np.clip(budget // (run_bytes * machine.width), 1, MOST_BLOCKS)),
+        capacity=int(np.clip(budget // (_state_bytes(state) * machine.width), 1, MOST_BLOCKS)),
         step_flops=step_flops(kernels, batch),
         probe_flops=2.0 * sum(map(math.prod, kernels)) * arrays.x.shape[0],
     )
+
+
+def _state_bytes(state: RunState) -> int:
+    """Return the memory of one run's state."""
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
 
 
 def estimate(layouts: Sequence[Layout]) -> Estimate:

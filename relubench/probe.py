@@ -29,7 +29,6 @@ def record(setting: Setting, model: Network, data: Arrays, index: Array, step: A
         test_loss=test.loss,
         train_accuracy=train.accuracy,
         test_accuracy=test.accuracy,
-        finite=finite,
         collapsed=units.collapsed(train.min_output, train.max_output),
         max_abs_param=_max_abs_param(state.params),
         layers=layers,
@@ -72,7 +71,11 @@ def _layer_counts(
                 revivals=jnp.sum(~is_dead & before & later),
             )
         )
-    return jax.tree.map(lambda *cells: jnp.stack(cells), *rows) if rows else LayerCounts(*[jnp.zeros(0)] * 10)
+    return (
+        jax.tree.map(lambda *cells: jnp.stack(cells), *rows)
+        if rows
+        else LayerCounts(*[jnp.zeros(0)] * len(LayerCounts._fields))
+    )
 
 
 def _unit_record(

@@ -172,11 +172,16 @@ class Folder:
         """Return the parts on disk."""
         return sorted(self.parts.glob("*.parquet"))
 
+    def _checked_parts(self) -> list[Path]:
+        """Return the parts on disk; a damaged or foreign one is refused."""
+        paths = self.part_paths()
+        for path in paths:
+            _check_version(path)
+        return paths
+
     def done_ids(self) -> np.ndarray:
         """Return the ids of the runs that are on disk, in order."""
-        for path in self.part_paths():
-            _check_version(path)
-        paths = self.part_paths()
+        paths = self._checked_parts()
         if not paths:
             return np.array([], dtype="U16")
         ids = pl.scan_parquet(paths, missing_columns="insert", extra_columns="ignore").select("run_id").collect()
@@ -207,11 +212,9 @@ class Folder:
 
     def merge(self) -> pl.DataFrame:
         """Write runs, probes, layers (and units) from the parts; return the runs."""
-        paths = self.part_paths()
+        paths = self._checked_parts()
         if not paths:
             raise UserError(f"out={self.path}: there are no parts to merge; run the experiment first")
-        for path in paths:
-            _check_version(path)
         whole = pl.scan_parquet(paths).unique("run_id", keep="first")
         merged = tables(whole)
         for name, table in merged.items():

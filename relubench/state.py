@@ -80,7 +80,6 @@ class ProbeRecord(NamedTuple):
     test_loss: Array
     train_accuracy: Array
     test_accuracy: Array
-    finite: Array  # bool: parameters, losses and every pre-activation on both sets
     collapsed: Array  # bool: the output is the same for every training input
     max_abs_param: Array  # largest finite magnitude of a parameter
     layers: LayerCounts
@@ -197,9 +196,7 @@ def _new_unit_record(width: int) -> UnitRecord:
 def _new_probe_record(probes: int, layers: int) -> ProbeRecord:
     number, flag = jnp.zeros(probes), jnp.zeros(probes, bool)
     counts = jnp.zeros((probes, layers), jnp.int32)
-    return ProbeRecord(
-        number, number, number, number, flag, flag, number, LayerCounts(*[counts] * len(LayerCounts._fields))
-    )
+    return ProbeRecord(number, number, number, number, flag, number, LayerCounts(*[counts] * len(LayerCounts._fields)))
 
 
 def first_non_finite(diverged_step: Array, finite: Array, step: Array) -> Array:

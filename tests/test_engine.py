@@ -4,20 +4,13 @@ import jax
 import numpy as np
 import polars as pl
 import pytest
+from planned import layouts
 
 import relubench
-from relubench import config, data, engine, grid, layout, machine
+from relubench import config, engine, layout, machine
 
 SETTING = {"train.steps": 40, "model.widths": [12, 12], "probe.count": 6, "optimizer.name": "momentum"}
 GRID = {"optimizer.learning_rate": [0.01, 0.3], "model.init.bias": [0.0, -0.3], "seed": list(range(11))}
-
-
-def layouts(setting, varied, **kwargs):
-    base = config.setting_values(config.Setting()) | {
-        key: config.find_key(key).parse(value) for key, value in setting.items()
-    }
-    ours = machine.make_machine(config.Engine(**kwargs))
-    return layout.plan(grid.build(base, varied), data.loader(None), ours)
 
 
 def rows_by_id(tables):

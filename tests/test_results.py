@@ -38,7 +38,7 @@ def test_a_run_that_two_parts_hold_is_merged_once(folder):
     assert folder.merge()["run_id"].to_list() == ["a", "b"]
 
 
-def test_parts_of_different_columns_are_merged(folder):
+def test_runs_are_found_in_parts_of_different_columns(folder):
     folder.write_part(FRAME.with_columns(run_id=pl.Series(["c", "d"])).drop("table_probes"), ORIGIN)
     assert folder.done_ids().tolist() == ["a", "b", "c", "d"]
 

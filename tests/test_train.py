@@ -4,22 +4,18 @@ import jax
 import numpy as np
 import polars as pl
 import pytest
+from planned import layouts
 from reference import train as train_reference
 
 import relubench
-from relubench import config, data, engine, grid, layout, machine, nn, state
+from relubench import config, data, engine, nn, state
 
 SMALL = {"train.steps": 60, "train.batch_size": 32, "model.widths": [16, 16], "probe.count": 12}
 
 
-def trained(setting, varied=None, **kwargs):
+def trained(setting, varied=None):
     """Return the finished runs of a grid as the engine gives them, in the grid's order."""
-    base = config.setting_values(config.Setting()) | {
-        key: config.find_key(key).parse(value) for key, value in setting.items()
-    }
-    runs = grid.build(base, varied or {})
-    ours = machine.make_machine(config.Engine(**kwargs))
-    return list(engine.train_grid(layout.plan(runs, data.loader(None), ours)))
+    return list(engine.train_grid(layouts(setting, varied)))
 
 
 def weights_of(run, place=0):
