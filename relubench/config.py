@@ -42,8 +42,18 @@ def outside(default: Any, doc: str, **limits: Any) -> Any:
 
 
 @dataclass
+class Stream:
+    """How the examples change over training: in tasks of `period` steps, drawn from the run's seed."""
+
+    name: str = static("none", "what a new task changes")
+    period: int = static(1000, "steps of a task", low=1)
+    scale: float = knob(1.0, "factor on the inputs from the second task on (shift)")
+    offset: float = knob(0.0, "added to the inputs from the second task on (shift)")
+
+
+@dataclass
 class Data:
-    """Where the examples come from and how the inputs are scaled."""
+    """Where the examples come from, how inputs and targets are scaled, and how they change over training."""
 
     name: str = static("digits", "source of the data")
     root: str | None = outside(None, "folder of IDX files; null: the usual places")
@@ -56,6 +66,10 @@ class Data:
     features: int = static(2, "inputs of a generated example", low=1)
     classes: int = static(2, "classes of a generated set", low=2)
     noise: float = static(0.1, "standard deviation of the noise of a generated set", low=0.0)
+    function: str = static("abs", "target on an interval")
+    target_scale: float = knob(1.0, "factor on real-valued targets")
+    target_offset: float = knob(0.0, "added to real-valued targets after `target_scale`")
+    stream: Stream = field(default_factory=Stream)
 
 
 @dataclass
@@ -106,7 +120,23 @@ class Optimizer:
     weight_decay: float = knob(0.0, "decay of kernels", low=0.0)
     bias_decay: float = knob(0.0, "decay of biases", low=0.0)
     clip_norm: float | None = knob(None, "largest global gradient norm; null: no clipping", positive=True)
+    frozen: list[int] = static([], "affine layers, from 1 at the input, whose parameters never move", low=1)
     schedule: Schedule = field(default_factory=Schedule)
+
+
+@dataclass
+class Remedy:
+    """What is done about dead units beside the update rule."""
+
+    name: str = static("none", "remedy")
+    period: int = knob(100, "steps between resets (redo, rerandomize)", low=1)
+    tau: float = knob(0.1, "dormancy score at or below which a unit is reset (redo)", low=0.0)
+    replacement_rate: float = knob(
+        1e-4, "share of mature units replaced a step (continual_backprop)", low=0.0, high=1.0
+    )
+    maturity: int = knob(100, "steps before a unit may be replaced (continual_backprop)", low=0)
+    utility_decay: float = knob(0.99, "of the running utility (continual_backprop)", low=0.0, high=1.0)
+    freeze: bool = static(True, "freeze the layers in turn, a period each (rerandomize)")
 
 
 @dataclass
@@ -133,6 +163,7 @@ class Probe:
     count: int = static(20, "probes, first and last step included", low=2)
     spacing: str = static("log", "spacing of the probes", choices=("log", "linear"))
     tau: float = knob(0.025, "dormancy threshold (Sokar et al. 2023)", low=0.0)
+    measures: list[str] = static([], "what else each probe measures: names of relubench/measures/")
 
 
 @dataclass
@@ -153,6 +184,7 @@ class Setting:
     data: Data = field(default_factory=Data)
     model: Model = field(default_factory=Model)
     optimizer: Optimizer = field(default_factory=Optimizer)
+    remedy: Remedy = field(default_factory=Remedy)
     loss: Loss = field(default_factory=Loss)
     train: Train = field(default_factory=Train)
     probe: Probe = field(default_factory=Probe)

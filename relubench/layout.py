@@ -16,7 +16,8 @@ from relubench import config, nn
 from relubench.data import Dataset
 from relubench.grid import Grid, Group
 from relubench.machine import Machine, check_precision
-from relubench.state import Arrays, RunState, batch_size, init_state, probe_steps
+from relubench.state import Arrays, RunState, batch_size, probe_steps
+from relubench.train import init_state
 
 #: Memory that the states of one device's blocks may take, in bytes, and the most blocks a device holds.
 STATE_BYTES = {"cpu": 64 << 20}
@@ -116,7 +117,6 @@ def _layout(grid: Grid, group: Group, load: Callable[[config.Data], Dataset], ma
         arrays = _array_shapes(data, group.static["engine.precision"])
         setting = group_setting(group, slice(0, 1), arrays.x.dtype)
         batch = batch_size(setting.train, arrays.train_examples)
-        nn.LOSSES[setting.loss.name]
         state = jax.eval_shape(init_state, jax.tree.map(lambda a: jax.ShapeDtypeStruct((), a.dtype), setting), arrays)
     budget = STATE_BYTES.get(machine.platform, DEFAULT_STATE_BYTES)
     kernels = [kernel.shape for kernel, _ in nn.affine_layers(state.params)]
@@ -165,13 +165,20 @@ def _arrays(data: Dataset, x: Any, y: Any) -> Arrays:
 def device_arrays(data: Dataset, precision: str) -> Arrays:
     """Return the data set in the precision of the runs."""
     x = jnp.asarray(np.concatenate([data.x_train, data.x_test]), _dtype(precision))
-    return _arrays(data, x, jnp.asarray(np.concatenate([data.y_train, data.y_test])))
+    y = np.concatenate([data.y_train, data.y_test])
+    return _arrays(data, x, jnp.asarray(y, _label_dtype(data, precision)))
 
 
 def _array_shapes(data: Dataset, precision: str) -> Arrays:
     examples = len(data.x_train) + len(data.x_test)
     x = jax.ShapeDtypeStruct((examples, data.x_train.shape[1]), _dtype(precision))
-    return _arrays(data, x, jax.ShapeDtypeStruct((examples,), np.int32))
+    y = jax.ShapeDtypeStruct((examples, *data.y_train.shape[1:]), _label_dtype(data, precision))
+    return _arrays(data, x, y)
+
+
+def _label_dtype(data: Dataset, precision: str) -> Any:
+    """Classes stay whole numbers; targets are in the precision of the runs."""
+    return np.int32 if data.y_train.dtype.kind == "i" else _dtype(precision)
 
 
 def group_setting(group: Group, rows: np.ndarray | slice, dtype: Any) -> config.Setting:

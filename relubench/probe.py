@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jax import Array, lax
+from jax import Array
 
-from relubench import nn, units
+from relubench import measures, nn, units
 from relubench.config import Setting
-from relubench.state import Arrays, LayerCounts, Network, ProbeRecord, RunState, UnitRecord, first_non_finite, inputs
-
-#: Examples that a probe passes through the network at once: small enough for a processor's cache.
-PROBE_BLOCK = 256
+from relubench.evaluate import Evaluation, evaluate, is_finite
+from relubench.state import Arrays, LayerCounts, Network, ProbeRecord, RunState, UnitRecord, first_non_finite
 
 
-def record(setting: Setting, model: Network, data: Arrays, index: Array, step: Array, state: RunState) -> RunState:
-    """Record an exact count on both sets."""
-    train, test = _evaluate(setting, model, data, state)
-    finite = units.isfinite_tree(state.params) & _is_finite(train) & _is_finite(test)
+def record(
+    setting: Setting, model: Network, data: Arrays, index: Array, before: Array, step: Array, state: RunState
+) -> RunState:
+    """Record an exact count on both sets; `before` is the step of the last probe."""
+    train, test = evaluate(setting, model, data, state.params, state.buffers, state.view)
+    finite = units.isfinite_tree(state.params) & is_finite(train) & is_finite(test)
     dead = [units.dead(stats) for stats in train.hidden]
     was_dead = [record.dead_train for record in state.unit_records]
     layers = _layer_counts(setting, train, test, state.counters, was_dead, index)
@@ -33,9 +32,12 @@ def record(setting: Setting, model: Network, data: Arrays, index: Array, step: A
         max_abs_param=_max_abs_param(state.params),
         layers=layers,
     )
+    measured = measures.take(measures.Context(setting, model, data, state, step, train, test), before)
     affine = nn.affine_layers(state.params)
     return state._replace(
-        probes=jax.tree.map(lambda rows, new: rows.at[index].set(new.astype(rows.dtype)), state.probes, row),
+        probes=_with_row(state.probes, index, row),
+        measures=_with_row(state.measures, index, measured),
+        sums=jax.tree.map(jnp.zeros_like, state.sums),
         counters=tuple(c._replace(batch_dead=jnp.zeros_like(c.batch_dead)) for c in state.counters),
         unit_records=tuple(
             _unit_record(record, is_dead, stats.max_z, kernel, bias, step)
@@ -47,8 +49,27 @@ def record(setting: Setting, model: Network, data: Arrays, index: Array, step: A
     )
 
 
+def _with_row(rows: Any, index: Array, row: Any) -> Any:
+    """Put a probe's `row` into its place of the arrays [probes, ...]."""
+    return jax.tree.map(lambda all_, new: all_.at[index].set(new.astype(all_.dtype)), rows, row)
+
+
+def new_records(setting: Setting, model: Network, data: Arrays, state: RunState, probes: int) -> RunState:
+    """Return `state` with room for what so many probes will measure."""
+
+    def measured(state: RunState) -> Any:
+        train, test = evaluate(setting, model, data, state.params, state.buffers, state.view)
+        zero = jnp.zeros((), jnp.int32)
+        return measures.take(measures.Context(setting, model, data, state, zero, train, test), zero)
+
+    def room(shape: jax.ShapeDtypeStruct) -> Array:
+        return jnp.zeros((probes, *shape.shape), shape.dtype)
+
+    return state._replace(measures=jax.tree.map(room, jax.eval_shape(measured, state)))
+
+
 def _layer_counts(
-    setting: Setting, train: _Evaluation, test: _Evaluation, counters: tuple[units.Counter, ...],
+    setting: Setting, train: Evaluation, test: Evaluation, counters: tuple[units.Counter, ...],
     was_dead: list[Array], index: Array,
 ) -> LayerCounts:  # fmt: skip
     """One probe's row of numbers of units, each [hidden layers]."""
@@ -95,64 +116,3 @@ def _unit_record(
 def _max_abs_param(params: Any) -> Array:
     largest = [jnp.max(jnp.where(jnp.isfinite(p), jnp.abs(p), 0)) for p in jax.tree.leaves(params)]
     return jnp.max(jnp.stack(largest))
-
-
-class _Evaluation(NamedTuple):
-    """A forward pass over a whole set with the weights held still."""
-
-    hidden: tuple[units.UnitStats, ...]
-    loss: Array
-    accuracy: Array
-    min_output: Array  # [outputs]
-    max_output: Array
-
-
-def _evaluate(setting: Setting, model: Network, data: Arrays, state: RunState) -> tuple[_Evaluation, _Evaluation]:
-    """Return the evaluations of the training and of the test set, block by block through one compiled loop."""
-    rows, weights, train_blocks = _blocks(data)
-
-    def part(block: tuple[Array, Array]) -> _Evaluation:
-        rows, weights = block
-        weights, labels = weights.astype(data.x.dtype), data.y[rows]
-        forward, _ = model(state.params, state.buffers, inputs(setting, data.x[rows]), train=False)
-        losses = nn.LOSSES[setting.loss.name](forward.output, labels)
-        correct = (jnp.argmax(forward.output, -1) == labels).astype(data.x.dtype)
-        return _Evaluation(
-            hidden=tuple(units.observe(z, h, slope, weights) for z, h, slope in forward.hidden),
-            loss=jnp.sum(losses * weights),
-            accuracy=jnp.sum(correct * weights),
-            min_output=jnp.min(forward.output, 0),
-            max_output=jnp.max(forward.output, 0),
-        )
-
-    parts = lax.map(part, (jnp.asarray(rows), jnp.asarray(weights)))
-    train = _merge(jax.tree.map(lambda a: a[:train_blocks], parts), data.train_examples)
-    return train, _merge(jax.tree.map(lambda a: a[train_blocks:], parts), data.x.shape[0] - data.train_examples)
-
-
-def _blocks(data: Arrays) -> tuple[np.ndarray, np.ndarray, int]:
-    """Return (rows, weights [blocks, examples of a block], blocks of the training set); the rest are the test set's.
-
-    Blocks are equally large; a set's last one repeats its last example with weight 0.
-    """
-    examples = data.train_examples
-    size = -(-examples // -(-examples // PROBE_BLOCK))
-    sets = [np.arange(examples), np.arange(examples, data.x.shape[0])]
-    padded = [np.pad(rows, (0, -len(rows) % size), "edge") for rows in sets]
-    weights = [np.arange(len(rows)) < len(ours) for rows, ours in zip(padded, sets, strict=True)]
-    return np.concatenate(padded).reshape(-1, size), np.concatenate(weights).reshape(-1, size), len(padded[0]) // size
-
-
-def _merge(parts: _Evaluation, examples: int) -> _Evaluation:
-    return _Evaluation(
-        hidden=tuple(units.merge(stats) for stats in parts.hidden),
-        loss=jnp.sum(parts.loss) / examples,
-        accuracy=jnp.sum(parts.accuracy) / examples,
-        min_output=jnp.min(parts.min_output, 0),
-        max_output=jnp.max(parts.max_output, 0),
-    )
-
-
-def _is_finite(evaluation: _Evaluation) -> Array:
-    extremes = [(stats.min_z, stats.max_z) for stats in evaluation.hidden]
-    return units.isfinite_tree((extremes, evaluation.loss, evaluation.min_output, evaluation.max_output))

@@ -16,9 +16,9 @@ import os
 import socket
 import time
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -28,7 +28,7 @@ from relubench.errors import StorageError, UserError
 from relubench.grid import Grid
 
 #: Version of the columns of every Parquet file, stored in its metadata.
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 #: Keys whose change, when no grid axis, makes another experiment of a folder.
 FIXED_PREFIXES = ("data.", "train.", "probe.")
 #: A temporary file this old belongs to a process that is gone, whichever machine it ran on.
@@ -113,8 +113,28 @@ def _check_version(path: Path) -> dict[str, str]:
     return metadata
 
 
+class Tables(NamedTuple):
+    """The tables of some runs, from which everything that folds seeds is computed."""
+
+    runs: pl.DataFrame
+    probes: pl.DataFrame
+    layers: pl.DataFrame
+    units: pl.DataFrame | None = None
+    measures: pl.DataFrame | None = None  # run_id, step, measure, layer, item, value
+
+    def of(self, run_ids: Collection[str]) -> Tables:
+        """Return the rows of these runs."""
+        kept = pl.Series(list(run_ids), dtype=pl.String).implode()
+        ours = {
+            name: table.filter(pl.col("run_id").is_in(kept))
+            for name, table in self._asdict().items()
+            if table is not None
+        }
+        return Tables(**ours)
+
+
 def tables(parts: pl.LazyFrame) -> dict[str, pl.DataFrame]:
-    """Return runs, probes, layers (and units) from the rows of parts, sorted."""
+    """Return runs, probes, layers (and units, measures) from the rows of parts, sorted."""
     whole = parts.sort("run_id")
     nested = [name for name in whole.collect_schema() if name.startswith(NESTED)]
     found = {"runs": whole.drop(nested).collect()}
@@ -210,8 +230,8 @@ class Folder:
                         f"{key}={value}; bits may differ: choose another out=, or allow it by engine.mixed=true"
                     )
 
-    def merge(self) -> pl.DataFrame:
-        """Write runs, probes, layers (and units) from the parts; return the runs."""
+    def merge(self) -> Tables:
+        """Write runs, probes, layers (and units, measures) from the parts; return them."""
         paths = self._checked_parts()
         if not paths:
             raise UserError(f"out={self.path}: there are no parts to merge; run the experiment first")
@@ -219,7 +239,7 @@ class Folder:
         merged = tables(whole)
         for name, table in merged.items():
             write_table(self.path / f"{name}.parquet", table)
-        return merged["runs"]
+        return Tables(**merged)
 
     # Checkpoints of long runs (the engine's protocol).
 

@@ -20,6 +20,8 @@ def part_frame(trained: Trained, with_units: bool) -> pl.DataFrame:
     tables = {"probes": _probe_rows(trained), "layers": _layer_rows(trained)}
     if with_units:
         tables["units"] = _unit_rows(trained)
+    if trained.setting.probe.measures:
+        tables["measures"] = _measure_rows(trained)
     nested = [_as_lists(name, table, len(runs)) for name, table in tables.items()]
     return pl.concat([runs, metrics, *nested], how="horizontal").sort("run_id")
 
@@ -56,7 +58,7 @@ def _probe_rows(trained: Trained) -> pl.DataFrame:
     probes, valid = trained.state.probes, _valid(trained)
     columns = {"step": pl.Series(np.tile(trained.steps.astype(np.int64), len(trained.grid)))}
     for name in _PROBE_NUMBERS:
-        columns[name] = _masked(getattr(probes, name).astype(np.float64), valid)
+        columns[name] = _masked(getattr(probes, name).astype(np.float64), valid).fill_nan(None)
     return pl.DataFrame(columns)
 
 
@@ -113,6 +115,34 @@ def _unit_rows(trained: Trained) -> pl.DataFrame:
     return pl.DataFrame(columns)
 
 
+def _measure_rows(trained: Trained) -> pl.DataFrame:
+    """Rows in the order run, measure, layer, probe, item; `layer` and `item` are null where a measure has none."""
+    tables = []
+    for name, found in zip(trained.setting.probe.measures, trained.state.measures, strict=True):
+        if isinstance(found, tuple):
+            tables += [_one_measure(trained, name, layer, values) for layer, values in enumerate(found, start=1)]
+        else:
+            tables.append(_one_measure(trained, name, None, found))
+    return pl.concat(tables).sort("run", maintain_order=True).drop("run")
+
+
+def _one_measure(trained: Trained, name: str, layer: int | None, values: np.ndarray) -> pl.DataFrame:
+    """Rows of one array [runs, probes, ...]; its axes after the probes are flattened into items."""
+    flat = values.astype(np.float64).reshape(*values.shape[:2], -1)
+    items = np.arange(flat.shape[2]) if values.ndim > 2 else [None]
+    run, step, item = (
+        np.broadcast_to(axis, flat.shape).ravel()
+        for axis in (np.arange(flat.shape[0])[:, None, None], trained.steps[None, :, None], np.arange(flat.shape[2]))
+    )
+    known = pl.Series("item", items, pl.Int64)
+    return pl.DataFrame({"run": run, "step": step.astype(np.int64)}).with_columns(
+        measure=pl.lit(name),
+        layer=pl.lit(layer, pl.Int64),
+        item=known[item],
+        value=_masked(flat, _valid(trained)[:, :, None]).fill_nan(None),
+    )
+
+
 def _joined(layers: list[np.ndarray], runs: int) -> np.ndarray:
     return np.concatenate(layers, axis=1) if layers else np.zeros((runs, 0))
 
@@ -138,7 +168,7 @@ def _run_metrics(trained: Trained) -> pl.DataFrame:
             share = values / total if total else np.zeros(runs)
             columns[f"{name}_fraction"] = _masked(share, finite & (total > 0))
     for name in _PROBE_NUMBERS:
-        columns[name] = _masked(getattr(probes, name)[:, -1].astype(np.float64), finite)
+        columns[name] = _masked(getattr(probes, name)[:, -1].astype(np.float64), finite).fill_nan(None)
     columns["steps"] = pl.Series(np.full(runs, trained.setting.train.steps, np.int64))
     columns["diverged"] = pl.Series(~finite)
     columns["diverged_step"] = _masked(state.diverged_step.astype(np.int64), ~finite)

@@ -22,7 +22,6 @@ from jax.typing import ArrayLike
 from relubench import config, nn, units
 from relubench.config import Setting
 from relubench.errors import UserError
-from relubench.optim import make_optimizer
 
 
 def _register(schema: type) -> None:
@@ -36,8 +35,8 @@ def _register(schema: type) -> None:
 
 
 for _schema in (
-    config.Data, config.Activation, config.Init, config.Model, config.Schedule, config.Optimizer,
-    config.Loss, config.Train, config.Probe, config.Engine, Setting,
+    config.Stream, config.Data, config.Activation, config.Init, config.Model, config.Schedule, config.Optimizer,
+    config.Remedy, config.Loss, config.Train, config.Probe, config.Engine, Setting,
 ):  # fmt: skip
     _register(_schema)
 
@@ -52,7 +51,7 @@ class Arrays:
     """The data set as the program takes it: as arguments, never as constants."""
 
     x: Array  # [examples, features] float: the training set, then the test set
-    y: Array  # [examples] int32
+    y: Array  # [examples] int32 classes, or [examples, outputs] float targets
     train_examples: int
     outputs: int
     image_shape: tuple[int, int, int] | None
@@ -102,10 +101,13 @@ class RunState(NamedTuple):
     buffers: Any  # nnx.State of running statistics
     opt_state: Any
     order: Array  # int32 [train examples]: this epoch's order of the training set
+    view: Any  # what the stream's present task makes of the examples
     counters: tuple[units.Counter, ...]  # one a hidden layer
     unit_records: tuple[UnitRecord, ...]
     diverged_step: Array  # int32: first step with a non-finite number; -1 for none
     probes: ProbeRecord
+    sums: tuple[Array, ...]  # of the measures that are taken at every step: since the last probe
+    measures: tuple[Any, ...]  # what each of `probe.measures` has found; every array starts with an axis [probes]
 
 
 def named_key(seed: ArrayLike, name: str) -> Array:
@@ -160,43 +162,14 @@ def _build(setting: Setting, data: Arrays) -> nnx.Module:
     )
 
 
+def born(setting: Setting, data: Arrays) -> tuple[Any, Any]:
+    """Return the run's (parameters, running statistics and constants) before its first step."""
+    return _split(_build(setting, data))
+
+
 def make_network(setting: Setting, data: Arrays) -> Network:
     """Return the network of a setting without its weights."""
     return Network(nnx.graphdef(nnx.eval_shape(lambda: _build(setting, data))))
-
-
-def inputs(setting: Setting, x: Array) -> Array:
-    """Return normalised inputs as the run sees them: scaled, then shifted."""
-    return x * setting.data.scale + setting.data.offset
-
-
-def init_state(setting: Setting, data: Arrays) -> RunState:
-    """Return the run at step 0, before its first probe."""
-    params, buffers = _split(_build(setting, data))
-    optimizer = make_optimizer(setting.optimizer, setting.train.steps)
-    widths = [bias.shape[0] for _, bias in nn.affine_layers(params)[:-1]]
-    probes = len(probe_steps(setting.train, setting.probe))
-    return RunState(
-        params=params,
-        buffers=buffers,
-        opt_state=optimizer.init(params),
-        order=jnp.arange(data.train_examples, dtype=jnp.int32),
-        counters=tuple(units.new_counter(width) for width in widths),
-        unit_records=tuple(_new_unit_record(width) for width in widths),
-        diverged_step=jnp.full((), -1, jnp.int32),
-        probes=_new_probe_record(probes, len(widths)),
-    )
-
-
-def _new_unit_record(width: int) -> UnitRecord:
-    zeros = jnp.zeros(width)
-    return UnitRecord(jnp.zeros(width, bool), jnp.full(width, -1, jnp.int32), zeros, zeros, zeros)
-
-
-def _new_probe_record(probes: int, layers: int) -> ProbeRecord:
-    number, flag = jnp.zeros(probes), jnp.zeros(probes, bool)
-    counts = jnp.zeros((probes, layers), jnp.int32)
-    return ProbeRecord(number, number, number, number, flag, number, LayerCounts(*[counts] * len(LayerCounts._fields)))
 
 
 def first_non_finite(diverged_step: Array, finite: Array, step: Array) -> Array:

@@ -14,17 +14,20 @@ import numpy as np
 import optax
 from jax import Array, lax
 
-from relubench import nn, probe, units
+from relubench import measures, nn, probe, units
 from relubench.config import Setting
-from relubench.optim import make_optimizer
+from relubench.data import streams
+from relubench.optim import make_update_rule
 from relubench.state import (
     Arrays,
+    LayerCounts,
     Network,
+    ProbeRecord,
     RunState,
+    UnitRecord,
     batch_size,
+    born,
     first_non_finite,
-    init_state,
-    inputs,
     make_network,
     named_key,
     probe_steps,
@@ -51,11 +54,43 @@ def advance(setting: Setting, data: Arrays, first: Array, last: Array, state: Ru
             step = functools.partial(_step, setting, model, data)
             state = lax.fori_loop(jnp.maximum(start, first), jnp.minimum(stop, last), step, state)
             due = (stop <= last) & ((stop > first) | (first == 0))
-            record = functools.partial(probe.record, setting, model, data, index, stop)
+            record = functools.partial(probe.record, setting, model, data, index, start, stop)
             return lax.cond(due, record, lambda same: same, state), None
 
         intervals = (np.arange(len(stops), dtype=np.int32), starts.astype(np.int32), stops)
         return lax.scan(interval, state, jax.tree.map(jnp.asarray, intervals))[0]
+
+
+def init_state(setting: Setting, data: Arrays) -> RunState:
+    """Return the run at step 0, before its first probe."""
+    params, buffers = born(setting, data)
+    widths = [bias.shape[0] for _, bias in nn.affine_layers(params)[:-1]]
+    probes = len(probe_steps(setting.train, setting.probe))
+    state = RunState(
+        params=params,
+        buffers=buffers,
+        opt_state=make_update_rule(setting, named_key(setting.seed, "remedy")).init(params),
+        order=jnp.arange(data.train_examples, dtype=jnp.int32),
+        view=streams.first_view(setting, data, named_key(setting.seed, "stream")),
+        counters=tuple(units.new_counter(width) for width in widths),
+        unit_records=tuple(_new_unit_record(width) for width in widths),
+        diverged_step=jnp.full((), -1, jnp.int32),
+        probes=_new_probe_record(probes, len(widths)),
+        sums=measures.start_sums(setting, data.x.dtype),
+        measures=(),
+    )
+    return probe.new_records(setting, make_network(setting, data), data, state, probes)
+
+
+def _new_unit_record(width: int) -> UnitRecord:
+    zeros = jnp.zeros(width)
+    return UnitRecord(jnp.zeros(width, bool), jnp.full(width, -1, jnp.int32), zeros, zeros, zeros)
+
+
+def _new_probe_record(probes: int, layers: int) -> ProbeRecord:
+    number, flag = jnp.zeros(probes), jnp.zeros(probes, bool)
+    counts = jnp.zeros((probes, layers), jnp.int32)
+    return ProbeRecord(number, number, number, number, flag, number, LayerCounts(*[counts] * len(LayerCounts._fields)))
 
 
 def _step(setting: Setting, model: Network, data: Arrays, step: Array, state: RunState) -> RunState:
@@ -63,25 +98,27 @@ def _step(setting: Setting, model: Network, data: Arrays, step: Array, state: Ru
     size = batch_size(setting.train, data.train_examples)
     epoch_steps = data.train_examples // size
     order = _epoch_order(setting, epoch_steps, step, state.order)
+    view = streams.view_at(setting, data, named_key(setting.seed, "stream"), step, state.view)
     rows = lax.dynamic_slice(order, ((step % epoch_steps) * size,), (size,))
-    x, labels = inputs(setting, data.x[rows]), data.y[rows]
+    x, labels = streams.examples(setting, data, view, rows)
 
     def objective(params: Any) -> tuple[Array, tuple[nn.Forward, Any]]:
         forward, buffers = model(params, state.buffers, x, train=True)
-        losses = nn.LOSSES[setting.loss.name](forward.output, labels)
-        total = jnp.mean(losses) if setting.loss.reduction == "mean" else jnp.sum(losses)
-        return total * setting.loss.scale, (forward, buffers)
+        return nn.batch_loss(setting.loss, forward.output, labels), (forward, buffers)
 
     (loss, (forward, buffers)), gradient = jax.value_and_grad(objective, has_aux=True)(state.params)
-    optimizer = make_optimizer(setting.optimizer, setting.train.steps)
-    updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
+    rule = make_update_rule(setting, named_key(setting.seed, "remedy"))
+    activations = tuple(layer.h for layer in forward.hidden)
+    updates, opt_state = rule.update(gradient, state.opt_state, state.params, activations=activations)
     finite, counters = _count(forward, loss, state.counters, step, epoch_steps)
     return state._replace(
         params=optax.apply_updates(state.params, updates),
         buffers=buffers,
         opt_state=opt_state,
         order=order,
+        view=view,
         counters=counters,
+        sums=measures.add_step(setting, state.sums, forward, loss, labels),
         diverged_step=first_non_finite(state.diverged_step, finite, step),
     )
 

@@ -9,18 +9,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from relubench import config
-from relubench.data import digits, idx, toy
+from relubench.data import bits, digits, idx, regression, toy
 from relubench.data.source import SOURCES, Examples
 from relubench.errors import UserError
 
-__all__ = ["SOURCES", "Dataset", "Examples", "digits", "idx", "load", "loader", "toy"]
+__all__ = ["SOURCES", "Dataset", "Examples", "bits", "digits", "idx", "load", "loader", "regression", "toy"]
 
 
 class Dataset(NamedTuple):
     """A data set ready to train on."""
 
     x_train: np.ndarray  # [train examples, features] float64, normalised
-    y_train: np.ndarray  # [train examples] int32 class labels
+    y_train: np.ndarray  # [train examples] int32 class labels, or [train examples, outputs] float64 targets
     x_test: np.ndarray
     y_test: np.ndarray
     outputs: int
@@ -37,12 +37,20 @@ def load(data: config.Data) -> Dataset:
     shift, scale = _statistics(x_train, data.normalize)
     return Dataset(
         (x_train - shift) / scale,
-        y_train.astype(np.int32),
+        _labels(y_train),
         (x_test - shift) / scale,
-        y_test.astype(np.int32),
+        _labels(y_test),
         examples.outputs,
         examples.image_shape,
     )
+
+
+def _labels(y: np.ndarray) -> np.ndarray:
+    return y.astype(np.int32) if _are_classes(y) else y
+
+
+def _are_classes(y: np.ndarray) -> bool:
+    return y.dtype.kind in "iu"
 
 
 def loader(root: str | None) -> Callable[[config.Data], Dataset]:
@@ -50,7 +58,7 @@ def loader(root: str | None) -> Callable[[config.Data], Dataset]:
     kept: dict[tuple[Any, ...], Dataset] = {}
 
     def cached(data: config.Data) -> Dataset:
-        static = {f.name: getattr(data, f.name) for f in fields(data) if f.metadata["kind"] == "static"}
+        static = {f.name: getattr(data, f.name) for f in fields(data) if f.metadata.get("kind") == "static"}
         if tuple(static.values()) not in kept:
             kept[tuple(static.values())] = load(config.Data(**static, root=root))
         return kept[tuple(static.values())]
@@ -70,7 +78,7 @@ def _split(examples: Examples, data: config.Data) -> tuple[_Pair, _Pair]:
 
     try:
         x_train, x_test, y_train, y_test = train_test_split(
-            x, y, test_size=data.test_fraction, random_state=data.split_seed, stratify=y
+            x, y, test_size=data.test_fraction, random_state=data.split_seed, stratify=y if _are_classes(y) else None
         )
     except ValueError as error:
         raise UserError(

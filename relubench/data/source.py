@@ -15,8 +15,8 @@ class Examples(NamedTuple):
     """The examples of a source before the split and the normalisation."""
 
     x: np.ndarray  # [examples, features] float
-    y: np.ndarray  # [examples] class labels from 0
-    outputs: int  # number of classes
+    y: np.ndarray  # [examples] class labels from 0, or [examples, outputs] real-valued targets
+    outputs: int  # number of classes or targets
     image_shape: tuple[int, int, int] | None = None  # height, width, channels; their product is `features`
     test: tuple[np.ndarray, np.ndarray] | None = None  # (x, y) of a source with a test set of its own
 

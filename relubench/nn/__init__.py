@@ -2,8 +2,8 @@
 
 from relubench.nn.activations import ACTIVATIONS, local_slope
 from relubench.nn.initializers import INITIALIZERS, initialize
-from relubench.nn.losses import LOSSES
-from relubench.nn.models import MODELS, Forward, Layer, affine_layers, affine_mask, build
+from relubench.nn.losses import LOSSES, batch_loss, correct
+from relubench.nn.models import MODELS, Forward, Layer, affine_layers, affine_mask, build, with_affine_layers
 
 __all__ = [
     "ACTIVATIONS",
@@ -14,7 +14,10 @@ __all__ = [
     "Layer",
     "affine_layers",
     "affine_mask",
+    "batch_loss",
     "build",
+    "correct",
     "initialize",
     "local_slope",
+    "with_affine_layers",
 ]

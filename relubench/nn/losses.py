@@ -9,22 +9,44 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
+from relubench import config
+from relubench.errors import UserError
 from relubench.registry import Registry
 
-#: A loss takes (output [examples, outputs], labels [examples] int) and returns the loss of each example [examples].
+#: A loss takes (output [examples, outputs], labels [examples] int or targets [examples, outputs] float) and returns
+#: the loss of each example [examples].
 Loss = Callable[[Array, Array], Array]
 
 LOSSES: Registry[Loss] = Registry("loss.name")
 
 
+def batch_loss(loss: config.Loss, output: Array, labels: Array) -> Array:
+    """Return the training loss of a batch: the mean or sum over its examples, scaled. Scalar."""
+    losses = LOSSES[loss.name](output, labels)
+    return (jnp.mean(losses) if loss.reduction == "mean" else jnp.sum(losses)) * loss.scale
+
+
+def correct(output: Array, labels: Array) -> Array:
+    """Return 1 for each example whose largest output is its class's, else 0; NaN for targets. [examples]."""
+    if not _are_classes(labels):
+        return jnp.full(output.shape[:1], jnp.nan, output.dtype)
+    return (jnp.argmax(output, -1) == labels).astype(output.dtype)
+
+
+def _are_classes(labels: Array) -> bool:
+    return jnp.issubdtype(labels.dtype, jnp.integer)
+
+
 @LOSSES.register("cross_entropy")
 def cross_entropy(output: Array, labels: Array) -> Array:
     """Softmax cross-entropy, in nats."""
+    if not _are_classes(labels):
+        raise UserError("loss.name=cross_entropy: the data have real-valued targets; it takes loss.name=squared_error")
     return optax.softmax_cross_entropy_with_integer_labels(output, labels)
 
 
 @LOSSES.register("squared_error")
 def squared_error(output: Array, labels: Array) -> Array:
-    """Half the squared distance to the one-hot target, summed over the outputs."""
-    target = jax.nn.one_hot(labels, output.shape[-1], dtype=output.dtype)
+    """Half the squared distance to the target (one-hot for classes), summed over the outputs."""
+    target = jax.nn.one_hot(labels, output.shape[-1], dtype=output.dtype) if _are_classes(labels) else labels
     return 0.5 * jnp.sum(jnp.square(output - target), -1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -175,6 +175,16 @@ def affine_layers(params: Any) -> list[tuple[Array, Array]]:
     hidden = params.get("affine", {})
     layers = [hidden[n] for n in sorted(hidden)] + [params["output"]]
     return [(layer["kernel"].get_value(), layer["bias"].get_value()) for layer in layers]
+
+
+def with_affine_layers(params: Any, layers: Sequence[tuple[Array, Array]]) -> Any:
+    """Return `params` with these (kernel, bias) of every affine layer: the inverse of `affine_layers`."""
+    changed = jax.tree.map(lambda leaf: leaf, params)  # a copy: the state is mutable
+    hidden = changed.get("affine", {})
+    for layer, (kernel, bias) in zip([*(hidden[n] for n in sorted(hidden)), changed["output"]], layers, strict=True):
+        layer["kernel"].set_value(kernel)
+        layer["bias"].set_value(bias)
+    return changed
 
 
 def affine_mask(params: Any, name: str) -> Any:

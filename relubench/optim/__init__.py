@@ -1,6 +1,7 @@
-"""Optimisers and learning-rate schedules, by optax."""
+"""Update rules, learning-rate schedules and remedies."""
 
 from relubench.optim.optimizers import OPTIMIZERS, make_optimizer
 from relubench.optim.schedules import SCHEDULES, schedule_factor
+from relubench.optim.update_rule import REMEDIES, make_update_rule
 
-__all__ = ["OPTIMIZERS", "SCHEDULES", "make_optimizer", "schedule_factor"]
+__all__ = ["OPTIMIZERS", "REMEDIES", "SCHEDULES", "make_optimizer", "make_update_rule", "schedule_factor"]

@@ -1,0 +1,40 @@
+"""Generated sets with real-valued targets: functions on an interval, and a random teacher of Gaussian inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from relubench import config
+from relubench.data.source import SOURCES, Examples
+from relubench.registry import Registry
+
+#: The targets of Lu et al. 2020, section 6 (equations 6.1 to 6.3).
+FUNCTIONS: Registry[Callable[[np.ndarray], np.ndarray]] = Registry("data.function")
+FUNCTIONS.register("abs")(np.abs)
+FUNCTIONS.register("sine")(lambda x: x * np.sin(5 * x))
+FUNCTIONS.register("step")(lambda x: (x > 0) + 0.2 * np.sin(5 * x))
+
+_TEACHER_UNITS = 32
+
+
+@SOURCES.register("interval")
+def interval(data: config.Data) -> Examples:
+    """One input, evenly spaced over [-sqrt(3), sqrt(3)] (variance 1), and `data.function` of it."""
+    x = np.linspace(-np.sqrt(3), np.sqrt(3), data.examples)[:, None]
+    return Examples(x, FUNCTIONS[data.function](x), outputs=1)
+
+
+@SOURCES.register("teacher")
+def teacher(data: config.Data) -> Examples:
+    """Standard Gaussian inputs of `data.features` dimensions; the target is a random network of tanh units.
+
+    It has mean 0 and variance 1 over the set, plus noise of standard deviation `data.noise`.
+    """
+    draw = np.random.default_rng(data.split_seed)
+    x = draw.standard_normal((data.examples, data.features))
+    hidden = np.tanh(x @ draw.standard_normal((data.features, _TEACHER_UNITS)))
+    y = hidden @ draw.standard_normal((_TEACHER_UNITS, 1))
+    y = (y - y.mean()) / y.std() + data.noise * draw.standard_normal(y.shape)
+    return Examples(x, y, outputs=1)

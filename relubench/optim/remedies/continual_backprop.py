@@ -1,0 +1,131 @@
+"""Continual backprop: the least useful units are replaced, a few at a time (Dohare et al. 2024, algorithm 1).
+
+The paper is "Loss of plasticity in deep continual learning", Nature 632; the authors' code (`lop/algos/gnt.py` of
+shibhansh/loss-of-plasticity) differs from it, and the paper is followed here but for the third point:
+
+- utility: the paper's (equation 1) is a running average that starts at 0; the code divides it by 1 - decay^age
+  before ranking, takes the mean over the outgoing weights instead of the sum (the same ranks), and for a batch the
+  mean of |h| over its examples, as here;
+- function: the code adds the mean contribution of a replaced unit to the next layer's biases, the paper doesn't;
+- number: the paper replaces one unit of a layer at a time, the code the whole part of what has accumulated (or,
+  by default, doesn't accumulate but replaces one with the probability of the fraction);
+- maturity: 100 in the paper's experiments, 20 by default in the code and 10 in some of its configurations.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import optax
+from jax import Array
+from jax.typing import ArrayLike
+
+from relubench.optim.remedies.lens import AffineLayers, Initialize, read
+from relubench.optim.remedies.reset import Reset, fresh_layers, overwrite, unit_masks
+
+
+class LayerRecord(NamedTuple):
+    """What is kept of one hidden layer's units."""
+
+    utility: Array  # [units]: running average of mean |h| times the sum of |outgoing weights|
+    age: Array  # int32 [units]: updates since the unit was made
+    owed: Array  # scalar: units to replace that have accumulated
+
+
+class ContinualBackpropState(NamedTuple):
+    """State of `continual_backprop`."""
+
+    inner: Any  # that of the wrapped transformation
+    step: Array  # int32: updates so far
+    hidden: tuple[LayerRecord, ...]  # one a hidden layer
+
+
+class _Rule(NamedTuple):
+    replacement_rate: ArrayLike
+    maturity: ArrayLike
+    utility_decay: ArrayLike
+
+
+def continual_backprop(
+    inner: optax.GradientTransformation,
+    *,
+    layers: AffineLayers,
+    initialize: Initialize,
+    key: Array,
+    replacement_rate: ArrayLike,
+    maturity: ArrayLike,
+    utility_decay: ArrayLike,
+) -> optax.GradientTransformationExtraArgs:
+    """Return `inner` with the least useful mature hidden units replaced after each update.
+
+    A new unit has freshly drawn incoming weights and bias, outgoing weights of 0, no moments, and utility and age 0.
+    A weight from one new unit to another is a fresh draw. Utilities take the weights after the update.
+
+    Args:
+        inner: the transformation that makes the updates.
+        layers: how to find the affine layers.
+        initialize: draws a whole layer anew.
+        key: of the draws.
+        replacement_rate: the share of a layer's mature units to replace at an update; fractions accumulate.
+        maturity: a unit older than this many updates may be replaced.
+        utility_decay: the share that the running utility keeps at each update.
+    """
+    inner = optax.with_extra_args_support(inner)
+    rule = _Rule(replacement_rate, maturity, utility_decay)
+
+    def init(params: Any) -> ContinualBackpropState:
+        hidden = tuple(_new_record(bias) for _, bias in read(layers, params)[:-1])
+        return ContinualBackpropState(inner.init(params), jnp.zeros((), jnp.int32), hidden)
+
+    def update(
+        updates: Any, state: ContinualBackpropState, params: Any = None, *, activations: Sequence[Array], **extra: Any
+    ) -> tuple[Any, ContinualBackpropState]:
+        affine = read(layers, params)
+        updates, inner_state = inner.update(updates, state.inner, params, activations=activations, **extra)
+        step = optax.safe_increment(state.step)
+        moved = layers.get(optax.apply_updates(params, updates))
+        tested = [
+            _test(rule, record, h, outgoing)
+            for record, h, (outgoing, _) in zip(state.hidden, activations, moved[1:], strict=True)
+        ]
+        replaced = [mask for mask, _ in tested]
+
+        def resets() -> list[Reset]:
+            return [
+                Reset((incoming | outgoing, own), (jnp.where(incoming, kernel, 0), bias))
+                for (incoming, outgoing, own), (kernel, bias) in zip(
+                    unit_masks(affine, replaced), fresh_layers(initialize, key, step, affine), strict=True
+                )
+            ]
+
+        due = functools.reduce(jnp.logical_or, map(jnp.any, replaced), jnp.zeros((), bool))
+        updates, inner_state = overwrite(inner, layers, due, resets, params, updates, inner_state)
+        return updates, ContinualBackpropState(inner_state, step, tuple(record for _, record in tested))
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _new_record(bias: Array) -> LayerRecord:
+    return LayerRecord(jnp.zeros_like(bias), jnp.zeros(bias.shape, jnp.int32), jnp.zeros((), bias.dtype))
+
+
+def _test(rule: _Rule, record: LayerRecord, h: Array, outgoing: Array) -> tuple[Array, LayerRecord]:
+    """Return the units of a layer to replace, bool [units], and the record after it.
+
+    `h` [examples, ..., units] are its activations, `outgoing` [..., units, out] the next layer's kernel.
+    """
+    dtype = record.utility.dtype
+    rate, decay = jnp.asarray(rule.replacement_rate, dtype), jnp.asarray(rule.utility_decay, dtype)
+    strength = jnp.sum(jnp.abs(outgoing), (*range(outgoing.ndim - 2), -1))
+    contribution = jnp.mean(jnp.abs(h), tuple(range(h.ndim - 1))) * strength
+    utility = decay * record.utility + (1 - decay) * contribution
+    age = record.age + 1
+    mature = age > jnp.asarray(rule.maturity, age.dtype)
+    owed = record.owed + rate * jnp.sum(mature).astype(dtype)
+    number = jnp.floor(owed)
+    rank = jnp.argsort(jnp.argsort(jnp.where(mature, utility, jnp.inf)))
+    replaced = mature & (rank < number.astype(rank.dtype))
+    return replaced, LayerRecord(jnp.where(replaced, 0, utility), jnp.where(replaced, 0, age), owed - number)

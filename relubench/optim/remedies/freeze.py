@@ -1,0 +1,49 @@
+"""Layers that stand still."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import optax
+from jax.typing import ArrayLike
+
+from relubench.errors import UserError
+from relubench.optim.remedies.lens import AffineLayers, read
+
+
+def stand_still(layers: AffineLayers, tree: Any, frozen: Sequence[ArrayLike]) -> Any:
+    """Return gradients or updates with 0 for each layer whose flag is true; the flags may be traced."""
+    stilled = [
+        (jnp.where(flag, 0, kernel), jnp.where(flag, 0, bias))
+        for (kernel, bias), flag in zip(layers.get(tree), frozen, strict=True)
+    ]
+    return layers.set(tree, stilled)
+
+
+def freeze(
+    inner: optax.GradientTransformation, *, layers: AffineLayers, frozen: Sequence[int]
+) -> optax.GradientTransformationExtraArgs:
+    """Return `inner` with layers whose parameters never move; its state is that of `inner`.
+
+    To `inner` their gradients are 0, so that they don't count in a norm that it clips. Decay and the resets of a
+    remedy inside do not move them either.
+
+    Args:
+        inner: the transformation that makes the updates.
+        layers: how to find the affine layers.
+        frozen: the layers that stand still, from 1 at the input.
+    """
+    inner = optax.with_extra_args_support(inner)
+
+    def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, Any]:
+        total = len(read(layers, params))
+        beyond = sorted(n for n in frozen if not 1 <= n <= total)
+        if beyond:
+            raise UserError(f"frozen={list(frozen)}: there is no affine layer {beyond[0]}; it takes 1 to {total}")
+        flags = [n in frozen for n in range(1, total + 1)]
+        updates, state = inner.update(stand_still(layers, updates, flags), state, params, **extra)
+        return stand_still(layers, updates, flags), state
+
+    return optax.GradientTransformationExtraArgs(inner.init, update)

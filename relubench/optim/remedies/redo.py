@@ -1,0 +1,79 @@
+"""ReDo: recycling dormant units (Sokar et al. 2023, "The dormant neuron phenomenon", algorithm 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import optax
+from jax import Array
+from jax.typing import ArrayLike
+
+from relubench.optim.remedies.lens import AffineLayers, Initialize, read
+from relubench.optim.remedies.reset import Reset, fresh_layers, overwrite, unit_masks
+
+
+class RedoState(NamedTuple):
+    """State of `redo`."""
+
+    inner: Any  # that of the wrapped transformation
+    step: Array  # int32: updates so far
+
+
+def redo(
+    inner: optax.GradientTransformation,
+    *,
+    layers: AffineLayers,
+    initialize: Initialize,
+    key: Array,
+    tau: ArrayLike,
+    period: ArrayLike,
+) -> optax.GradientTransformationExtraArgs:
+    """Return `inner` with the dormant hidden units made anew after every `period` updates.
+
+    A unit is dormant when its mean |activation| is at most `tau` times its layer's mean. Its incoming weights and
+    its bias get a fresh draw, its outgoing weights 0, and all of these lose their moments. A weight from one dormant
+    unit to another becomes 0, as in the authors' code. That code differs in one point: it draws with Glorot's
+    initialiser and a bias of 0, whatever the network began with.
+
+    Args:
+        inner: the transformation that makes the updates.
+        layers: how to find the affine layers.
+        initialize: draws a whole layer anew.
+        key: of the draws.
+        tau: the largest score that is dormant; the scores of a layer have mean 1.
+        period: updates between two resets; the first comes with update number `period`.
+    """
+    inner = optax.with_extra_args_support(inner)
+
+    def init(params: Any) -> RedoState:
+        return RedoState(inner.init(params), jnp.zeros((), jnp.int32))
+
+    def update(
+        updates: Any, state: RedoState, params: Any = None, *, activations: Sequence[Array], **extra: Any
+    ) -> tuple[Any, RedoState]:
+        affine = read(layers, params)
+        updates, inner_state = inner.update(updates, state.inner, params, activations=activations, **extra)
+        step = optax.safe_increment(state.step)
+        due = step % jnp.asarray(period, step.dtype) == 0
+
+        def resets() -> list[Reset]:
+            masks = unit_masks(affine, [due & _dormant(h, tau) for h in activations])
+            return [
+                Reset((incoming | outgoing, own), (jnp.where(outgoing, 0, kernel), bias))
+                for (incoming, outgoing, own), (kernel, bias) in zip(
+                    masks, fresh_layers(initialize, key, step, affine), strict=True
+                )
+            ]
+
+        updates, inner_state = overwrite(inner, layers, due, resets, params, updates, inner_state)
+        return updates, RedoState(inner_state, step)
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _dormant(h: Array, tau: ArrayLike) -> Array:
+    """Return which units have a score of at most `tau`: [units]; all of them where a whole layer is silent."""
+    mean = jnp.mean(jnp.abs(h), tuple(range(h.ndim - 1)))
+    return mean <= jnp.asarray(tau, mean.dtype) * jnp.mean(mean)

@@ -1,0 +1,107 @@
+"""Overwriting parameters from inside an optax transformation, and forgetting their moments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array, lax
+
+from relubench.optim.remedies.lens import Affine, AffineLayers, Initialize
+
+
+class Reset(NamedTuple):
+    """What becomes of one affine layer: where a mask is true, its parameter takes the value."""
+
+    masks: Affine  # bool, shaped like (kernel, bias)
+    values: Affine
+
+
+@jax.custom_batching.custom_vmap
+def _any_run(flag: Array) -> Array:
+    """Return whether `flag` holds for any of the runs that `vmap` trains together: the same scalar for all."""
+    return flag
+
+
+@_any_run.def_vmap
+def _any_run_batched(axis_size: int, in_batched: Sequence[bool], flag: Array) -> tuple[Array, bool]:
+    return _any_run(jnp.any(flag, 0)), False
+
+
+def fresh_layers(initialize: Initialize, key: Array, step: Array, affine: Sequence[Affine]) -> list[Affine]:
+    """Return a draw of each layer with the key of this step (from 1) and layer, whatever was drawn before."""
+    key = jax.random.fold_in(key, step)
+    return [initialize(jax.random.fold_in(key, n), n, kernel.shape) for n, (kernel, _) in enumerate(affine, start=1)]
+
+
+def unit_masks(affine: Sequence[Affine], units: Sequence[Array]) -> list[tuple[Array, Array, Array]]:
+    """Return of each layer which (incoming weights, outgoing weights, biases) belong to the hidden `units`.
+
+    `units` has a bool mask [units] for each hidden layer. Incoming and outgoing are shaped like the layer's kernel:
+    the incoming weights of its own units, and the outgoing weights of the units before it.
+    """
+    masks = []
+    none_before, none_own = jnp.zeros(affine[0][0].shape[-2], bool), jnp.zeros_like(affine[-1][1], bool)
+    for (kernel, _), before, own in zip(affine, [none_before, *units], [*units, none_own], strict=True):
+        wide = (1,) * (kernel.ndim - 2)
+        incoming = jnp.broadcast_to(own.reshape(*wide, 1, -1), kernel.shape)
+        outgoing = jnp.broadcast_to(before.reshape(*wide, -1, 1), kernel.shape)
+        masks.append((incoming, outgoing, own))
+    return masks
+
+
+def overwrite(
+    inner: optax.GradientTransformation,
+    layers: AffineLayers,
+    due: Array,
+    resets: Callable[[], Sequence[Reset]],
+    params: Any,
+    updates: Any,
+    state: Any,
+) -> tuple[Any, Any]:
+    """Return `updates` that carry `params` to the values of `resets()`, and `inner`'s `state` without their moments.
+
+    `resets` is called only where `due` (a scalar) holds for one of the runs of a vmap, so that its draws cost
+    nothing at other steps: for a run that is not due its masks must be false. New values are reached as
+    p + (value - p): 0 exactly, others to the rounding of p.
+    """
+
+    def reset() -> tuple[Any, Any]:
+        planned = resets()
+        old, steps = layers.get(params), layers.get(updates)
+        moved = [_steps(*three) for three in zip(planned, old, steps, strict=True)]
+        nowhere = jax.tree.map(lambda p: jnp.zeros(p.shape, bool), params)
+        masks = layers.set(nowhere, [reset.masks for reset in planned])
+        return layers.set(updates, moved), _forget(inner, state, masks)
+
+    return lax.cond(_any_run(due), reset, lambda: (updates, state))
+
+
+def _steps(reset: Reset, old: Affine, steps: Affine) -> Affine:
+    kernel, bias = (
+        jnp.where(mask, value.astype(p.dtype) - p, step)
+        for mask, value, p, step in zip(reset.masks, reset.values, old, steps, strict=True)
+    )
+    return kernel, bias
+
+
+def _forget(inner: optax.GradientTransformation, state: Any, masks: Any) -> Any:
+    """Return an optimiser's state with 0 for the moments under `masks`, a tree of bools like the parameters.
+
+    Moments that aren't one number a parameter (Adafactor's rows and columns) mix many units and stay.
+    """
+
+    def forget(moment: Any, mask: Any) -> Any:
+        if _is_absent(moment) or moment.shape != mask.shape:
+            return moment
+        return jnp.where(mask, 0, moment)
+
+    return optax.tree.map_params(inner, forget, state, masks, is_leaf=_is_absent)
+
+
+def _is_absent(node: Any) -> bool:
+    """Whether `optax.masked` has left this parameter out of an optimiser."""
+    return isinstance(node, optax.MaskedNode)

@@ -1,0 +1,38 @@
+"""Sets with real-valued targets."""
+
+import numpy as np
+import pytest
+
+import relubench
+from relubench import config, data
+from relubench.errors import UserError
+
+FUNCTIONS = {"abs": abs, "sine": lambda x: x * np.sin(5 * x), "step": lambda x: float(x > 0) + 0.2 * np.sin(5 * x)}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_an_interval_has_the_targets_of_its_function(function):
+    found = data.load(config.Data(name="interval", normalize="none", function=function, examples=50))
+    x = np.concatenate([found.x_train, found.x_test])[:, 0]
+    y = np.concatenate([found.y_train, found.y_test])[:, 0]
+    assert (x.min(), x.max()) == (-np.sqrt(3), np.sqrt(3))
+    np.testing.assert_allclose(y, [FUNCTIONS[function](value) for value in x])
+
+
+def test_a_teachers_targets_have_mean_0_and_variance_1():
+    found = data.load(config.Data(name="teacher", features=4, noise=0.0))
+    y = np.concatenate([found.y_train, found.y_test])
+    assert y.shape == (1000, 1)
+    assert (y.mean(), y.std()) == (pytest.approx(0, abs=1e-12), pytest.approx(1))
+
+
+def test_a_network_learns_real_valued_targets_and_has_no_accuracy():
+    setting = {"data.name": "interval", "loss.name": "squared_error", "train.steps": 300, "model.widths": [32, 32]}
+    run = relubench.sweep(setting, {"seed": [0, 1]})["runs"]
+    assert run["train_loss"].max() < 0.01
+    assert run["train_accuracy"].null_count() == 2
+
+
+def test_cross_entropy_of_real_valued_targets_is_refused():
+    with pytest.raises(UserError, match=r"real-valued targets; it takes loss\.name"):
+        relubench.sweep({"data.name": "interval"}, {"seed": [0]})
