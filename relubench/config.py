@@ -119,6 +119,7 @@ class Optimizer:
     momentum: float = knob(0.9, "momentum (momentum, nesterov)", low=0.0, high=1.0)
     weight_decay: float = knob(0.0, "decay of kernels", low=0.0)
     bias_decay: float = knob(0.0, "decay of biases", low=0.0)
+    bias_rate: float = knob(1.0, "factor on the learning rate of biases; 0: they never move", low=0.0)
     clip_norm: float | None = knob(None, "largest global gradient norm; null: no clipping", positive=True)
     frozen: list[int] = static([], "affine layers, from 1 at the input, whose parameters never move", low=1)
     schedule: Schedule = field(default_factory=Schedule)

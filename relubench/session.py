@@ -3,49 +3,36 @@
 from __future__ import annotations
 
 import datetime
-import functools
-import importlib.metadata
 import json
-import platform
-import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+import polars as pl
 from rich.console import Console
 
-from relubench import experiments, results
+from relubench import experiments, results, training
 from relubench.errors import UserError
-from relubench.grid import Grid
+from relubench.training import lacking, share, train_missing
 
 if TYPE_CHECKING:
+    from relubench import summary
     from relubench.compose import Request
-    from relubench.layout import Layout
-    from relubench.machine import Machine
 
 #: Columns of a table where the output is no terminal.
 PLAIN_WIDTH = 140
-#: Packages whose versions are part of the provenance.
-PACKAGES = ("relubench", "jax", "jaxlib", "flax", "optax", "numpy", "polars", "hydra-core", "scikit-learn", "scipy")
 
 
 def run(request: Request) -> int:
     """Train the runs that are missing; without `shard`, merge, summarise, draw and print as well."""
-    folder, grid = results.Folder(request.config.out), _share(request)
-    missing = _missing(grid, folder)
     console = _console()
-    machine, layouts = _plan(request, missing) if len(missing) else (None, [])
-    if machine is not None:
-        folder.check_origin(machine.fingerprint, request.config.engine.mixed)
-    folder.claim(request.config.name, request.base, set(request.grid.keys), request.yaml)
-    if len(missing) < len(grid):
-        console.print(f"{len(grid) - len(missing):,} of {len(grid):,} runs are on disk already")
-    if machine is not None:
-        _train(request, folder, machine, layouts, console)
+    train_missing(request, console)
+    folder = results.Folder(request.config.out)
     if request.shard is not None:
-        console.print(f"shard {request.shard[0]}/{request.shard[1]}: {len(grid):,} runs are in {folder.parts}")
+        console.print(
+            f"shard {request.shard[0]}/{request.shard[1]}: {len(share(request)):,} runs are in {folder.parts}"
+        )
         return 0
     return _finish(request, folder, console)
 
@@ -55,108 +42,37 @@ def _console() -> Console:
     return Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
 
 
-def _missing(grid: Grid, folder: results.Folder) -> Grid:
-    return grid.take(np.flatnonzero(~np.isin(grid.run_ids(), folder.done_ids())))
-
-
-def _plan(request: Request, grid: Grid) -> tuple[Machine, list[Layout]]:
-    """Set JAX up and lay the runs out; what cannot be trained is refused before anything is written."""
-    from relubench import data, layout, machine
-
-    machine.prepare()
-    ours = machine.make_machine(request.config.engine)
-    return ours, layout.plan(grid, data.loader(request.config.data.root), ours)
-
-
-def _share(request: Request) -> Grid:
-    return request.grid if request.shard is None else request.grid.shard(*request.shard)
-
-
-def _train(request: Request, folder: results.Folder, machine: Machine, layouts: list[Layout], console: Console) -> None:
-    from relubench import engine, rows
-    from relubench.report.progress import Progress
-
-    mixed = request.config.engine.mixed
-    with_units = experiments.find(request.config.name).units
-    clock, begun = engine.Clock(), time.perf_counter()
-    runs = sum(len(layout.group.rows) for layout in layouts)
-    run_steps = sum(layout.setting.train.steps * len(layout.group.rows) for layout in layouts)
-    with Progress(console, runs, run_steps) as progress:
-        for trained in engine.train_grid(layouts, checkpoints=folder, progress=progress.steps, clock=clock):
-            folder.write_part(rows.part_frame(trained, with_units), _origin(machine, trained, mixed))
-            progress.runs(len(trained.grid))
-    seconds = time.perf_counter() - begun
-    console.print(
-        f"trained {runs:,} runs ({clock.run_steps:,} run-steps) in {seconds:.1f} s: "
-        f"{clock.run_steps / max(seconds, 1e-9):,.0f} run-steps/s; {clock.compiled / seconds:.0%} of the time in "
-        f"compiled programs, {clock.compiling / seconds:.0%} waiting for their compilation"
-    )
-
-
-def _origin(machine: Machine, trained: Any, mixed: bool) -> dict[str, Any]:
-    return {
-        "fingerprint": machine.fingerprint,
-        "devices": machine.devices,
-        "runs": len(trained.grid),
-        "run_steps": trained.setting.train.steps * len(trained.grid),
-        "seconds": trained.seconds,
-        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "versions": _versions(),
-        "commit": _commit(),
-        "mixed": mixed,
-    }
-
-
-@functools.cache
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            found[package] = "not installed"
-    return found
-
-
-@functools.cache
-def _commit() -> str | None:
-    """Return the commit of the checkout that runs, with `-dirty` for uncommitted changes; None for a wheel."""
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return None
-
-
 def _finish(request: Request, folder: results.Folder, console: Console) -> int:
     """Merge the parts, write the tables, draw, and print; 1 if runs of the grid are missing."""
-    from relubench import summary
     from relubench.report.table import print_table
 
     _check_one_origin(folder, request.config.engine.mixed)
     ids = request.grid.run_ids()
-    runs = folder.merge()
-    ours = runs.filter(runs["run_id"].is_in(ids.astype("U16").tolist()))
-    lacking = len(ids) - ours.height
-    if ours.height:
+    ours = folder.merge().of(ids.tolist())
+    absent = len(ids) - ours.runs.height
+    if ours.runs.height:
         axes = {key: request.grid.values(key) for key in request.grid.keys if key != "seed"}
-        table = summary.summarize(ours, axes)
-        results.write_table(folder.path / "summary.parquet", table)
-        curves = summary.curves(
-            results.read_table(folder.path / "probes.parquet"),
-            results.read_table(folder.path / "layers.parquet"),
-            ours,
-            axes,
-            experiments.find(request.config.name).curves,
-        )
-        results.write_table(folder.path / "curves.parquet", curves)
-        print_table(table, list(axes), console)
+        print_table(_fold(request.config.name, folder, ours, axes), list(axes), console)
     results.write_text(folder.path / "provenance.json", json.dumps(_provenance(request, folder), indent=2) + "\n")
-    drawn = _draw(folder) if request.config.figures and ours.height else []
+    drawn = _draw(folder) if request.config.figures and ours.runs.height else []
     _print_paths(folder, drawn, console)
-    if lacking:
-        console.print(f"{lacking:,} of {len(ids):,} runs are missing: run the experiment (or its shards) to train them")
-    return 1 if lacking else 0
+    if absent:
+        console.print(f"{absent:,} of {len(ids):,} runs are missing: run the experiment (or its shards) to train them")
+    return 1 if absent else 0
+
+
+def _fold(name: str, folder: results.Folder, ours: results.Tables, axes: summary.Axes) -> pl.DataFrame:
+    """Write the tables that fold seeds: summary, curves and claims; return the summary."""
+    from relubench import claims, summary
+
+    experiment = experiments.find(name)
+    table = summary.summarize(ours.runs, axes)
+    results.write_table(folder.path / "summary.parquet", table)
+    curves = [summary.curves(ours, axes, experiment.curves), *(derive(ours) for derive in experiment.derived)]
+    results.write_table(folder.path / "curves.parquet", pl.concat(curves, how="diagonal_relaxed"))
+    if experiment.claims:
+        results.write_table(folder.path / "claims.parquet", claims.evaluate(experiment.claims, ours, name))
+    return table
 
 
 def _check_one_origin(folder: results.Folder, mixed: bool) -> None:
@@ -198,6 +114,7 @@ def _provenance(request: Request, folder: results.Folder) -> dict[str, Any]:
 def _draw(folder: results.Folder) -> list[Path]:
     """Draw the experiment's figures from Parquet and config.yaml alone."""
     from relubench.report.figure import save
+    from relubench.report.verdicts import verdict_lines
 
     path = folder.path / "config.yaml"
     if not path.exists():
@@ -206,12 +123,20 @@ def _draw(folder: results.Folder) -> list[Path]:
     frames = experiments.Frames(
         summary=results.read_table(folder.path / "summary.parquet"),
         curves=results.read_table(folder.path / "curves.parquet"),
+        claims=_claims(folder),
         setting=values,
     )
     drawn: list[Path] = []
+    verdicts = verdict_lines(frames.claims)
     for figure in experiments.find(name).figures(frames):
-        drawn += save(figure, folder.path / "figures")
+        drawn += save(figure._replace(caption="\n".join([figure.caption, *verdicts])), folder.path / "figures")
     return drawn
+
+
+def _claims(folder: results.Folder) -> pl.DataFrame:
+    """Return claims.parquet; an experiment of the user's own has none."""
+    path = folder.path / "claims.parquet"
+    return results.read_table(path) if path.exists() else pl.DataFrame()
 
 
 def _print_paths(folder: results.Folder, drawn: list[Path], console: Console) -> None:
@@ -247,9 +172,9 @@ def plan(request: Request) -> int:
     from relubench.layout import estimate
 
     started = time.perf_counter()
-    grid = _share(request)
-    missing = _missing(grid, results.Folder(request.config.out))
-    machine, layouts = _plan(request, missing)
+    grid = share(request)
+    missing = lacking(grid, results.Folder(request.config.out))
+    machine, layouts = training.plan(request, missing)
     told = estimate(layouts)
     devices = f"{machine.devices} {machine.platform} device{'s' if machine.devices > 1 else ''}"
     print(f"runs        {len(grid):,} ({len(missing):,} to train)")

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from relubench import stats
+from relubench.results import Tables
 
 _SHARE = (0.0, 1.0)
 #: Metrics whose mean is taken over the runs that did not diverge, with their bounds, if they have any.
@@ -54,35 +55,40 @@ def summarize(runs: pl.DataFrame, axes: Axes) -> pl.DataFrame:
     return points.join(table, on=_POINT, maintain_order="right").select(*axes, *columns)
 
 
-def curves(
-    probes: pl.DataFrame, layers: pl.DataFrame, runs: pl.DataFrame, axes: Axes, metrics: Sequence[str]
-) -> pl.DataFrame:
-    """Return curves.parquet: a row a grid point, metric, step and layer (null: the whole network).
+def curves(tables: Tables, axes: Axes, metrics: Sequence[str]) -> pl.DataFrame:
+    """Return curves.parquet: a row a grid point, metric, step, layer (null: the whole network) and item of a measure.
 
-    `metrics` are columns of `probes`, or counts of units of `layers`, which are told as fractions. Only runs that
-    did not diverge enter.
+    `metrics` are columns of `probes`, counts of units of `layers`, which are told as fractions, or names of measures.
+    Only runs that did not diverge enter.
     """
-    points, numbered = _numbered(runs.filter(~pl.col("diverged")), axes)
+    points, numbered = _numbered(tables.runs.filter(~pl.col("diverged")), axes)
     place = numbered.select("run_id", _POINT)
-    tables = []
+    folded = []
     for name in metrics:
-        if name in probes.columns:
-            values = probes.select("run_id", "step", layer=pl.lit(None, pl.Int64), value=pl.col(name))
-        else:
-            counts = layers.select("run_id", "step", "layer", "units", count=pl.col(name))
-            whole = counts.group_by("run_id", "step").agg(pl.col("units").sum(), pl.col("count").sum())
-            whole = whole.with_columns(layer=pl.lit(None, pl.Int64)).select(counts.columns)
-            values = pl.concat([whole, counts]).select(
-                "run_id", "step", "layer", value=pl.col("count") / pl.col("units")
-            )
-        rows = place.join(values, on="run_id").sort("run_id")
-        bounds = MEANS.get(name, _SHARE if name not in probes.columns else None)
-        tables.append(_mean_rows(rows.rename({"value": name}), name, ["step", "layer"], bounds))
-    if not tables:
+        rows = place.join(_curve_values(tables, name), on="run_id").sort("run_id")
+        bounds = MEANS.get(name, _SHARE if name in tables.layers.columns else None)
+        folded.append(_mean_rows(rows.rename({"value": name}), name, ["step", "layer", "item"], bounds))
+    if not folded:
         return pl.DataFrame()
-    table = pl.concat(tables).sort(_POINT, "metric", "layer", "step", nulls_last=False)
-    columns = ("metric", "layer", "step", "mean", "ci_low", "ci_high", "n")
+    table = pl.concat(folded).sort(_POINT, "metric", "layer", "step", "item", nulls_last=False)
+    columns = ("metric", "layer", "step", "item", "mean", "ci_low", "ci_high", "n")
     return points.join(table, on=_POINT, maintain_order="right").select(*axes, *columns)
+
+
+def _curve_values(tables: Tables, name: str) -> pl.DataFrame:
+    """Return run_id, step, layer, item, value of one curve's metric."""
+    none = pl.lit(None, pl.Int64)
+    if name in tables.probes.columns:
+        return tables.probes.select("run_id", "step", layer=none, item=none, value=pl.col(name))
+    if name in tables.layers.columns:
+        counts = tables.layers.select("run_id", "step", "layer", "units", count=pl.col(name))
+        whole = counts.group_by("run_id", "step").agg(pl.col("units").sum(), pl.col("count").sum())
+        whole = whole.with_columns(layer=none).select(counts.columns)
+        share = pl.col("count") / pl.col("units")
+        return pl.concat([whole, counts]).select("run_id", "step", "layer", item=none, value=share)
+    assert tables.measures is not None, f"{name}: no column of probes or layers, and the experiment has no measures"
+    found = tables.measures.filter(pl.col("measure") == name)
+    return found.select("run_id", "step", "layer", "item", "value")
 
 
 def _numbered(runs: pl.DataFrame, axes: Axes) -> tuple[pl.DataFrame, pl.DataFrame]:

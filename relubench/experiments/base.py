@@ -1,4 +1,4 @@
-"""What an experiment is beside its YAML file: the question it answers, and its figures."""
+"""What an experiment is beside its YAML file: the question it answers, its claims, and its figures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import polars as pl
 from relubench.config import SETTING_KEYS
 
 if TYPE_CHECKING:
+    from relubench.claims import Claim
     from relubench.report.figure import Figure
+    from relubench.results import Tables
 
 
 class Frames(NamedTuple):
@@ -18,6 +20,7 @@ class Frames(NamedTuple):
 
     summary: pl.DataFrame
     curves: pl.DataFrame
+    claims: pl.DataFrame
     setting: Mapping[str, Any]  # the base setting by dotted key
 
     def summary_of(self, metric: str) -> pl.DataFrame:
@@ -26,8 +29,11 @@ class Frames(NamedTuple):
 
     def curve_of(self, metric: str, layer: int | None = None) -> pl.DataFrame:
         """Return the points of one curve; `layer` None is the whole network."""
-        rows = self.curves.filter(pl.col("metric") == metric, pl.col("layer").eq_missing(pl.lit(layer, pl.Int64)))
-        return self._whole(rows)
+        return self.layers_of(metric).filter(pl.col("layer").eq_missing(pl.lit(layer, pl.Int64)))
+
+    def layers_of(self, metric: str) -> pl.DataFrame:
+        """Return the points of one curve for all layers, and for the whole network where it is told (`layer` null)."""
+        return self._whole(self.curves.filter(pl.col("metric") == metric))
 
     def _whole(self, rows: pl.DataFrame) -> pl.DataFrame:
         missing = [key for key in SETTING_KEYS if key not in rows.columns]
@@ -43,5 +49,8 @@ class Experiment(NamedTuple):
 
     question: str
     figures: Callable[[Frames], Sequence[Figure]]
-    curves: tuple[str, ...] = ()  # columns of probes.parquet or layers.parquet to keep over the steps
+    curves: tuple[str, ...] = ()  # columns of probes or layers, or names of measures, to keep over the steps
+    derived: tuple[Callable[[Tables], pl.DataFrame], ...] = ()  # further rows of curves.parquet, computed from the runs
+    claims: tuple[Claim, ...] = ()
     units: bool = False  # whether units.parquet is written
+    minutes: float = 0.0  # about how long the default size takes on two cores, once compiled; measured

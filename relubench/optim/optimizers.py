@@ -1,7 +1,7 @@
 """The update rules, by optax. Every number may be a traced scalar.
 
 Order: clip the gradient's global norm, add the decays to the gradient (AdamW: after Adam's scaling), then
-momentum or Adam or RMSprop, then the learning rate with its schedule.
+momentum or Adam or RMSprop, then the learning rate with its schedule, on biases times `bias_rate`.
 """
 
 from __future__ import annotations
@@ -69,6 +69,16 @@ def _decay(weight_decay: ArrayLike, bias_decay: ArrayLike) -> optax.GradientTran
     return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
 
 
+def _scale_biases(factor: ArrayLike) -> optax.GradientTransformation:
+    """Multiply the updates of the affine biases by `factor`."""
+
+    def update(updates: Any, params: Any = None) -> Any:
+        biases = affine_mask(updates, "bias")
+        return jax.tree.map(lambda leaf, is_bias: factor * leaf if is_bias else leaf, updates, biases)
+
+    return optax.stateless(update)
+
+
 def make_optimizer(optimizer: config.Optimizer, total_steps: int) -> optax.GradientTransformation:
     """Return the optimiser of a run of `total_steps` updates; its knobs may be traced."""
     factor = schedule_factor(optimizer.schedule, total_steps)
@@ -78,4 +88,5 @@ def make_optimizer(optimizer: config.Optimizer, total_steps: int) -> optax.Gradi
         *clip,
         OPTIMIZERS[optimizer.name](optimizer, decay),
         optax.scale_by_schedule(lambda step: -optimizer.learning_rate * factor(step)),
+        _scale_biases(optimizer.bias_rate),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import matplotlib
@@ -12,6 +13,8 @@ FULL_WIDTH = 6.9
 COLOURS = ("#000000", "#D55E00", "#0072B2", "#56B4E9", "#009E73", "#CC79A7", "#E69F00", "#F0E442")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (7, 2)))
+#: Shades of a cell from little to much, made for colour-blind readers and monotonic in grey.
+HEAT = "cividis_r"
 
 RC: Any = {
     "figure.dpi": 200,
@@ -39,21 +42,65 @@ RC: Any = {
 _NAMES = {
     "relu": "ReLU", "leaky_relu": "leaky ReLU", "prelu": "PReLU", "elu": "ELU", "selu": "SELU", "gelu": "GELU",
     "silu": "SiLU", "sgd": "SGD", "momentum": "SGD with momentum", "nesterov": "Nesterov", "adam": "Adam",
-    "adamw": "AdamW", "rmsprop": "RMSprop", "he": "He", "glorot": "Glorot", "lecun": "LeCun", "rai": "RAI",
-    "optimizer.learning_rate": "learning rate", "step": "step", "optimizer.name": "optimiser",
-    "model.activation.name": "activation", "model.widths": "widths", "data.name": "data",
+    "adamw": "AdamW", "rmsprop": "RMSprop", "he": "He", "he_normal": "He normal", "he_uniform": "He uniform",
+    "glorot": "Glorot", "glorot_normal": "Glorot normal", "glorot_uniform": "Glorot uniform", "lecun": "LeCun",
+    "lecun_normal": "LeCun normal", "lecun_uniform": "LeCun uniform", "rai": "RAI", "pytorch": "PyTorch default",
+    "mlp": "MLP", "cnn": "CNN", "mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "redo": "ReDo",
+    "rerandomize": "re-randomise", "permuted": "permuted inputs", "reshuffled": "reshuffled labels",
+    "shift": "shifted inputs",
+    "data.name": "data", "data.scale": "input scale", "data.offset": "input offset",
+    "data.normalize": "normalisation", "data.noise": "noise", "data.stream.name": "stream",
+    "data.stream.period": "steps a task", "data.stream.scale": "shift: scale", "data.stream.offset": "shift: offset",
+    "model.name": "network", "model.widths": "widths", "model.norm": "norm", "model.activation.name": "activation",
+    "model.init.name": "initialiser", "model.init.scale": "initial weight scale", "model.init.bias": "initial bias",
+    "optimizer.name": "optimiser", "optimizer.learning_rate": "learning rate", "optimizer.momentum": "momentum",
+    "optimizer.frozen": "frozen layers", "optimizer.schedule.name": "schedule", "remedy.name": "remedy",
+    "remedy.period": "steps between resets", "loss.name": "loss", "loss.scale": "loss scale",
+    "loss.reduction": "loss reduction",
 }  # fmt: skip
+#: Values whose meaning hangs on their key.
+_VALUES: dict[tuple[str, Any], str] = {
+    ("model.norm", "batch"): "batch norm", ("model.norm", "layer"): "layer norm",
+    ("loss.reduction", "mean"): "mean over examples", ("loss.reduction", "sum"): "sum over examples",
+    ("data.normalize", "scalar"): "all inputs alike", ("data.normalize", "feature"): "each input",
+    ("model.init.bias", None): "initialiser's own", ("train.batch_size", None): "full batch",
+    ("optimizer.schedule.decay_steps", None): "to the end", ("layer", None): "all layers",
+}  # fmt: skip
+_IDENTIFIER = re.compile(r"[A-Za-z]\w*(\.[A-Za-z]\w*)*")
+#: So many equal widths in a row are written as layers × width.
+_LONG = 5
 
 
-def name(value: Any) -> str:
-    """Return how a configuration value or key is written in a figure."""
-    if isinstance(value, float):
-        return f"{value:.3g}"
+def name(value: Any, key: str = "") -> str:
+    """Return how a configuration value (of `key`) or a key is written in a figure; words come back as they are."""
     if isinstance(value, list):
-        return "-".join(map(str, value))
+        return _list(value)
+    if (key, value) in _VALUES:
+        return _VALUES[key, value]
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return re.sub(r"e([+-])0?", lambda power: "e-" if power[1] == "-" else "e", f"{value:.3g}")
     if value in _NAMES:
         return _NAMES[value]
-    return str(value).rsplit(".", 1)[-1].replace("_", " ")
+    text = str(value)
+    return text.rsplit(".", 1)[-1].replace("_", " ") if _IDENTIFIER.fullmatch(text) else text
+
+
+def title(value: Any, key: str) -> str:
+    """Return a value with the name of its key where it says nothing by itself: a number, a list, yes or no."""
+    alone = isinstance(value, str) or (key, value) in _VALUES if not isinstance(value, list) else False
+    return name(value, key) if alone else f"{name(key)} {name(value, key)}"
+
+
+def _list(values: list[Any]) -> str:
+    if not values:
+        return "none"
+    if len(values) >= _LONG and len(set(values)) == 1:
+        return f"{len(values)} × {values[0]}"
+    return "-".join(map(str, values))
 
 
 def series(place: int, count: int, ordered: bool) -> dict[str, Any]:

@@ -34,7 +34,8 @@ def plain(step, **settings):
         for name, decay in (("kernel", "weight_decay"), ("bias", "bias_decay")):
             value = params["output"][name]
             g = shrink * gradient["output"][name] + settings.get(decay, 0.0) * value
-            params["output"][name] = value - RATE * step(g, memory["output"][name], t)
+            rate = RATE * (settings.get("bias_rate", 1.0) if name == "bias" else 1.0)
+            params["output"][name] = value - rate * step(g, memory["output"][name], t)
     return params
 
 
@@ -66,7 +67,9 @@ RULES = {"sgd": sgd, "momentum": momentum, "nesterov": nesterov, "adam": adam, "
 
 
 @pytest.mark.parametrize("name", sorted(RULES))
-@pytest.mark.parametrize("settings", [{}, {"weight_decay": 0.3, "bias_decay": 0.7, "clip_norm": 0.5}], ids=str)
+@pytest.mark.parametrize(
+    "settings", [{}, {"weight_decay": 0.3, "bias_decay": 0.7, "clip_norm": 0.5}, {"bias_rate": 0.25}], ids=str
+)
 def test_an_update_rule_is_its_formula(name, settings):
     found, expected = ours(name=name, **settings), plain(RULES[name], **settings)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-7), found, expected)

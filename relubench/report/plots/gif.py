@@ -1,0 +1,42 @@
+"""Moving pictures: a figure drawn again and again into a GIF with few colours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from matplotlib import figure as mpl_figure
+from matplotlib.animation import PillowWriter
+from PIL import Image
+
+Part = TypeVar("Part")
+#: Colours of the file: enough for lines on white, and small.
+_COLOURS = 48
+#: Milliseconds that the last picture stands before all begins again.
+_LAST = 2500
+
+
+class _Writer(PillowWriter):
+    """Writes a GIF whatever the file's name, all pictures in the colours of one palette."""
+
+    _frames: list[Any]
+
+    def finish(self) -> None:
+        palette = self._frames[-1].quantize(_COLOURS, dither=Image.Dither.NONE)
+        pictures = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in self._frames]
+        durations = [int(1000 / self.fps)] * (len(pictures) - 1) + [_LAST]
+        pictures[0].save(
+            self.outfile, format="GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0
+        )
+
+
+def write_gif(
+    path: Path, figure: mpl_figure.Figure, draw: Callable[[Part], None], parts: Sequence[Part], *, fps: int
+) -> None:
+    """Write a picture of `figure` after `draw`(part) for each part, `fps` of them a second."""
+    writer = _Writer(fps=fps)
+    with writer.saving(figure, str(path), dpi=figure.dpi):
+        for part in parts:
+            draw(part)
+            writer.grab_frame()

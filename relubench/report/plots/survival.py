@@ -1,0 +1,50 @@
+"""Survival curves: the share that is still alive at each step, as steps with their intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+from matplotlib import figure as mpl_figure
+from matplotlib.ticker import PercentFormatter
+
+from relubench.report import style
+from relubench.report.plots import canvas
+
+
+@canvas.house_style()
+def survival_panels(
+    frame: pl.DataFrame, *, columns: str | None = None, lines: str | None = None, label: str = "units still alive"
+) -> mpl_figure.Figure:
+    """Draw step curves (mean, ci_low, ci_high over `step`) from 1 down, on an axis from 0 to 100 %.
+
+    A panel for each value of `columns`, a curve for each value of `lines`; the band is the interval. A curve that
+    begins after step 0 is drawn from 1 at step 0: nothing has died yet.
+    """
+    column_values, line_values = canvas.values([frame], columns), canvas.values([frame], lines)
+    figure, axes = canvas.blank(1, len(column_values), height=2.9)
+    for axis, value in zip(axes[0], column_values, strict=True):
+        _curves(axis, canvas.where(frame, columns, value), lines, line_values)
+        axis.set_xlabel(style.name("step"))
+    axes[0, 0].set(ylabel=label, ylim=(-0.02, 1.03))
+    axes[0, 0].yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    canvas.column_titles(axes, columns, column_values)
+    canvas.legend(figure, axes[0, 0], lines)
+    return figure
+
+
+def _curves(axis: Any, panel: pl.DataFrame, lines: str | None, line_values: Sequence[Any]) -> None:
+    for value, look in zip(line_values, canvas.looks(line_values), strict=True):
+        rows = canvas.where(panel, lines, value).sort("step")
+        at, points = _from_one(rows["step"].to_numpy(), canvas.interval(rows))
+        plain = {key: part for key, part in look.items() if key != "marker"}
+        axis.plot(at, points.mean, label=style.name(value, lines or ""), drawstyle="steps-post", **plain)
+        canvas.band(axis, at, points, look, step="post")
+
+
+def _from_one(steps: np.ndarray, points: canvas.Interval) -> tuple[np.ndarray, canvas.Interval]:
+    if not steps.size or steps[0] <= 0:
+        return steps, points
+    return np.concatenate([[0], steps]), canvas.Interval(*(np.concatenate([[1.0], part]) for part in points))

@@ -1,0 +1,115 @@
+"""Training what a request lacks: its grid less what is on disk, laid out, trained, and written as parts."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import importlib.metadata
+import platform
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rich.console import Console
+
+from relubench import experiments, results
+from relubench.grid import Grid
+
+if TYPE_CHECKING:
+    from relubench.compose import Request
+    from relubench.layout import Layout
+    from relubench.machine import Machine
+
+#: Packages whose versions are part of the provenance.
+PACKAGES = ("relubench", "jax", "jaxlib", "flax", "optax", "numpy", "polars", "hydra-core", "scikit-learn", "scipy")
+
+
+def train_missing(request: Request, console: Console) -> None:
+    """Train the runs of the request (of its shard, if it has one) that are not on disk, and write them as parts."""
+    folder, grid = results.Folder(request.config.out), share(request)
+    missing = lacking(grid, folder)
+    machine, layouts = plan(request, missing) if len(missing) else (None, [])
+    if machine is not None:
+        folder.check_origin(machine.fingerprint, request.config.engine.mixed)
+    folder.claim(request.config.name, request.base, set(request.grid.keys), request.yaml)
+    if len(missing) < len(grid):
+        console.print(f"{len(grid) - len(missing):,} of {len(grid):,} runs are on disk already")
+    if machine is not None:
+        _train(request, folder, machine, layouts, console)
+
+
+def share(request: Request) -> Grid:
+    """Return the runs of the request's shard, all of them where it has none."""
+    return request.grid if request.shard is None else request.grid.shard(*request.shard)
+
+
+def lacking(grid: Grid, folder: results.Folder) -> Grid:
+    """Return the runs of the grid that are not on disk."""
+    return grid.take(np.flatnonzero(~np.isin(grid.run_ids(), folder.done_ids())))
+
+
+def plan(request: Request, grid: Grid) -> tuple[Machine, list[Layout]]:
+    """Set JAX up and lay the runs out; what cannot be trained is refused before anything is written."""
+    from relubench import data, layout, machine
+
+    machine.prepare()
+    ours = machine.make_machine(request.config.engine)
+    return ours, layout.plan(grid, data.loader(request.config.data.root), ours)
+
+
+def _train(request: Request, folder: results.Folder, machine: Machine, layouts: list[Layout], console: Console) -> None:
+    from relubench import engine, rows
+    from relubench.report.progress import Progress
+
+    mixed = request.config.engine.mixed
+    with_units = experiments.find(request.config.name).units
+    clock, begun = engine.Clock(), time.perf_counter()
+    runs = sum(len(layout.group.rows) for layout in layouts)
+    run_steps = sum(layout.setting.train.steps * len(layout.group.rows) for layout in layouts)
+    with Progress(console, runs, run_steps) as progress:
+        for trained in engine.train_grid(layouts, checkpoints=folder, progress=progress.steps, clock=clock):
+            folder.write_part(rows.part_frame(trained, with_units), _origin(machine, trained, mixed))
+            progress.runs(len(trained.grid))
+    seconds = time.perf_counter() - begun
+    console.print(
+        f"trained {runs:,} runs ({clock.run_steps:,} run-steps) in {seconds:.1f} s: "
+        f"{clock.run_steps / max(seconds, 1e-9):,.0f} run-steps/s; {clock.compiled / seconds:.0%} of the time in "
+        f"compiled programs, {clock.compiling / seconds:.0%} waiting for their compilation"
+    )
+
+
+def _origin(machine: Machine, trained: Any, mixed: bool) -> dict[str, Any]:
+    return {
+        "fingerprint": machine.fingerprint,
+        "devices": machine.devices,
+        "runs": len(trained.grid),
+        "run_steps": trained.setting.train.steps * len(trained.grid),
+        "seconds": trained.seconds,
+        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "versions": _versions(),
+        "commit": _commit(),
+        "mixed": mixed,
+    }
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+@functools.cache
+def _commit() -> str | None:
+    """Return the commit of the checkout that runs, with `-dirty` for uncommitted changes; None for a wheel."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None

@@ -1,0 +1,150 @@
+"""A training in plain NumPy for the oracles of the remedies: three affine layers, gradients and activations at random.
+
+It shares with relubench only the fresh draws: those of step t (from 1) and layer n come from the key folded with t, n.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from relubench.optim import remedies
+
+SHAPES = [(3, 6), (6, 5), (5, 2)]
+KEY = jax.random.key(7)
+RATE = 0.1
+
+
+class Story(NamedTuple):
+    """What happens at each step; layers are lists of (kernel, bias)."""
+
+    start: list
+    gradients: list
+    activations: list  # one [examples, units] a hidden layer
+
+
+def tell(seed, steps, silent=0.4):
+    """Return a story in which a share of the units is silent at each step, and some more are nearly so."""
+    draw = np.random.default_rng(seed)
+
+    def layers():
+        return [(draw.normal(size=shape), draw.normal(size=shape[-1])) for shape in SHAPES]
+
+    def activations():
+        return [
+            np.maximum(draw.normal(size=(4, units)), 0)
+            * draw.choice([0, 1e-2, 1], units, p=[silent, 0.2, 0.8 - silent])
+            for _, units in SHAPES[:-1]
+        ]
+
+    return Story(layers(), [layers() for _ in range(steps)], [activations() for _ in range(steps)])
+
+
+def initialize(key, layer, shape):
+    """Draw around the layer's number, so that no draw of a layer can be taken for another's."""
+    kernel_key, bias_key = jax.random.split(key)
+    kernel = jax.random.uniform(kernel_key, (math.prod(shape),), minval=-2).reshape(shape)
+    return layer + kernel, -layer + jax.random.uniform(bias_key, shape[-1:])
+
+
+def fresh(step, layer):
+    """Return the draw of a layer (from 1) after update `step` (from 1)."""
+    drawn = initialize(jax.random.fold_in(jax.random.fold_in(KEY, step), layer), layer, SHAPES[layer - 1])
+    return tuple(np.array(leaf) for leaf in drawn)
+
+
+class Sgd:
+    """w -= rate * g."""
+
+    optax = optax.sgd(RATE)
+
+    def __init__(self, start):
+        self.moments = []  # lists of (kernel, bias), like the parameters
+
+    def step(self, layers, gradients, t):
+        for layer, gradient in zip(layers, gradients, strict=True):
+            for value, g in zip(layer, gradient, strict=True):
+                value -= RATE * g
+
+
+class Adam:
+    """Kingma & Ba 2015, algorithm 1."""
+
+    optax = optax.adam(RATE)
+
+    def __init__(self, start):
+        self.moments = [[tuple(np.zeros_like(leaf) for leaf in layer) for layer in start] for _ in range(2)]
+
+    def step(self, layers, gradients, t):
+        for n, (layer, gradient) in enumerate(zip(layers, gradients, strict=True)):
+            for leaf, (value, g) in enumerate(zip(layer, gradient, strict=True)):
+                first, second = self.moments[0][n][leaf], self.moments[1][n][leaf]
+                first[...] = 0.9 * first + 0.1 * g
+                second[...] = 0.999 * second + 0.001 * g**2
+                value -= RATE * first / (1 - 0.9**t) / (np.sqrt(second / (1 - 0.999**t)) + 1e-8)
+
+
+INNERS = [Sgd, Adam]
+
+
+def by_hand(story, inner, act):
+    """Train in NumPy: the layers a step; `act(t, layers, moments, activations)` changes both after update t."""
+    layers = [tuple(leaf.copy() for leaf in layer) for layer in story.start]
+    optimizer, seen = inner(layers), []
+    for t, (gradients, activations) in enumerate(zip(story.gradients, story.activations, strict=True), start=1):
+        optimizer.step(layers, gradients, t)
+        act(t, layers, optimizer.moments, activations)
+        seen.append([tuple(leaf.copy() for leaf in layer) for layer in layers])
+    return seen
+
+
+def by_ours(story, rule, params=None):
+    """Train with an optax transformation, compiled as one program: the parameters a step, and the last state."""
+    params = jax.tree.map(jnp.asarray, story.start if params is None else params)
+    params, state = jax.jit(functools.partial(train, rule))(params, stack(story))
+    return [jax.tree.map(lambda leaf, t=t: np.asarray(leaf[t]), params) for t in range(len(story.gradients))], state
+
+
+def stack(story):
+    """Return the story's (gradients, activations) with the steps as the first axis of each array."""
+    return jax.tree.map(lambda *steps: jnp.stack(steps), *zip(story.gradients, story.activations, strict=True))
+
+
+def train(rule, params, stacked):
+    """Return the parameters after each step, stacked, and the last state; may be traced."""
+
+    def step(carry, now):
+        params, state = carry
+        updates, state = rule.update(now[0], state, params, activations=now[1])
+        params = optax.apply_updates(params, updates)
+        return (params, state), params
+
+    (_, state), seen = jax.lax.scan(step, (params, rule.init(params)), stacked)
+    return seen, state
+
+
+def assert_same(found, expected, rtol=1e-9):
+    """Compare two stories' parameters: exact zeros must be exact, everything else is to rounding."""
+    compare = functools.partial(np.testing.assert_allclose, rtol=rtol)
+    jax.tree.map(compare, found, expected)
+
+
+def redo(inner=Adam.optax, **settings):
+    settings = {"tau": 0.05, "period": 3, "layers": remedies.PLAIN} | settings
+    return remedies.redo(inner, initialize=initialize, key=KEY, **settings)
+
+
+def continual_backprop(inner=Adam.optax, **settings):
+    settings = {"replacement_rate": 0.3, "maturity": 2, "utility_decay": 0.8, "layers": remedies.PLAIN} | settings
+    return remedies.continual_backprop(inner, initialize=initialize, key=KEY, **settings)
+
+
+def rerandomize(inner=Adam.optax, **settings):
+    settings = {"period": 3, "freeze": True, "layers": remedies.PLAIN} | settings
+    return remedies.rerandomize(inner, initialize=initialize, key=KEY, **settings)

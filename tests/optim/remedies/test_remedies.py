@@ -1,0 +1,155 @@
+"""What every remedy shares: any optimiser, any tree of parameters, jit and vmap with traced numbers."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax import nnx
+from hand_made import (
+    KEY,
+    SHAPES,
+    assert_same,
+    by_ours,
+    continual_backprop,
+    initialize,
+    redo,
+    rerandomize,
+    stack,
+    tell,
+    train,
+)
+
+from relubench import config, nn
+from relubench.errors import UserError
+from relubench.optim import remedies
+
+REMEDIES = {"redo": redo, "continual_backprop": continual_backprop, "rerandomize": rerandomize}
+KNOBS = {
+    "redo": {"tau": np.array([0.0, 0.05, 0.6]), "period": np.array([3, 1, 2])},
+    "continual_backprop": {
+        "replacement_rate": np.array([0.0, 0.3, 1.0]),
+        "maturity": np.array([2, 0, 3]),
+        "utility_decay": np.array([0.8, 0.99, 0.5]),
+    },
+    "rerandomize": {"period": np.array([3, 1, 2])},
+}
+each_remedy = pytest.mark.parametrize("name", sorted(REMEDIES))
+
+
+@each_remedy
+def test_runs_with_their_own_traced_numbers_train_together_as_each_alone(name):
+    story = tell(seed=1, steps=8)
+    start, stacked = jax.tree.map(jnp.asarray, story.start), stack(story)
+
+    def run(knobs):
+        return train(REMEDIES[name](**knobs), start, stacked)[0]
+
+    together, alone = jax.jit(jax.vmap(run))(KNOBS[name]), jax.jit(run)
+    for n in range(3):
+        expected = alone({knob: values[n] for knob, values in KNOBS[name].items()})
+        assert_same(jax.tree.map(lambda leaf, n=n: leaf[n], together), expected, rtol=1e-4)
+
+
+def test_nothing_is_drawn_at_a_step_at_which_no_run_is_due():
+    drawn, story = [], tell(seed=2, steps=8)
+    start, stacked = jax.tree.map(jnp.asarray, story.start), stack(story)
+
+    def counted(key, layer, shape):
+        if layer == 1:
+            jax.debug.callback(lambda: drawn.append(layer))
+        return initialize(key, layer, shape)
+
+    @jax.jit
+    @jax.vmap
+    def run(period):
+        rule = remedies.redo(optax.sgd(0.1), layers=remedies.PLAIN, initialize=counted, key=KEY, tau=0.1, period=period)
+        return train(rule, start, stacked)[0]
+
+    for periods, draws in {(4, 4): 2, (4, 3): 4, (9, 9): 0}.items():
+        drawn.clear()
+        jax.block_until_ready(run(np.array(periods)))
+        jax.effects_barrier()
+        assert len(drawn) == draws
+
+
+#: Somebody else's parameters: kernels [out, in], in a dict, beside a parameter of no affine layer.
+THEIRS = remedies.AffineLayers(
+    get=lambda tree: [(tree[name]["w"].T, tree[name]["b"]) for name in ("first", "second", "head")],
+    set=lambda tree, layers: (
+        tree | {n: {"w": w.T, "b": b} for n, (w, b) in zip(("first", "second", "head"), layers, strict=True)}
+    ),
+)
+
+
+def theirs(layers):
+    return THEIRS.set({"temperature": np.ones(())}, layers)
+
+
+@each_remedy
+def test_a_remedy_works_on_any_tree_in_any_chain(name):
+    def chain(layers):
+        return optax.chain(optax.clip_by_global_norm(1.0), REMEDIES[name](optax.adamw(0.1), layers=layers))
+
+    story = tell(seed=3, steps=7)
+    plain, _ = by_ours(story, chain(remedies.PLAIN))
+    other = story._replace(gradients=[theirs(layers) | {"temperature": np.zeros(())} for layers in story.gradients])
+    found, _ = by_ours(other, chain(THEIRS), params=theirs(story.start))
+    assert_same(THEIRS.get(found[-1]), plain[-1], rtol=1e-5)
+    assert found[-1]["temperature"] < 1  # decayed by AdamW, and otherwise left alone
+
+
+def all_moments(state):
+    return [leaf for leaf in jax.tree.leaves(state) if jnp.ndim(leaf) > 0]
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        optax.sgd(0.1, momentum=0.9),
+        optax.rmsprop(0.1, momentum=0.9),
+        optax.amsgrad(0.1),
+        optax.adafactor(0.1, momentum=0.9),
+        optax.masked(optax.adam(0.1), [(True, False)] * len(SHAPES)),
+    ],
+    ids=["momentum", "rmsprop", "amsgrad", "adafactor", "masked"],
+)
+def test_resetting_all_units_forgets_all_moments_of_any_optimiser(inner):
+    story = tell(seed=4, steps=3)
+    _, state = by_ours(story, redo(inner, tau=100.0, period=3))
+    shapes = [shape for kernel in SHAPES for shape in (kernel, kernel[-1:])]
+    forgotten = [moment for moment in all_moments(state.inner) if moment.shape in shapes[:-1]]
+    assert forgotten
+    assert not any(moment.any() for moment in forgotten)
+
+
+def test_a_unit_of_a_convolution_is_a_channel():
+    model = config.Model(name="cnn", widths=[3, 4])
+    network = nn.build(model, KEY, features=16, image_shape=(4, 4, 1), outputs=2)
+    params = nnx.state(network, nnx.Param)
+    rule = redo(optax.adam(0.1), layers=remedies.AffineLayers(nn.affine_layers, nn.with_affine_layers), period=1)
+    first = jnp.ones((2, 4, 4, 3)).at[..., 1].set(0)
+    updates, state = rule.update(params, rule.init(params), params, activations=[first, jnp.ones((2, 2, 2, 4))])
+    kernels = [np.asarray(kernel) for kernel, _ in nn.affine_layers(optax.apply_updates(params, updates))]
+    drawn, _ = initialize(jax.random.fold_in(jax.random.fold_in(KEY, 1), 1), 1, kernels[0].shape)
+    np.testing.assert_allclose(kernels[0][..., 1], drawn[..., 1], rtol=1e-5)
+    assert not kernels[1][..., 1, :].any()
+    assert kernels[1][..., 0, :].any()
+    moments = nn.affine_layers(optax.tree.get(state.inner, "mu"))
+    np.testing.assert_array_equal((np.asarray(moments[0][0]) == 0).all((0, 1, 2)), [False, True, False])
+
+
+@each_remedy
+def test_a_remedy_without_parameters_is_refused(name):
+    rule, story = REMEDIES[name](), tell(seed=5, steps=1)
+    state = rule.init(jax.tree.map(jnp.asarray, story.start))
+    with pytest.raises(UserError, match="params=None"):
+        rule.update(story.gradients[0], state, activations=story.activations[0])
+
+
+@each_remedy
+def test_layers_that_do_not_fit_together_are_refused(name):
+    rule = REMEDIES[name]()
+    params = [(jnp.ones((2, 3)), jnp.ones(3)), (jnp.ones((12, 2)), jnp.ones(2))]
+    with pytest.raises(UserError, match="layer 1 has 3 units but layer 2 12 inputs"):
+        rule.update(params, rule.init(params), params, activations=[jnp.ones((4, 3))])

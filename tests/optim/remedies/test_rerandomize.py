@@ -1,0 +1,53 @@
+"""Re-drawing weights that are not positive against the rule as a NumPy loop, and the layers' turns."""
+
+import jax
+import numpy as np
+import pytest
+from hand_made import INNERS, SHAPES, Adam, assert_same, by_hand, by_ours, fresh, rerandomize, tell
+
+STEPS = 13
+
+
+def redraw(period):
+    def act(t, layers, moments, activations):
+        if t % period:
+            return
+        for n, _ in enumerate(SHAPES[:-1]):
+            kernel = layers[n][0]
+            for place in np.argwhere(kernel <= 0):
+                kernel[tuple(place)] = fresh(t, n + 1)[0][tuple(place)]
+                for moment in moments:
+                    moment[n][0][tuple(place)] = 0
+
+    return act
+
+
+@pytest.mark.parametrize("inner", INNERS)
+def test_every_hidden_weight_that_is_not_positive_is_drawn_anew_after_a_period(inner):
+    with jax.enable_x64(True):
+        story = tell(seed=1, steps=STEPS)
+        found, _ = by_ours(story, rerandomize(inner.optax, period=4, freeze=False))
+        assert_same(found, by_hand(story, inner, redraw(period=4)))
+
+
+@pytest.mark.parametrize("inner", INNERS)
+def test_in_each_period_the_next_layer_stands_still(inner):
+    period = 2
+    story = tell(seed=2, steps=STEPS)
+    found, _ = by_ours(story, rerandomize(inner.optax, period=period))
+    before = [story.start, *found[:-1]]
+    for t, (old, new) in enumerate(zip(before, found, strict=True)):
+        for n in range(len(SHAPES)):
+            moved = [not np.array_equal(np.float32(a), np.float32(b)) for a, b in zip(old[n], new[n], strict=True)]
+            assert moved == [n != t // period % len(SHAPES)] * 2
+
+
+def test_a_frozen_layer_is_not_drawn_anew_and_the_others_are():
+    with jax.enable_x64(True):
+        story = tell(seed=3, steps=1)
+        found, _ = by_ours(story, rerandomize(period=1))
+        frozen, free = found[0][0][0], found[0][1][0]
+        np.testing.assert_array_equal(frozen, story.start[0][0])
+        assert (frozen <= 0).any()
+        moved = by_hand(story, Adam, lambda *_: None)[0][1][0]
+        np.testing.assert_allclose(free, np.where(moved <= 0, fresh(1, 2)[0], moved), rtol=1e-9)
