@@ -26,6 +26,8 @@ verbs
   list     the experiments
   merge    tables, summary and figures from the parts of a sharded or interrupted run
   figures  draw the figures again, from Parquet alone
+  report   every claim under out=results judged together, and the question answered: answer.md
+  verify   oracles and published numbers beside ours; `verify 1 3` takes these rows of published numbers alone
 
 examples
   python -m relubench                                      dead units over the learning rate, on digits
@@ -124,10 +126,27 @@ def _figures(request: Request) -> int:
     return session.figures(request)
 
 
+def _report(arguments: list[str]) -> int:
+    from relubench import session
+
+    return _with_request(session.report)(["experiment=custom", "name=report", "out=results", *arguments])
+
+
+def _verify(arguments: list[str]) -> int:
+    from relubench import session
+
+    rows = [int(argument) for argument in arguments if argument.isdigit()]
+    others = [argument for argument in arguments if not argument.isdigit()]
+    verb = _with_request(lambda request: session.verify(request, rows))
+    return verb(["experiment=custom", "name=verify", *others])
+
+
 VERBS: dict[str, Callable[[list[str]], int]] = {
     "run": _with_request(_run),
     "plan": _with_request(_plan),
     "list": _list,
     "merge": _with_request(_merge),
     "figures": _with_request(_figures),
+    "report": _report,
+    "verify": _verify,
 }

@@ -6,6 +6,7 @@ import datetime
 import json
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -159,6 +160,29 @@ def figures(request: Request) -> int:
     _require(folder)
     for path in _draw(folder):
         print(f"wrote {path}")
+    return 0
+
+
+def verify(request: Request, rows: Sequence[int]) -> int:
+    """Put the oracles and published numbers beside ours; 1 if one of them fails."""
+    from relubench import verify as verification
+
+    table = verification.verify(request.config, rows, _console())
+    print(f"wrote {Path(request.config.out) / verification.FILE}")
+    return 1 if "fail" in table["outcome"] else 0
+
+
+def report(request: Request) -> int:
+    """Judge the claims of all results folders under `out` together: a table, and the page that answers the question."""
+    from relubench.report import answer, collect
+
+    root, console = Path(request.config.out), _console()
+    table = collect.judged(collect.studies(root))
+    collect.print_claims(table, console)
+    results.write_table(root / "report.parquet", table)
+    answer.write(root, root / "answer.md")
+    for name in ("report.parquet", "answer.md"):
+        print(f"wrote {root / name}")
     return 0
 
 

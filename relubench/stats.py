@@ -25,10 +25,12 @@ _BATCH_NUMBERS = 4_000_000
 Bounds = tuple[float, float]
 
 
-def share_interval(successes: np.ndarray, runs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def share_interval(
+    successes: np.ndarray, runs: np.ndarray, confidence: float = CONFIDENCE
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the ends of the interval of a share of runs (Clopper & Pearson 1934). NaN where there are no runs."""
     k, n = np.asarray(successes, float), np.asarray(runs, float)
-    tail = (1 - CONFIDENCE) / 2
+    tail = (1 - confidence) / 2
     with np.errstate(invalid="ignore"):
         low = np.where(k > 0, scipy_stats.beta.ppf(tail, k, n - k + 1), 0.0)
         high = np.where(k < n, scipy_stats.beta.ppf(1 - tail, k + 1, n - k), 1.0)
@@ -43,7 +45,9 @@ def share_p(successes: int, runs: int, bound: float) -> float:
     return float(min(1.0, 2 * min(below, above))) if runs else np.nan
 
 
-def mean_interval(samples: Sequence[np.ndarray], bounds: Bounds | None = None) -> tuple[np.ndarray, np.ndarray]:
+def mean_interval(
+    samples: Sequence[np.ndarray], bounds: Bounds | None = None, confidence: float = CONFIDENCE
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the ends of each sample's interval of the mean: BCa bootstrap (Efron 1987), 2,000 resamples.
 
     `samples` are arrays [runs] of finite numbers, not all of one length. Fewer than 5 runs: NaN; 1,000 or more:
@@ -58,37 +62,41 @@ def mean_interval(samples: Sequence[np.ndarray], bounds: Bounds | None = None) -
     for size in np.unique(sizes[sizes >= FEWEST_RUNS]):
         rows = np.flatnonzero(sizes == size)
         values = np.array([samples[row] for row in rows.tolist()], float)
-        low[rows], high[rows] = _equal_length_intervals(values, bounds)
+        low[rows], high[rows] = _equal_length_intervals(values, bounds, confidence)
     return low, high
 
 
-def _equal_length_intervals(values: np.ndarray, bounds: Bounds | None) -> tuple[np.ndarray, np.ndarray]:
+def _equal_length_intervals(
+    values: np.ndarray, bounds: Bounds | None, confidence: float
+) -> tuple[np.ndarray, np.ndarray]:
     low, high = np.full(len(values), np.nan), np.full(len(values), np.nan)
     same = np.ptp(values, axis=1) == 0
     if bounds is not None and same.any():
-        low[same], high[same] = _constant_interval(values[same, 0], values.shape[1], bounds)
+        low[same], high[same] = _constant_interval(values[same, 0], values.shape[1], bounds, confidence)
     if not same.all():
-        low[~same], high[~same] = (_student if values.shape[1] >= MANY_RUNS else _bca)(values[~same])
+        low[~same], high[~same] = (_student if values.shape[1] >= MANY_RUNS else _bca)(values[~same], confidence)
     return low, high
 
 
-def _constant_interval(value: np.ndarray, runs: int, bounds: Bounds) -> tuple[np.ndarray, np.ndarray]:
-    other = share_interval(np.zeros(1), np.array([runs]))[1][0]
+def _constant_interval(
+    value: np.ndarray, runs: int, bounds: Bounds, confidence: float
+) -> tuple[np.ndarray, np.ndarray]:
+    other = share_interval(np.zeros(1), np.array([runs]), confidence)[1][0]
     return value - other * (value - bounds[0]), value + other * (bounds[1] - value)
 
 
-def _student(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _student(values: np.ndarray, confidence: float) -> tuple[np.ndarray, np.ndarray]:
     runs = values.shape[1]
-    half = scipy_stats.t.ppf((1 + CONFIDENCE) / 2, runs - 1) * values.std(axis=1, ddof=1) / np.sqrt(runs)
+    half = scipy_stats.t.ppf((1 + confidence) / 2, runs - 1) * values.std(axis=1, ddof=1) / np.sqrt(runs)
     return values.mean(axis=1) - half, values.mean(axis=1) + half
 
 
-def _bca(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    found = _bootstrap(values, RESAMPLES, "BCa").confidence_interval
+def _bca(values: np.ndarray, confidence: float) -> tuple[np.ndarray, np.ndarray]:
+    found = _bootstrap(values, RESAMPLES, "BCa", confidence).confidence_interval
     return found.low, found.high
 
 
-def _bootstrap(values: np.ndarray, resamples: int, method: str) -> Any:
+def _bootstrap(values: np.ndarray, resamples: int, method: str, confidence: float = CONFIDENCE) -> Any:
     """Bootstrap the mean of each row. All rows use the same draws: a row's interval is its own, in any table."""
     return scipy_stats.bootstrap(
         (values,),
@@ -97,7 +105,7 @@ def _bootstrap(values: np.ndarray, resamples: int, method: str) -> Any:
         vectorized=True,
         n_resamples=resamples,
         batch=max(1, _BATCH_NUMBERS // values.size),
-        confidence_level=CONFIDENCE,
+        confidence_level=confidence,
         method=method,
         rng=np.random.default_rng(0),
     )
@@ -183,7 +191,7 @@ def survival(
     curves = _kaplan_meier(drawn.astype(float), events, at_risk)[:, after]
     low, high = np.quantile(curves, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], axis=0)
     constant = np.ptp(curves, axis=0) == 0
-    low[constant], high[constant] = _constant_interval(estimate[constant], len(names), (0.0, 1.0))
+    low[constant], high[constant] = _constant_interval(estimate[constant], len(names), (0.0, 1.0), CONFIDENCE)
     return estimate, low, high
 
 

@@ -19,6 +19,13 @@ FUNCTIONS.register("step")(lambda x: (x > 0) + 0.2 * np.sin(5 * x))
 _TEACHER_UNITS = 32
 
 
+@SOURCES.register("plane")
+def plane(data: config.Data) -> Examples:
+    """Two inputs, uniform on [-sqrt(3), sqrt(3)]^2, and [|x1 + x2|, |x1 - x2|] (Lu et al. 2020, section 6)."""
+    x = np.random.default_rng(data.split_seed).uniform(-np.sqrt(3), np.sqrt(3), (data.examples, 2))
+    return Examples(x, np.abs(x @ np.array([[1.0, 1.0], [1.0, -1.0]])), outputs=2)
+
+
 @SOURCES.register("interval")
 def interval(data: config.Data) -> Examples:
     """One input, evenly spaced over [-sqrt(3), sqrt(3)] (variance 1), and `data.function` of it."""

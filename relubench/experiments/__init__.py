@@ -11,11 +11,13 @@ __all__ = ["Experiment", "Frames", "find", "questions"]
 
 #: An experiment of the user's own, known by a YAML file alone, is drawn as this one is.
 _DEFAULT = "custom"
+#: The modules beside the experiments: what they have in common.
+_COMMON = ("base", "by_optimizer")
 
 
 def names() -> list[str]:
     """Return the names of the experiments."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name != "base")
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name not in _COMMON)
 
 
 def find(name: str) -> Experiment:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from jax import Array
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, lax
 
 from relubench import nn
 from relubench.measures.base import Context, at_probe
@@ -24,3 +26,17 @@ def plane_weights(context: Context) -> Array:
 def plane_bias(context: Context) -> Array:
     """Return the biases of the first layer: [units]."""
     return nn.affine_layers(context.state.params)[0][1]
+
+
+@at_probe("plane_checksum")
+def plane_checksum(context: Context) -> Array:
+    """Return a whole number below 2^32 for each unit of the first layer, from the bits of its weights and bias: [units].
+
+    Equal bits give equal numbers. Other bits give another number: surely if one word of 32 bits differs, as each is
+    multiplied by an odd number of its own, and else but for a chance of about 2^-32.
+    """
+    kernel, bias = nn.affine_layers(context.state.params)[0]
+    numbers = jnp.concatenate([kernel.reshape(-1, bias.shape[0]), bias[None, :]]).T
+    words = lax.bitcast_convert_type(numbers, jnp.uint32).reshape(bias.shape[0], -1)
+    factors = np.random.default_rng(0).integers(0, 2**32, words.shape[1], np.uint32) | np.uint32(1)
+    return jnp.sum(words * factors[None, :], axis=1, dtype=jnp.uint32)

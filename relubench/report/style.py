@@ -13,8 +13,8 @@ FULL_WIDTH = 6.9
 COLOURS = ("#000000", "#D55E00", "#0072B2", "#56B4E9", "#009E73", "#CC79A7", "#E69F00", "#F0E442")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (7, 2)))
-#: Shades of a cell from little to much, made for colour-blind readers and monotonic in grey.
-HEAT = "cividis_r"
+#: Shades of a cell from little to much, which colour-blind readers tell apart, and monotonic in grey.
+HEAT = "YlGnBu"
 
 RC: Any = {
     "figure.dpi": 200,

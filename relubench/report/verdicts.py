@@ -16,7 +16,7 @@ def verdict_lines(claims: pl.DataFrame) -> list[str]:
         first = rows.row(0, named=True)
         told = [_condition(row) for row in rows.iter_rows(named=True) if row["value"] is not None]
         numbers = f" ({first['statistic']}: {'; '.join(told)})" if told else ""
-        lines.append(f"Claim {number}, \"{first['statement']}\": {first['claim_verdict']}{numbers}.")
+        lines.append(f'Claim {number}, "{first["statement"]}": {first["claim_verdict"]}{numbers}.')
     return lines
 
 

@@ -130,7 +130,7 @@ def _share_limits(axis: Any, frame: pl.DataFrame) -> None:
     found = [value for name in ("mean", "ci_low", "ci_high") for value in frame[name].drop_nulls().to_list()]
     top = float(np.nanmax([0.05, *found]))
     bottom = float(np.nanmin([0.0, *found]))
-    axis.set_ylim(1.05 * bottom if bottom < 0 else -0.02 * top, min(1.05 * top, 1.03))
+    axis.set_ylim(bottom - (0.05 * (top - bottom) if bottom < 0 else 0.02 * top), min(1.05 * top, 1.03))
 
 
 def whole_ticks(axis: Any, frames: Iterable[pl.DataFrame], x: str) -> None:
@@ -157,13 +157,13 @@ def legend(figure: mpl_figure.Figure, axis: Any, lines: str | None) -> None:
 
 
 def short(value: float, percent: bool) -> str:
-    """Return a number for a small space, a share in per cent without the sign: 0, 0.3, 12, −4.1."""
+    """Return a number for a small space, a share in per cent without the sign: 0, 0.14, 3.0, 12, −4.1."""
     if not percent:
         return number(value).replace("-", "−")
     value = 100 * value
-    if value == 0:
-        return "0"
-    return f"{value:.{0 if abs(value) >= 9.95 else 1}f}".replace("-", "−")
+    if abs(value) >= 0.995:
+        return f"{value:.{0 if abs(value) >= 9.95 else 1}f}".replace("-", "−")
+    return f"{value:.2g}".replace("-", "−")
 
 
 def span(low: float, high: float, percent: bool) -> str:

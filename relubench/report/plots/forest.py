@@ -41,7 +41,7 @@ def forest(
     one without a mean says so. `percent`: differences of shares, told in percentage points.
     """
     places = _places(frame, label, groups)
-    height = 0.75 + _ROW_HEIGHT * (len(places) + 1) + 0.2 * (favours is not None)
+    height = 0.75 + _ROW_HEIGHT * (len(places) + 1)
     figure, axis = plt.subplots(figsize=(style.FULL_WIDTH, height), layout="constrained")
     for at, place in enumerate(places):
         if place.row is not None:
@@ -49,8 +49,9 @@ def forest(
     axis.axvline(0, color="black", linewidth=0.8, zorder=1)
     _names(axis, places)
     _numbers(axis, places, percent)
-    axis.xaxis.set_major_locator(MaxNLocator(7))
-    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: canvas.short(value, percent)))
+    axis.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 2.5, 5, 10]))
+    unit = 100 if percent else 1
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{unit * value:.3g}".replace("-", "−")))
     axis.set_xlabel(x_label + (", percentage points" if percent else ""))
     if favours:
         _favours(axis, favours)
@@ -112,10 +113,9 @@ def _told(row: dict[str, Any] | None, percent: bool) -> str:
 
 
 def _favours(axis: Any, favours: tuple[str, str]) -> None:
-    """Say above the axis, at both sides of 0, what a difference to that side means."""
-    for words, side, text in zip(favours, ("right", "left"), ("← {}", "{} →"), strict=True):
-        offset = -6 if side == "right" else 6
+    """Say above the axis, at its two ends, what a difference to that side means."""
+    for words, at, side, text in zip(favours, (0, 1), ("left", "right"), ("← {}", "{} →"), strict=True):
         axis.annotate(
-            text.format(words), (0, 1), xycoords=("data", "axes fraction"), xytext=(offset, 6), ha=side, va="bottom",
-            textcoords="offset points", fontsize=7.5, color="#555555",
+            text.format(words), (at, -1), xycoords=("axes fraction", "data"), ha=side, va="center", fontsize=7,
+            color="#555555",
         )  # fmt: skip

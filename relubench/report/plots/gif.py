@@ -23,7 +23,7 @@ class _Writer(PillowWriter):
     _frames: list[Any]
 
     def finish(self) -> None:
-        palette = self._frames[-1].quantize(_COLOURS, dither=Image.Dither.NONE)
+        palette = self._frames[-1].quantize(_COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
         pictures = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in self._frames]
         durations = [int(1000 / self.fps)] * (len(pictures) - 1) + [_LAST]
         pictures[0].save(

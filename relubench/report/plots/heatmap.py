@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import matplotlib
@@ -11,13 +11,13 @@ import polars as pl
 from matplotlib import colors
 from matplotlib import figure as mpl_figure
 from matplotlib import pyplot as plt
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import FuncFormatter
 
 from relubench.report import style
 from relubench.report.plots import canvas
 
 #: A cell narrower than this (inches) cannot hold its interval: panels go to a further row instead.
-_LEAST_CELL = 0.55
+_LEAST_CELL = 0.5
 _MOST_CELL = 0.9
 _CELL_HEIGHT = 0.4
 #: Inches taken by the tick labels and the colour bar.
@@ -60,7 +60,8 @@ def heat_map(
         _print(axis, part, mesh, percent, 72 * cell)
         axis.set_title("" if panels is None else style.title(one, panels))
     _dress(axes, x, y, at_x, at_y)
-    bar = figure.colorbar(mesh, ax=axes, label=label, format=PercentFormatter(1.0) if percent else None, aspect=30)
+    shares = FuncFormatter(lambda share, _: f"{100 * share:.3g}%") if percent else None
+    bar = figure.colorbar(mesh, ax=axes, label=label, format=shares, aspect=30)
     bar.outline.set_visible(False)
     return figure
 
@@ -100,18 +101,24 @@ def _blank(count: int, wide: int, high: int) -> tuple[mpl_figure.Figure, list[An
 
 def _print(axis: Any, cells: _Cells, mesh: Any, percent: bool, room: float) -> None:
     """Write each cell's number and interval in `room` points, in black or white by the shade under it."""
-    places = list(np.ndindex(cells.middle.shape))
+    places = [at for at in np.ndindex(cells.middle.shape) if not np.isnan(cells.middle[at])]
+    told = {at: canvas.short(float(cells.middle[at]), percent) for at in places}
     spans = {at: canvas.span(float(cells.low[at]), float(cells.high[at]), percent) for at in places}
-    small = min(6.0, room / (_DIGIT * max(map(len, spans.values()), default=1) + 1))
-    for (row, column), spanned in spans.items():
-        middle = float(cells.middle[row, column])
-        told = "none" if np.isnan(middle) else canvas.short(middle, percent)
-        ink = "black" if np.isnan(middle) else _ink(mesh.cmap(mesh.norm(middle)))
-        at: dict[str, Any] = {"xy": (column + 0.5, row + 0.5), "ha": "center", "color": ink}
-        above = {"xytext": (0, 0), "va": "bottom"} if spanned else {"xytext": (0, 0), "va": "center"}
-        axis.annotate(told, textcoords="offset points", fontsize=8, **above, **at)
-        axis.annotate(spanned, textcoords="offset points", fontsize=small, xytext=(0, -1), va="top", **at)
+    large, small = _fitting(told.values(), room, 8.0), _fitting(spans.values(), room, 6.0)
+    for row, column in np.ndindex(cells.middle.shape):
+        text, spanned = told.get((row, column), "none"), spans.get((row, column), "")
+        ink = _ink(mesh.cmap(mesh.norm(cells.middle[row, column]))) if (row, column) in told else "black"
+        at: dict[str, Any] = {"xy": (column + 0.5, row + 0.5), "textcoords": "offset points", "ha": "center"}
+        at["in_layout"] = False  # it lies within its cell, and asking each text costs seconds
+        axis.annotate(text, xytext=(0, 0), va="bottom" if spanned else "center", fontsize=large, color=ink, **at)
+        if spanned:
+            axis.annotate(spanned, xytext=(0, -1), va="top", fontsize=small, color=ink, **at)
     axis.set_facecolor("#e6e6e6")
+
+
+def _fitting(texts: Iterable[str], room: float, most: float) -> float:
+    """Return the font size, `most` at the most, at which the longest text fits into `room` points."""
+    return min(most, room / (_DIGIT * max(map(len, texts), default=1) + 1))
 
 
 def _ink(shade: tuple[float, float, float, float]) -> str:

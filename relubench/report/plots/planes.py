@@ -18,14 +18,19 @@ from relubench.report.plots import canvas
 from relubench.report.plots.gif import write_gif
 
 #: Room around the inputs, as a share of their span: lines of dead units lie there.
-_MARGIN = 0.6
+_MARGIN = 0.4
 #: Panels of a strip side by side.
 _PER_ROW = 4
 #: Pictures of a moving picture at most, and how many a second.
 _MOST_FRAMES, _FPS = 60, 6
+#: Length of an arrow, as a share of half the picture's side.
+_ARROW = 0.13
+_QUIVER: dict[str, Any] = {
+    "angles": "xy", "scale_units": "xy", "scale": 1, "units": "inches", "width": 0.009, "zorder": 3,
+}  # fmt: skip
 _INPUT_COLOURS = (style.COLOURS[3], style.COLOURS[6], style.COLOURS[4], style.COLOURS[5])
 _LOOKS: dict[str, dict[str, Any]] = {
-    "alive": {"color": style.COLOURS[0], "linestyle": "-", "linewidth": 0.9},
+    "live": {"color": style.COLOURS[0], "linestyle": "-", "linewidth": 0.6},
     "dead": {"color": style.COLOURS[1], "linestyle": (0, (4, 1.5)), "linewidth": 0.9},
 }
 
@@ -92,7 +97,7 @@ def animation(frame: pl.DataFrame, *, data_x: np.ndarray, labels: np.ndarray) ->
 
     @canvas.house_style()
     def animate(path: Path) -> None:
-        figure, axis = plt.subplots(figsize=(4, 4.5), dpi=120, layout="constrained")
+        figure, axis = plt.subplots(figsize=(4, 4.5), dpi=100, layout="constrained")
         scene = _scene(data_x, labels)
 
         def draw(step: int) -> None:
@@ -124,9 +129,9 @@ def _picture(axis: Any, scene: _Scene, units: pl.DataFrame, step: int) -> None:
     for place, label in enumerate(np.unique(scene.labels)):
         x, y = scene.inputs[scene.labels == label].T
         look = {"color": _INPUT_COLOURS[place % len(_INPUT_COLOURS)], "marker": style.MARKERS[place]}
-        axis.scatter(x, y, s=5, linewidths=0, alpha=0.6, zorder=1, **look)
+        axis.scatter(x, y, s=6, linewidths=0, alpha=0.7, zorder=1, **look)
     passing = 0
-    for name, rows in (("alive", units.filter(~pl.col("dead"))), ("dead", units.filter("dead"))):
+    for name, rows in (("live", units.filter(~pl.col("dead"))), ("dead", units.filter("dead"))):
         normals, biases = rows.select("w0", "w1").to_numpy(), rows["b"].to_numpy()
         seen = _in_view(normals, biases, scene)
         passing += int((~seen).sum())
@@ -147,7 +152,7 @@ def _in_view(normals: np.ndarray, biases: np.ndarray, scene: _Scene) -> np.ndarr
 
 
 def _draw_lines(axis: Any, scene: _Scene, normals: np.ndarray, biases: np.ndarray, look: dict[str, Any]) -> None:
-    """Draw lines that cross the square, each from edge to edge, with an arrow in its middle to the active side."""
+    """Draw lines that cross the square, each from edge to edge, with an arrow to the active side."""
     if not len(normals):
         return
     unit = normals / np.linalg.norm(normals, axis=1, keepdims=True)
@@ -156,11 +161,8 @@ def _draw_lines(axis: Any, scene: _Scene, normals: np.ndarray, biases: np.ndarra
     first, last = _clipped(foot - scene.middle, along, scene.half)
     ends = np.stack([foot + first[:, None] * along, foot + last[:, None] * along], 1)
     axis.add_collection(LineCollection(list(ends), zorder=2, **look))
-    middle = ends.mean(1)
-    tips = middle + 0.14 * scene.half * unit
-    for start, tip in zip(middle, tips, strict=True):
-        arrow = {"arrowstyle": "->", "color": look["color"], "lw": 0.7, "mutation_scale": 5, "shrinkA": 0, "shrinkB": 0}
-        axis.annotate("", xy=tip, xytext=start, arrowprops=arrow, annotation_clip=False, zorder=3)
+    start, arrow = 0.3 * ends[:, 0] + 0.7 * ends[:, 1], _ARROW * scene.half * unit
+    axis.quiver(*start.T, *arrow.T, color=look["color"], **_QUIVER)
 
 
 def _clipped(foot: np.ndarray, along: np.ndarray, half: float) -> tuple[np.ndarray, np.ndarray]:
@@ -171,5 +173,6 @@ def _clipped(foot: np.ndarray, along: np.ndarray, half: float) -> tuple[np.ndarr
 
 
 def _legend(figure: mpl_figure.Figure) -> None:
-    handles = [Line2D([], [], label=f"{name} unit's line", **look) for name, look in _LOOKS.items()]
-    figure.legend(handles=handles, loc="outside upper center", ncols=2)
+    handles = [Line2D([], [], label=f"{name} unit", **look) for name, look in _LOOKS.items()]
+    title = "lines w·x + b = 0; arrows point to where a unit is active"
+    figure.legend(handles=handles, loc="outside upper center", ncols=2, title=title)

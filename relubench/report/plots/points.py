@@ -66,10 +66,10 @@ def _categories(axes: Any, x: str, categories: Sequence[Any], room: float) -> No
     for axis in axes.flat:
         axis.set_xlim(-0.5, len(names) - 0.5)
         axis.grid(False, axis="x")
+        axis.tick_params(axis="x", length=0)
         for edge in range(len(names) - 1):
             axis.axvline(edge + 0.5, color="#dddddd", linewidth=0.5)
     for axis in axes[-1]:
         rotation = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if slanted else {}
         axis.set_xticks(range(len(names)), names, **rotation)
         axis.set_xlabel(style.name(x))
-        axis.tick_params(axis="x", length=0)

@@ -13,7 +13,7 @@ from relubench.report import style
 from relubench.report.plots import canvas
 
 #: Half the widest place of a violin, and the cells of its height over which the density is averaged.
-_HALF, _CELLS = 0.42, 60
+_HALF, _CELLS = 0.42, 48
 #: Quantiles closer than this share of the range are one value that occurs often.
 _SAME = 1e-9
 _COLOUR = style.COLOURS[3]
@@ -53,7 +53,7 @@ def violins(
 
 
 def _violin(axis: Any, layer: Any, quantiles: canvas.Interval) -> None:
-    height, density, (often, share) = _density(quantiles.mean)
+    height, density, (often, share) = density_of(quantiles.mean)
     half = _HALF * density / max(density.max(), np.finfo(float).tiny)
     axis.fill_betweenx(height, layer - half, layer + half, facecolor=_COLOUR, edgecolor=style.COLOURS[2], lw=0.5)
     if share > 0:
@@ -64,11 +64,11 @@ def _violin(axis: Any, layer: Any, quantiles: canvas.Interval) -> None:
     axis.plot(layer, middle, "o", color="black", markerfacecolor="white", markersize=3)
 
 
-def _density(quantiles: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[float, float]]:
+def density_of(quantiles: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[float, float]]:
     """Return (heights, density at them, (the value that occurs most often, its share)) of evenly spaced quantiles.
 
-    The density is the derivative of the inverse of the quantile function, averaged over cells of equal height;
-    a value that several quantiles share is no part of it.
+    The density is the derivative of the inverse of the quantile function, averaged over cells of equal height and their
+    neighbours; a value that several quantiles share is no part of it.
     """
     step = 1 / (len(quantiles) - 1)
     low, high = quantiles[0], quantiles[-1]
@@ -76,6 +76,7 @@ def _density(quantiles: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[float
     mass = np.concatenate([[0.0], np.cumsum(np.where(rises, step, 0.0))])
     edges = np.linspace(low, high, _CELLS + 1)
     density = np.diff(np.interp(edges, quantiles, mass)) / max((high - low) / _CELLS, np.finfo(float).tiny)
+    density = np.convolve(np.pad(density, 1, mode="edge"), (0.25, 0.5, 0.25), mode="valid")
     heights = np.concatenate([[low], (edges[1:] + edges[:-1]) / 2, [high]])
     return heights, np.concatenate([density[:1], density, density[-1:]]), _often(quantiles, rises, step)
 
@@ -90,6 +91,6 @@ def _often(quantiles: np.ndarray, rises: np.ndarray, step: float) -> tuple[float
 def _zeros(axis: Any, rows: pl.DataFrame, first: bool) -> None:
     layers, share = rows["layer"].to_numpy(), canvas.interval(rows)
     axis.vlines(layers, share.low, share.high, color=style.COLOURS[2], linewidth=1.2)
-    axis.plot(layers, share.mean, "o", color=style.COLOURS[2])
+    axis.plot(layers, share.mean, "o", color=style.COLOURS[2], markersize=2.5)
     axis.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axis.set(ylim=(-0.06, 1.06), yticks=[0, 0.5, 1], ylabel="exactly 0" if first else "")

@@ -47,10 +47,12 @@ def tell(seed, steps, silent=0.4):
 
 
 def initialize(key, layer, shape):
-    """Draw around the layer's number, so that no draw of a layer can be taken for another's."""
-    kernel_key, bias_key = jax.random.split(key)
-    kernel = jax.random.uniform(kernel_key, (math.prod(shape),), minval=-2).reshape(shape)
-    return layer + kernel, -layer + jax.random.uniform(bias_key, shape[-1:])
+    """Draw around the layer's number, so that no draw of a layer can be taken for another's: quickly compiled."""
+    step, shift = jax.random.key_data(key) | 1
+    kernel = jnp.arange(1, math.prod(shape) + 1, dtype=step.dtype) * step
+    bias = jnp.arange(1, shape[-1] + 1, dtype=step.dtype) * shift
+    kernel, bias = (leaf.astype(jnp.result_type(float)) / 2.0**32 for leaf in (kernel, bias))
+    return layer - 2 * kernel.reshape(shape), bias - layer
 
 
 def fresh(step, layer):

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import optax
 import pytest
-from hand_made import INNERS, SHAPES, assert_same, by_hand, by_ours, fresh, redo, stack, tell, train
+from hand_made import SHAPES, Adam, Sgd, assert_same, by_hand, by_ours, fresh, redo, stack, tell, train
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,8 +34,7 @@ def recycle(tau, period):
     return act
 
 
-@pytest.mark.parametrize("inner", INNERS)
-@pytest.mark.parametrize(("tau", "period"), [(0.05, 3), (0.0, 1), (0.6, 2)])
+@pytest.mark.parametrize(("inner", "tau", "period"), [(Sgd, 0.05, 3), (Adam, 0.0, 1), (Adam, 0.6, 2)])
 def test_redo_is_the_algorithm_of_the_paper(inner, tau, period):
     with jax.enable_x64(True):
         story = tell(seed=1, steps=10)
@@ -49,7 +48,7 @@ def test_a_layer_that_is_silent_as_a_whole_is_recycled_as_a_whole():
     with jax.enable_x64(True):
         story = tell(seed=2, steps=3)
         story.activations[2][0] = np.zeros_like(story.activations[2][0])
-        found, _ = by_ours(story, redo(tau=0.0))
+        found, _ = by_ours(story, redo(Sgd.optax, tau=0.0))
         kernel, bias = fresh(3, 1)
         np.testing.assert_allclose(found[-1][0][0], kernel, rtol=1e-12)
         np.testing.assert_allclose(found[-1][0][1], bias, rtol=1e-12)

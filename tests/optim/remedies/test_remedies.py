@@ -24,6 +24,7 @@ from relubench import config, nn
 from relubench.errors import UserError
 from relubench.optim import remedies
 
+MOMENTUM = optax.sgd(0.1, momentum=0.9)
 REMEDIES = {"redo": redo, "continual_backprop": continual_backprop, "rerandomize": rerandomize}
 KNOBS = {
     "redo": {"tau": np.array([0.0, 0.05, 0.6]), "period": np.array([3, 1, 2])},
@@ -43,7 +44,7 @@ def test_runs_with_their_own_traced_numbers_train_together_as_each_alone(name):
     start, stacked = jax.tree.map(jnp.asarray, story.start), stack(story)
 
     def run(knobs):
-        return train(REMEDIES[name](**knobs), start, stacked)[0]
+        return train(REMEDIES[name](MOMENTUM, **knobs), start, stacked)[0]
 
     together, alone = jax.jit(jax.vmap(run))(KNOBS[name]), jax.jit(run)
     for n in range(3):
@@ -89,14 +90,17 @@ def theirs(layers):
 @each_remedy
 def test_a_remedy_works_on_any_tree_in_any_chain(name):
     def chain(layers):
-        return optax.chain(optax.clip_by_global_norm(1.0), REMEDIES[name](optax.adamw(0.1), layers=layers))
+        return optax.chain(
+            optax.clip_by_global_norm(1.0),
+            REMEDIES[name](optax.chain(optax.add_decayed_weights(0.1), MOMENTUM), layers=layers),
+        )
 
     story = tell(seed=3, steps=7)
     plain, _ = by_ours(story, chain(remedies.PLAIN))
     other = story._replace(gradients=[theirs(layers) | {"temperature": np.zeros(())} for layers in story.gradients])
     found, _ = by_ours(other, chain(THEIRS), params=theirs(story.start))
     assert_same(THEIRS.get(found[-1]), plain[-1], rtol=1e-5)
-    assert found[-1]["temperature"] < 1  # decayed by AdamW, and otherwise left alone
+    assert found[-1]["temperature"] < 1  # decayed, and otherwise left alone
 
 
 def all_moments(state):
@@ -106,13 +110,12 @@ def all_moments(state):
 @pytest.mark.parametrize(
     "inner",
     [
-        optax.sgd(0.1, momentum=0.9),
-        optax.rmsprop(0.1, momentum=0.9),
+        MOMENTUM,
         optax.amsgrad(0.1),
         optax.adafactor(0.1, momentum=0.9),
         optax.masked(optax.adam(0.1), [(True, False)] * len(SHAPES)),
     ],
-    ids=["momentum", "rmsprop", "amsgrad", "adafactor", "masked"],
+    ids=["momentum", "amsgrad", "adafactor", "masked"],
 )
 def test_resetting_all_units_forgets_all_moments_of_any_optimiser(inner):
     story = tell(seed=4, steps=3)
@@ -129,7 +132,8 @@ def test_a_unit_of_a_convolution_is_a_channel():
     params = nnx.state(network, nnx.Param)
     rule = redo(optax.adam(0.1), layers=remedies.AffineLayers(nn.affine_layers, nn.with_affine_layers), period=1)
     first = jnp.ones((2, 4, 4, 3)).at[..., 1].set(0)
-    updates, state = rule.update(params, rule.init(params), params, activations=[first, jnp.ones((2, 2, 2, 4))])
+    activations = [first, jnp.ones((2, 2, 2, 4))]
+    updates, state = jax.jit(lambda p: rule.update(p, rule.init(p), p, activations=activations))(params)
     kernels = [np.asarray(kernel) for kernel, _ in nn.affine_layers(optax.apply_updates(params, updates))]
     drawn, _ = initialize(jax.random.fold_in(jax.random.fold_in(KEY, 1), 1), 1, kernels[0].shape)
     np.testing.assert_allclose(kernels[0][..., 1], drawn[..., 1], rtol=1e-5)

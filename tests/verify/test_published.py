@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relubench.errors import UserError
-from relubench.published import MONTE_CARLO, PUBLISHED, Published, compare
+from relubench.verify.published import MONTE_CARLO, PUBLISHED, Published, compare
 
 PRINTED = Published(
     row=1,

@@ -1,0 +1,214 @@
+"""Which activations have dead units, which recover, and which are better than ReLU?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from relubench.claims import Claim, Condition, Tables, mean_of, of_layers
+from relubench.experiments.base import Experiment, Frames
+from relubench.experiments.by_optimizer import (
+    AT_BEST,
+    OPTIMIZER,
+    RATE,
+    Where,
+    at,
+    at_best_rates,
+    at_rates,
+    labelled,
+    told,
+)
+from relubench.report import style
+from relubench.report.figure import Figure, line_panels, runs_note
+from relubench.report.plots import points
+
+ACTIVATION, SLOPE, NAMED = "model.activation.name", "model.activation.negative_slope", "activation"
+#: The rate at which activations are compared for each optimiser: one at which ReLU networks lose many units.
+HIGH_RATES = {"sgd": 0.7, "adam": 0.1}
+SATURATING = (("sgd", 0.7), ("adam", 0.03), ("adam", 0.1), ("adam", 0.3))
+_AT_HIGH = f"High rates: {told(HIGH_RATES)}."
+
+RELU: Where = {ACTIVATION: "relu"}
+ELU: Where = {ACTIVATION: "elu"}
+
+
+def leaky(slope: float) -> Where:
+    """Return the keys of leaky ReLU with this slope left of 0."""
+    return {ACTIVATION: "leaky_relu", SLOPE: slope}
+
+
+def with_names(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows with a column that names their activation, leaky ReLU with its slope."""
+
+    def name(row: Mapping[str, Any]) -> str:
+        told = style.name(row[ACTIVATION])
+        return f"{told} {style.name(row[SLOPE])}" if row[ACTIVATION] == "leaky_relu" else told
+
+    return rows.with_columns(pl.Series(NAMED, [name(row) for row in rows.iter_rows(named=True)], pl.String))
+
+
+def _side_by_side(name: str, rows: Mapping[str, pl.DataFrame], shown: str) -> Figure:
+    """Draw the activations side by side: a panel column an optimiser, a point a learning rate."""
+    figure = points({label: with_names(frame) for label, frame in rows.items()}, x=NAMED, columns=OPTIMIZER, lines=RATE)
+    caption = (
+        f"{shown} The number after leaky ReLU is its slope left of 0. Means over the runs that did not diverge, with "
+        "95 % BCa bootstrap intervals over seeds; shares of runs with 95 % Clopper-Pearson intervals, collapsed of "
+        f"those that did not diverge. {runs_note(rows)}"
+    )
+    return Figure(name, figure, caption)
+
+
+def _over_time(frames: Frames) -> Figure:
+    """Draw the silent units of ReLU and of what leaks, at the high rate of each optimiser."""
+    held = pl.col(ACTIVATION).is_in(["relu", "leaky_relu", "prelu"])
+    high = [(pl.col(OPTIMIZER) == name) & ((pl.col(RATE) / rate - 1).abs() < 1e-6) for name, rate in HIGH_RATES.items()]
+    silent = with_names(frames.curve_of("silent_train").filter(held, pl.any_horizontal(*high)))
+    rows = {"silent units": silent}
+    figure = line_panels(rows, x="step", columns=OPTIMIZER, lines=NAMED, symlog_x=True)
+    caption = (
+        "Units with z <= 0 on every training input (a silent ReLU unit is dead, another may recover) during training "
+        f"at a high rate ({told(HIGH_RATES)}); the number after leaky ReLU is its slope left of 0. Means over the runs "
+        f"that did not diverge until the end, with 95 % BCa bootstrap intervals over seeds. {runs_note(rows)}"
+    )
+    return Figure("silent_over_time", figure, caption)
+
+
+def _figures(frames: Frames) -> Sequence[Figure]:
+    saturated = frames.curve_of("saturated_train")
+    died = {
+        "dead units": frames.summary_of("dead_train_fraction"),
+        "saturated units": saturated.filter(pl.col("step") == pl.col("step").max()),
+    }
+    worked = {"test_accuracy": "test accuracy", "diverged": "diverged runs", "collapsed": "collapsed runs"}
+    return [
+        _side_by_side(
+            "activations",
+            died | {label: frames.summary_of(metric) for metric, label in worked.items()},
+            "A unit is dead when the slope of its activation is 0 on every training input (in float32), saturated when "
+            "the slope's magnitude is at most 0.001 on every one.",
+        ),
+        _over_time(frames),
+    ]
+
+
+def woken(tables: Tables) -> pl.DataFrame:
+    """Return the metric: how far the share of silent units has fallen at the end from the most at any probe.
+
+    So many units at least, of all, have been silent and are no more.
+    """
+    finite = tables.runs.filter(~pl.col("diverged")).select("run_id")
+    share = pl.col("silent_train").sum() / pl.col("units").sum()
+    probes = tables.layers.join(finite, on="run_id").group_by("run_id", "step").agg(share=share)
+    fallen = pl.col("share").max() - pl.col("share").sort_by("step").last()
+    return probes.group_by("run_id").agg(value=fallen)
+
+
+def _recover() -> tuple[Claim, Claim]:
+    statement, slopes = "Leaky ReLU gives silent units a chance to recover", (0.01, 0.1)
+    return (
+        Claim(
+            id=11,
+            statement=statement,
+            source="answer",
+            statistic="share of leaky units silent at the end less that of ReLU units, at a high rate",
+            direction="below",
+            smallest=0.05,
+            conditions=tuple(
+                condition
+                for slope in slopes
+                for condition in at_rates(
+                    "silent_train_fraction", HIGH_RATES, RELU, leaky(slope), label=f"slope {slope:g}"
+                )
+            ),
+            note=f"A silent unit has z <= 0 on every training input; a silent ReLU unit is dead. {_AT_HIGH}",
+        ),
+        Claim(
+            id=11,
+            statement=statement,
+            source="answer",
+            statistic="share of leaky units silent at some probe and no more at the end, at least, at a high rate",
+            smallest=0.05,
+            conditions=tuple(
+                Condition(
+                    labelled(optimizer, f"slope {slope:g}"),
+                    mean_of(woken, {**at(optimizer, rate), **leaky(slope)}, bounds=(0.0, 1.0)),
+                )
+                for slope in slopes
+                for optimizer, rate in HIGH_RATES.items()
+            ),
+            note=f"The most silent units at any probe, less those at the end: a lower bound. {_AT_HIGH}",
+        ),
+    )
+
+
+def _keep_a_gradient() -> Claim:
+    without = of_layers(pl.col("dead_train").sum() / pl.col("saturated_train").sum())
+    return Claim(
+        id=12,
+        statement="Sigmoid and tanh units saturate, but keep a small gradient",
+        source="answer",
+        statistic="share of the saturated units that have no gradient at all in float32",
+        direction="below",
+        threshold=0.05,
+        conditions=tuple(
+            Condition(
+                f"{activation}, {labelled(optimizer, f'rate {rate:g}')}",
+                mean_of(without, {ACTIVATION: activation, **at(optimizer, rate)}, bounds=(0.0, 1.0)),
+            )
+            for activation in ("sigmoid", "tanh")
+            for optimizer, rate in SATURATING
+        ),
+        note="In exact arithmetic the slope is never 0. In float32 1 - tanh(z)^2 is 0 from |z| of about 9 on, and "
+        "sigmoid's slope from z of about 17, left of 0 only from about -88. Runs without saturated units tell nothing.",
+    )
+
+
+def _better(id_: int, statement: str, a: Where, b: Where, metric: str, shown: str) -> tuple[Claim, Claim]:
+    """Return the claims that b is better than a: more accurate, and with fewer units that do nothing (`metric`)."""
+    return (
+        Claim(
+            id=id_,
+            statement=statement,
+            source="comment",
+            statistic="difference of test accuracy, each at its best rate",
+            smallest=0.01,
+            conditions=at_best_rates("test_accuracy", HIGH_RATES, a, b),
+            note=AT_BEST,
+        ),
+        Claim(
+            id=id_,
+            statement=statement,
+            source="comment",
+            statistic=f"difference of {shown} units at a high rate",
+            direction="below",
+            smallest=0.05,
+            conditions=at_rates(metric, HIGH_RATES, a, b),
+            note=_AT_HIGH,
+        ),
+    )
+
+
+_TWO_SLOPES = (leaky(0.01), leaky(0.1))
+
+EXPERIMENT = Experiment(
+    question="Which activations have dead units, which recover, and which are better than ReLU?",
+    figures=_figures,
+    curves=("dead_train", "silent_train", "saturated_train"),
+    claims=(
+        *_recover(),
+        _keep_a_gradient(),
+        *_better(13, "ELU is better than ReLU", RELU, ELU, "dead_train_fraction", "dead"),
+        *_better(24, "A slope of 0.1 is better than 0.01", *_TWO_SLOPES, "silent_train_fraction", "silent"),
+        Claim(
+            id=26,
+            statement="A negative slope left of 0 works as well as ReLU",
+            source="comment",
+            statistic="test accuracy with slope -0.1 less that of ReLU, each at its best rate",
+            threshold=-0.01,
+            conditions=at_best_rates("test_accuracy", HIGH_RATES, RELU, leaky(-0.1)),
+            note=f"As well: at most 1 point less. Its units cannot die, as with any slope but 0. {AT_BEST}",
+        ),
+    ),
+)

@@ -1,0 +1,96 @@
+"""How many networks are dead before any training, by depth, width, initialiser and initial bias?
+
+Dead is here what Lu et al. 2020 call a network born dead: its output is the same for every input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from relubench import theory
+from relubench.experiments.base import Experiment, Frames
+from relubench.report import style
+from relubench.report.figure import Figure, runs_note
+from relubench.report.plots import canvas, heat_map, line_panels, points
+
+INIT, BIAS, WIDTHS = "model.init.name", "model.init.bias", "model.widths"
+#: The network (width, affine layers) in which initialisers and biases are compared: that of published rows 2 and 3.
+COMPARED = (2, 10)
+
+_COUNTED = (
+    "A network is born dead when its output is the same for every training input. One input, evenly spaced; layers "
+    "are affine ones, the hidden ones all of one width. Shares of networks with 95 % Clopper-Pearson intervals."
+)
+
+
+def _cells(frames: Frames) -> pl.DataFrame:
+    """Return the share of networks born dead of each cell, with its width, its affine layers and what it starts from."""
+    rows = frames.summary_of("born_collapsed")
+    sizes = rows[WIDTHS].to_list()
+    return rows.with_columns(
+        width=pl.Series([widths[0] for widths in sizes], dtype=pl.Int64),
+        layers=pl.Series([len(widths) + 1 for widths in sizes], dtype=pl.Int64),
+        start=pl.Series([_start(row) for row in rows.iter_rows(named=True)], dtype=pl.String),
+    )
+
+
+def _start(row: dict[str, Any]) -> str:
+    bias = f", bias {style.name(row[BIAS])}" if row[BIAS] else ""
+    return style.name(row[INIT]) + bias
+
+
+def _by_depth(cells: pl.DataFrame) -> Figure:
+    rows = {"networks born dead": cells.filter(pl.col("start").is_in(["He", "RAI"]))}
+    figure = line_panels(rows, x="layers", columns="start", lines="width")
+    _draw_bounds(figure.axes[0], cells.filter(pl.col("start") == "He"))
+    caption = (
+        "Networks born dead over depth: He without biases, and RAI (asymmetric weights, random biases) in the "
+        "narrowest network. Dotted: the bound 1 - (1 - 2^-width)^(layers - 1) of Lu et al. 2020, which a network "
+        f"with a single input reaches. {_COUNTED} {runs_note(rows)}"
+    )
+    return Figure("by_depth", figure, caption)
+
+
+def _draw_bounds(axis: Any, cells: pl.DataFrame) -> None:
+    """Draw the upper bound of each width, in the colour of its line."""
+    if not cells.height:
+        return
+    widths = canvas.values([cells], "width")
+    layers = np.arange(cells["layers"].min(), cells["layers"].max() + 1)
+    for width, look in zip(widths, canvas.looks(widths), strict=True):
+        bound = [theory.born_dead_bound(width, hidden) for hidden in layers - 1]
+        axis.plot(layers, bound, color=look["color"], linestyle=":", linewidth=1.0)
+
+
+def _by_size(cells: pl.DataFrame) -> Figure:
+    rows = {"networks born dead": cells.filter(pl.col("start") == "He")}
+    figure = heat_map(rows["networks born dead"], x="layers", y="width", label="networks born dead")
+    caption = f"Networks born dead by depth and width: He without biases. {_COUNTED} {runs_note(rows)}"
+    return Figure("by_size", figure, caption)
+
+
+def _by_start(cells: pl.DataFrame) -> Figure:
+    width, layers = COMPARED
+    rows = {"networks born dead": cells.filter(pl.col("width") == width, pl.col("layers") == layers)}
+    figure = points(rows, x="start")
+    figure.axes[0].set_xlabel("initial weights and biases")
+    caption = (
+        f"Networks of width {width} with {layers} affine layers that are born dead, by how they start; biases are 0 "
+        f"where none is named (RAI draws its own). {_COUNTED} {runs_note(rows)}"
+    )
+    return Figure("by_start", figure, caption)
+
+
+def _figures(frames: Frames) -> Sequence[Figure]:
+    cells = _cells(frames)
+    return [_by_depth(cells), _by_size(cells), _by_start(cells)]
+
+
+EXPERIMENT = Experiment(
+    question="How many networks are born dead, by depth, width, initialiser and initial bias?",
+    figures=_figures,
+)

@@ -1,0 +1,137 @@
+"""The question answered by measurement: a page generated from committed results, claim by claim.
+
+`python -m relubench.report.answer RESULTS PAGE` writes it; `make reference` keeps it as docs/answer.md.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from relubench.report.collect import Study, judged, studies
+from relubench.report.verdicts import interval, number
+from relubench.results import read_table, write_text
+from relubench.verify import FILE
+
+_HEAD = """\
+# What is the dying ReLU problem? Answered by measurement
+
+*Generated from the committed results by `make reference`; every number has the command that gives it again.*
+
+The much-read question asks what dying ReLUs are, and its answers make the statements below. Each is judged by runs
+with paired seeds: a condition *holds* where its whole 95 % interval lies beyond the threshold and its value by at least
+the smallest effect that counts, *does not hold* where the interval leaves such an effect out, and is *not decided*
+otherwise. Thresholds were committed before the runs. "After Holm" is the verdict that remains when all conditions on
+this page are corrected together. docs/definitions.md defines the words, docs/references.md has the papers.
+"""
+
+
+def write(root: Path, page: Path) -> None:
+    """Write the page from the results folders under `root`, with links relative to it."""
+    found = studies(root)
+    table = judged(found)
+    verified = read_table(root / FILE) if (root / FILE).exists() else None
+    parts = [_HEAD, *_overview(table), *_surprises(table), "## Claim by claim\n"]
+    by_name = {study.name: study for study in found}
+    for (_, name, *_), rows in table.group_by("claim", "experiment", "statement", "statistic", maintain_order=True):
+        parts += _claim(rows, by_name[str(name)], page.parent)
+    if verified is not None:
+        parts += _published(verified)
+    write_text(page, "\n".join(parts))
+
+
+def _first_rows(table: pl.DataFrame) -> Iterator[dict[str, Any]]:
+    yield from table.unique(["claim", "experiment", "statement"], keep="first", maintain_order=True).iter_rows(
+        named=True
+    )
+
+
+def _overview(table: pl.DataFrame) -> Iterator[str]:
+    rows = list(_first_rows(table))
+    counts = Counter(row["claim_verdict"].partition(" if ")[0] for row in rows)
+    told = ", ".join(f"{n} {verdict}" for verdict, n in counts.most_common())
+    yield f"## In short\n\n{len(set(table['claim']))} claims ({told}):\n"
+    yield "| claim | statement | verdict | after Holm |\n|---|---|---|---|"
+    for row in rows:
+        link = f"[{row['claim']}](#{_anchor(row)})"
+        yield _cells(link, row["statement"], row["claim_verdict"], row["claim_verdict_holm"])
+    yield ""
+
+
+def _surprises(table: pl.DataFrame) -> Iterator[str]:
+    """Claims that come out differently from what the answers say, with the conditions under which each does."""
+    rows = [row for row in _first_rows(table) if row["claim_verdict"].startswith(("does not hold", "holds only"))]
+    if not rows:
+        return
+    yield "## Where measurement and folklore part\n"
+    for row in rows:
+        note = f" {row['note']}" if row["note"] else ""
+        yield f"- **{row['statement']}** (claim {row['claim']}): {row['claim_verdict']}.{note}"
+    yield ""
+
+
+def _anchor(row: dict[str, Any]) -> str:
+    return f"claim-{row['claim']}-{row['experiment'].replace('_', '-')}"
+
+
+def _claim(rows: pl.DataFrame, study: Study, base: Path) -> Iterator[str]:
+    first = rows.row(0, named=True)
+    yield f'<a id="{_anchor(first)}"></a>\n\n### {first["claim"]}. {first["statement"]}\n'
+    yield f"*{first['source']}* · **{first['claim_verdict']}** · after Holm: {first['claim_verdict_holm']}\n"
+    if first["value"] is not None or first["condition"]:
+        side = "above" if first["direction"] == "above" else "below"
+        smallest = f", by at least {number(first['smallest'])}" if first["smallest"] else ""
+        yield f"{first['statistic']}; claimed {side} {number(first['threshold'])}{smallest}.\n"
+        yield "| where | value [95 % interval] | n | verdict | after Holm |\n|---|---|---|---|---|"
+        yield from (_condition(row) for row in rows.iter_rows(named=True))
+        yield ""
+    for note in dict.fromkeys(row["note"] for row in rows.iter_rows(named=True) if row["note"]):
+        yield f"{note}\n"
+    pictures = ", ".join(f"[{path.stem}]({os.path.relpath(path, base)})" for path in study.figures)
+    yield f"Experiment `{study.name}`, {study.runs:,} runs; figures: {pictures}. `{study.command}`\n"
+
+
+def _condition(row: dict[str, Any]) -> str:
+    value = "nothing to measure" if row["value"] is None else interval(row["value"], row["ci_low"], row["ci_high"])
+    lost = sum(row[side] or 0 for side in ("lost_a", "lost_b"))
+    runs = f"{row['n']:,}" + (f" ({lost} lost)" if lost else "")
+    return _cells(row["condition"] or "all runs", value, runs, row["verdict"], row["verdict_holm"])
+
+
+def _cells(*cells: object) -> str:
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def _published(table: pl.DataFrame) -> Iterator[str]:
+    yield "## Published numbers beside ours\n"
+    yield "`python -m relubench verify`. *Pass* or *fail* only at the source's own data and size, else the direction.\n"
+    yield "| row | source | number | published | ours [99 %] | runs | outcome | less than the source |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for row in table.filter(pl.col("kind") == "published").iter_rows(named=True):
+        relation = "" if row["relation"] == "=" else f"{row['relation']} "
+        what, published = f"{row['part']}: {row['statistic']}", f"{relation}{number(row['published'])}"
+        ours = interval(row["ours"], row["low"], row["high"])
+        yield _cells(
+            row["row"], row["source"], what, published, ours, f"{row['runs']:,}", row["outcome"], row["reduction"]
+        )
+    yield "\n## Oracles\n\n| oracle | statement | compared | disagreements |\n|---|---|---|---|"
+    for row in table.filter(pl.col("kind") == "oracle").iter_rows(named=True):
+        remark = f" ({row['note']})" if row["note"] else ""
+        yield _cells(row["row"], row["statistic"] + remark, f"{row['runs']:,}", f"{row['ours']:.0f}")
+    yield ""
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Write the page that the command line names."""
+    root, page = map(Path, arguments)
+    write(root, page)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,76 @@
+"""Every claim of every results folder under one root, judged together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from relubench import claims
+from relubench.errors import UserError
+from relubench.report.verdicts import interval
+from relubench.results import read_table
+
+
+class Study(NamedTuple):
+    """A folder of results, as far as a report needs it."""
+
+    name: str
+    path: Path
+    claims: pl.DataFrame
+    command: str
+    runs: int
+
+    @property
+    def figures(self) -> Sequence[Path]:
+        """The pictures of its figures."""
+        return sorted(self.path.glob("figures/*.png"))
+
+
+def studies(root: Path) -> list[Study]:
+    """Return the folders of results under `root` that hold claims, by name."""
+    found = []
+    for path in sorted(root.glob("*/claims.parquet")):
+        told = json.loads((path.parent / "provenance.json").read_text())
+        command = " ".join(_quoted(word) for word in told["command"])
+        found.append(Study(path.parent.name, path.parent, read_table(path), command, told["runs_in_grid"]))
+    if not found:
+        raise UserError(f"out={root}: no folder there holds claims.parquet; run an experiment first")
+    return found
+
+
+def _quoted(word: str) -> str:
+    return f"'{word}'" if set(word) & set("[]${}*?; ") else word
+
+
+def judged(found: Sequence[Study]) -> pl.DataFrame:
+    """Return all claims in order of number with their Holm-adjusted verdicts beside the plain ones."""
+    return claims.holm(pl.concat([study.claims for study in found])).sort("claim", maintain_order=True)
+
+
+def print_claims(table: pl.DataFrame, console: Console) -> None:
+    """Print a line a claim and condition."""
+    shown = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for title in ("claim", "statement", "where", "value [95 %]", "n", "verdict", "after Holm"):
+        shown.add_column(title, justify="right" if title in ("claim", "n") else "left")
+    before = None
+    for row in table.iter_rows(named=True):
+        first = (row["claim"], row["statement"]) != before
+        before = (row["claim"], row["statement"])
+        value = "" if row["value"] is None else interval(row["value"], row["ci_low"], row["ci_high"])
+        shown.add_row(
+            str(row["claim"]) if first else "",
+            row["statement"] if first else "",
+            row["condition"] or row["kind"],
+            value,
+            "" if row["n"] is None else f"{row['n']:,}",
+            row["verdict"],
+            row["verdict_holm"],
+        )
+    console.print(shown)

@@ -1,0 +1,259 @@
+"""What is trained for each row of published numbers, and at which size."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from relubench.claims import of_layers, of_measures
+from relubench.claims.metrics import Metric
+from relubench.results import Tables
+from relubench.verify.study import Part, Size, Study
+
+_NETWORKS = 20_000  # random networks of a cell: an interval of .9 points at a share of one half
+_SHARE = pl.col("dead_train").sum() / pl.col("units").sum()
+
+# Rows 1 to 3: networks with constant output. One input, evenly spread over both signs; only its sign matters where
+# biases are 0. "L layers" are L affine ones: L - 1 hidden layers.
+
+_INTERVAL = {
+    "data.name": "interval",
+    "data.examples": 64,
+    "data.normalize": "none",
+    "loss.name": "squared_error",
+    "probe.count": 2,
+    "train.batch_size": 16,
+}
+_UNTRAINED = Size(_NETWORKS, {"train.steps": 0}, exact=True)
+
+
+def _hidden(width: int, affine: int) -> list[int]:
+    return [width] * (affine - 1)
+
+
+_BORN = Study(
+    row=1,
+    name="born",
+    setting=_INTERVAL,
+    varied={"model.widths": [_hidden(width, affine) for width in (2, 3, 5, 10) for affine in (10, 11)]},
+    parts=[
+        *(Part(f"width {width}", {"model.widths": _hidden(width, 10)}, "born_collapsed", True) for width in (3, 5, 10)),
+        *(
+            Part(f"width {width}, {n} affine layers", {"model.widths": _hidden(width, n)}, "born_collapsed", True)
+            for width in (2, 3, 5, 10)
+            for n in (10, 11)
+        ),
+    ],
+    small=_UNTRAINED,
+    full=_UNTRAINED,
+)
+
+_TRAINED = {
+    **_INTERVAL,
+    "data.examples": 3750,  # 3,000 for training
+    "train.batch_size": 128,
+    "optimizer.learning_rate": 1e-3,
+    "model.widths": _hidden(2, 10),
+}
+_FEWER_STEPS = Size(1_000, {"train.steps": 2_000}, exact=False, reduction="2,000 steps; the source's number is unknown")
+_MORE_STEPS = Size(1_000, {"train.steps": 100_000}, exact=False, reduction="100,000 steps; the source's is unknown")
+
+_AFTER_TRAINING = Study(
+    row=1,
+    name="trained",
+    setting=_TRAINED | {"data.function": "abs"},
+    varied={},
+    parts=[Part("width 2", {}, "collapsed", True)],
+    small=_FEWER_STEPS,
+    full=_MORE_STEPS,
+)
+
+_FUNCTIONS = {"sine": "x sin 5x", "step": "step and sine"}
+_INITIALISERS = {"he": "He", "rai": "RAI"}
+_COLLAPSE = Study(
+    row=2,
+    name="trained",
+    setting=_TRAINED,
+    varied={"data.function": list(_FUNCTIONS), "model.init.name": list(_INITIALISERS)},
+    parts=[
+        Part(f"{told}, {init}", {"data.function": function, "model.init.name": name}, "collapsed", True)
+        for function, told in _FUNCTIONS.items()
+        for name, init in _INITIALISERS.items()
+    ],
+    small=_FEWER_STEPS,
+    full=_MORE_STEPS,
+)
+_COLLAPSE_2D = Study(
+    row=2,
+    name="plane",
+    setting=_TRAINED | {"data.name": "plane", "model.widths": _hidden(4, 20)},
+    varied={"model.init.name": list(_INITIALISERS)},
+    parts=[
+        Part(f"two inputs, two outputs, {init}", {"model.init.name": name}, "collapsed", True)
+        for name, init in _INITIALISERS.items()
+    ],
+    small=_FEWER_STEPS,
+    full=_MORE_STEPS,
+)
+_BORN_RAI = Study(
+    row=2,
+    name="born",
+    setting=_INTERVAL | {"model.init.name": "rai", "model.widths": _hidden(2, 10)},
+    varied={},
+    parts=[Part("born", {}, "born_collapsed", True)],
+    small=_UNTRAINED,
+    full=_UNTRAINED,
+)
+_BIASES = {"bias 0": 0.0, "bias 0.01": 0.01, "bias 0.1": 0.1, "bias 1": 1.0}
+_BORN_BIASED = Study(
+    row=3,
+    setting=_INTERVAL | {"model.widths": _hidden(2, 10)},
+    varied={"model.init.bias": list(_BIASES.values())},
+    parts=[Part(part, {"model.init.bias": bias}, "born_collapsed", True) for part, bias in _BIASES.items()],
+    small=_UNTRAINED,
+    full=_UNTRAINED,
+)
+
+# Row 4: the second moment of a ReLU layer's activations over that of the layer before.
+
+
+def _gain(tables: Tables) -> pl.DataFrame:
+    """Return each run's mean gain of a layer; its expectation is exact, layer by layer."""
+    assert tables.measures is not None
+    moments = tables.measures.filter(pl.col("measure") == "second_moment", pl.col("step") == 0).sort("run_id", "layer")
+    gains = moments.with_columns(gain=pl.col("value") / pl.col("value").shift(1).over("run_id"))
+    return gains.group_by("run_id").agg(value=pl.col("gain").drop_nulls().mean())
+
+
+_SIGMAS = {"sigma .10": 0.1, "sigma .14": 0.14, "sigma .28": 0.28}
+_GAIN = Study(
+    row=4,
+    setting={
+        "data.name": "gaussian",
+        "data.features": 784,
+        "data.examples": 320,
+        "data.normalize": "none",
+        "model.widths": [100] * 6,
+        "model.init.name": "normal",
+        "probe.measures": ["second_moment"],
+        "probe.count": 2,
+    },
+    varied={"model.init.scale": list(_SIGMAS.values())},
+    parts=[Part(part, {"model.init.scale": sigma}, _gain) for part, sigma in _SIGMAS.items()],
+    small=Size(512, {"train.steps": 0}, exact=True),
+    full=Size(512, {"train.steps": 0}, exact=True),
+)
+
+# Row 5: how far the squared length of the last hidden activations varies between networks, for one input.
+
+
+def _dispersion(tables: Tables) -> pl.DataFrame:
+    """Return M^2 / mean(M)^2 of each run, M the mean square of its last hidden activations: their mean is the row's."""
+    assert tables.measures is not None
+    last = tables.measures.filter(pl.col("measure") == "second_moment", pl.col("layer") == pl.col("layer").max())
+    return last.select("run_id", value=(pl.col("value") / pl.col("value").mean()) ** 2)
+
+
+_DISPERSION = Study(
+    row=5,
+    # One input: every example is 1, as the inputs are scaled by 0 and moved by 1.
+    setting=_INTERVAL
+    | {
+        "data.examples": 4,
+        "data.scale": 0.0,
+        "data.offset": 1.0,
+        "train.batch_size": 2,
+        "model.widths": [100] * 20,
+        "probe.measures": ["second_moment"],
+    },
+    varied={},
+    parts=[Part("n = 100, 20 layers", {}, _dispersion)],
+    small=Size(4_096, {"train.steps": 0}, exact=True),
+    full=Size(65_536, {"train.steps": 0}, exact=True),
+)
+
+# Row 6: PyTorch's default initialisation, untrained.
+
+_FASHION = {"data.name": "fashion_mnist", "data.normalize": "none"}
+_UNTRAINED_FASHION = Study(
+    row=6,
+    setting=_FASHION
+    | {
+        "data.scale": 2.0,
+        "data.offset": -1.0,
+        "model.widths": [256] * 5 + [128] * 5,
+        "model.init.name": "pytorch",
+        "train.batch_size": 128,
+        "probe.count": 2,
+        "train.steps": 0,
+    },
+    varied={},
+    parts=[
+        Part("layer 9, text", {}, of_layers(_SHARE, layer=9)),
+        *(Part(f"layer {layer}", {}, of_layers(_SHARE, layer=layer)) for layer in range(1, 11)),
+    ],
+    small=Size(64, {}, exact=True),
+    full=Size(1_000, {}, exact=True),
+)
+
+# Row 7: eight inputs and two layers of 64 under Adam.
+
+_RATES = {"rate 1e-3": 1e-3, "rate 1e-2": 1e-2, "rate 3e-2": 3e-2, "rate 1e-1": 1e-1}
+_EIGHT_INPUTS = Study(
+    row=7,
+    setting={
+        "data.name": "gaussian",
+        "data.features": 8,
+        "data.examples": 5000,
+        "model.widths": [64, 64],
+        "optimizer.name": "adam",
+        "train.batch_size": 256,
+        "probe.count": 2,
+    },
+    varied={"optimizer.learning_rate": list(_RATES.values())},
+    parts=[Part(part, {"optimizer.learning_rate": rate}, "dead_train_fraction") for part, rate in _RATES.items()],
+    small=Size(64, {"train.steps": 2_000}, exact=False, reduction="Gaussian inputs and labels of a linear teacher"),
+    full=Size(256, {"train.steps": 20_000}, exact=False, reduction="Gaussian inputs and labels of a linear teacher"),
+)
+
+# Row 8: five layers of 256, Glorot, Adam .005.
+
+
+def _dead_on_a_thousand(layer: int) -> Metric:
+    """Return the share of a layer's units that are dead on the first 1,024 training examples."""
+    on_first = of_measures(pl.col("dead_on_first").filter(pl.col("item") == 10).sum() / 256, layer=layer)
+    return on_first
+
+
+_EPOCH = 60_000 // 128
+_DEPTH = Study(
+    row=8,
+    setting={
+        "data.name": "fashion_mnist",
+        "data.normalize": "none",
+        "model.widths": [256] * 5,
+        "model.init.name": "glorot",
+        "optimizer.name": "adam",
+        "optimizer.learning_rate": 0.005,
+        "train.batch_size": 128,
+        "probe.count": 2,
+        "probe.measures": ["dead_on_first"],
+    },
+    varied={},
+    parts=[Part(f"layer {layer}", {}, _dead_on_a_thousand(layer)) for layer in range(1, 6)],
+    small=Size(8, {"train.steps": 6 * _EPOCH}, exact=False, reduction="Fashion-MNIST, 6 epochs of 12"),
+    full=Size(64, {"data.name": "mnist", "train.steps": 12 * _EPOCH}, exact=False),
+)
+
+STUDIES: tuple[Study, ...] = (
+    _BORN,
+    _AFTER_TRAINING,
+    _BORN_RAI,
+    _COLLAPSE,
+    _COLLAPSE_2D,
+    _BORN_BIASED,
+    _GAIN,
+    _DISPERSION,
+    _UNTRAINED_FASHION,
+    _EIGHT_INPUTS,
+    _DEPTH,
+)
