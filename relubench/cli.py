@@ -83,8 +83,14 @@ def _list(arguments: list[str]) -> int:
 
     if arguments:
         raise UserError(f"list {arguments[0]!r}: it takes no arguments")
-    for name, question in experiments.questions().items():
-        print(f"{name:20} {question}")
+    from relubench import compose
+
+    print(f"{'experiment':16} {'runs':>8} {'minutes':>8}  question")
+    for name in experiments.names():
+        experiment, runs = experiments.find(name), len(compose.default_request(name).grid)
+        minutes = f"{experiment.minutes:g}" if experiment.minutes else "-"
+        print(f"{name:16} {runs:8,} {minutes:>8}  {experiment.question}")
+    print("minutes: about, at the default size on two cores; `plan` estimates any other size")
     return 0
 
 

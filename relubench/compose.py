@@ -108,6 +108,14 @@ def main(arguments: Sequence[str], task: Callable[[Request], int]) -> int:
     return max([*statuses, *sweeper.STATUSES], default=0)
 
 
+def default_request(experiment: str) -> Request:
+    """Return the request of `experiment=NAME` as its YAML file has it."""
+    _register()
+    overrides = [f"experiment={experiment}"]
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        return _request(hydra.compose("config", overrides), overrides)
+
+
 def _guarded(work: Callable[[], int]) -> int:
     """Tell a user's error here, where it happens: a job may run in another process, behind a launcher."""
     try:

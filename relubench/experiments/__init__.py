@@ -7,7 +7,7 @@ import pkgutil
 
 from relubench.experiments.base import Experiment, Frames
 
-__all__ = ["Experiment", "Frames", "find", "questions"]
+__all__ = ["Experiment", "Frames", "find", "names"]
 
 #: An experiment of the user's own, known by a YAML file alone, is drawn as this one is.
 _DEFAULT = "custom"
@@ -25,8 +25,3 @@ def find(name: str) -> Experiment:
     module = name if name in names() else _DEFAULT
     experiment: Experiment = importlib.import_module(f"{__name__}.{module}").EXPERIMENT
     return experiment
-
-
-def questions() -> dict[str, str]:
-    """Return each experiment's question by its name."""
-    return {name: find(name).question for name in names()}

@@ -45,11 +45,11 @@ def _figure(frames: Frames, optimizer: str) -> Figure:
     every = {label: frames.summary_of(metric) for metric, label in shown.items()}
     rows = {label: _with_names(frame.filter(pl.col(OPTIMIZER) == optimizer)) for label, frame in every.items()}
     caption = (
-        f"{style.name(optimizer)}: units dead before and after training, accuracy, diverged and collapsed runs, with the "
-        "inputs as they are (pixels from 0 to 1), with all brought to mean 0 and standard deviation 1 alike, or each; "
-        "then times a scale, plus an offset. Means over the runs that did not diverge, with 95 % BCa bootstrap "
-        "intervals over seeds; diverged and collapsed: shares of runs with 95 % Clopper-Pearson intervals, collapsed "
-        f"of those that did not diverge. {runs_note(rows)}"
+        f"{style.name(optimizer)}: units dead before and after training, accuracy, diverged and collapsed runs. Inputs "
+        "are taken as they are (pixels from 0 to 1), or brought to mean 0 and standard deviation 1, all alike or each; "
+        "then multiplied by a scale, then moved by an offset. Means over the runs that did not diverge, with 95 % BCa "
+        "bootstrap intervals over seeds; diverged and collapsed: shares of runs with 95 % Clopper-Pearson intervals, "
+        f"collapsed of those that did not diverge. {runs_note(rows)}"
     )
     return Figure(f"inputs_{optimizer}", points(rows, x=INPUTS, columns=NORMALIZE, lines=RATE), caption)
 
@@ -113,8 +113,8 @@ def _stuck() -> Claim:
             for optimizer, rate in PROPER_RATES.items()
             for layers in ((1,), (2, 3))
         ),
-        note=f"Normalised inputs plus 10 are all positive. Rates: {told(PROPER_RATES)}. Nothing moves a dead unit of the "
-        "first layer, whose inputs stay what they are; the inputs of later layers move.",
+        note=f"Normalised inputs plus 10 are all positive. Rates: {told(PROPER_RATES)}. Nothing moves a dead unit of "
+        "the first layer, whose inputs stay what they are; the inputs of later layers move.",
     )
 
 

@@ -1,0 +1,20 @@
+"""Biases and dying: the main effects at a small size."""
+
+import polars as pl
+
+SMALL = ["seeds=8", "train.steps=120", "model.widths=[32,32]", "figures=false"]
+
+
+def test_the_lower_biases_start_the_more_units_are_born_dead_and_every_claim_is_measured(relubench, tmp_path):
+    command = ["experiment=bias", "out=out", "optimizer.name=adam", "grid.optimizer.learning_rate=[.003,.03]", *SMALL]
+    status, _, error = relubench(*command)
+    assert status == 0, error
+    runs = pl.read_parquet(tmp_path / "out/runs.parquet")
+    plain = runs.filter(pl.col("optimizer.bias_decay") == 0, pl.col("optimizer.bias_rate") == 1)
+    born = plain.group_by("model.init.bias").agg(pl.col("born_dead_fraction").mean()).sort("model.init.bias")
+    shares = born["born_dead_fraction"].to_list()
+    assert shares == sorted(shares, reverse=True)
+    assert shares[0] > 0.1 > shares[-1]
+    claims = pl.read_parquet(tmp_path / "out/claims.parquet").filter(pl.col("condition").str.starts_with("Adam"))
+    assert set(claims["claim"]) == {6, 14, 15, 16, 17}
+    assert set(claims.filter(pl.col("claim") != 15)["n"]) == {8}
