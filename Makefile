@@ -3,7 +3,7 @@ PYTHON ?= python3
 EXTRAS ?= test
 BIN := .venv/bin
 
-.PHONY: demo test lint bench reference constraints clean
+.PHONY: demo test lint bench reference constraints clean FORCE
 
 demo: .venv/relubench
 	$(BIN)/python -m relubench
@@ -37,14 +37,21 @@ install = if command -v uv > /dev/null; \
 	$(call install,.[$(EXTRAS)])
 	@touch $@ .venv/relubench
 
-# Run the experiments anew with 64 seeds and keep what figures and report need; resumes where it was stopped.
-REFERENCE := learning_rate
-KEPT := summary.parquet curves.parquet config.yaml provenance.json figures
-reference: .venv/relubench
-	for name in $(REFERENCE); do \
-		$(BIN)/python -m relubench experiment=$$name seeds=64 && mkdir -p results/reference/$$name && \
-		(cd results/$$name && cp -r $(KEPT) ../reference/$$name/) || exit; \
-	done
+# Run every experiment at its default size (64 seeds or more), keep what figures and report need, put published numbers
+# beside ours, and write the answer. Takes a few hours on two cores, and goes on where it was stopped.
+REFERENCE := learning_rate one_step anatomy bias activations inputs initialization born_dead revival shift remedies \
+	boundaries plasticity targets
+learning_rate_seeds := seeds=64
+KEPT := summary.parquet curves.parquet claims.parquet config.yaml provenance.json figures
+reference: $(REFERENCE:%=results/reference/%/provenance.json)
+	$(BIN)/python -m relubench verify; test -f results/verify/verify.parquet
+	cp results/verify/verify.parquet results/reference/
+	$(BIN)/python -m relubench.report.answer results/reference docs/answer.md
+
+results/reference/%/provenance.json: .venv/relubench FORCE
+	$(BIN)/python -m relubench experiment=$* $($*_seeds)
+	mkdir -p $(@D)/figures
+	cd results/$*; for kept in $(KEPT); do if test -e $$kept; then cp -r $$kept ../reference/$*/; fi; done
 
 # Resolve what pyproject.toml asks for, for every Python and platform, keeping the versions pinned so far; needs uv.
 constraints:
@@ -52,4 +59,4 @@ constraints:
 		--all-extras pyproject.toml -o constraints.txt
 
 clean:
-	rm -rf .venv results/learning_rate results/custom
+	rm -rf .venv $(filter-out results/reference,$(wildcard results/*))
