@@ -16,12 +16,23 @@ from relubench.results import Tables
 _UNIT = ("run_id", "layer", "unit")
 
 
-def spells(tables: Tables) -> pl.DataFrame:
-    """Return a row a spell of the runs that did not diverge: run_id, layer, unit, died, last, until, end.
+#: The tables whose spells were asked for last, and their spells: claims ask for the same ones again and again.
+_last: tuple[Tables, pl.DataFrame] | None = None
 
-    `died` and `last` are the steps of the first and the last probe of the spell, `until` that of the probe that finds
-    the unit active again (null: none does), `end` that of the run's last probe.
+
+def spells(tables: Tables) -> pl.DataFrame:
+    """Return a row a spell of the runs that did not diverge: run_id, layer, unit, died, until, end.
+
+    `died` is the step of the first probe of the spell, `until` that of the probe that finds the unit active again
+    (null: none does), `end` that of the run's last probe.
     """
+    global _last
+    if _last is None or _last[0] is not tables:
+        _last = (tables, _spells(tables))
+    return _last[1]
+
+
+def _spells(tables: Tables) -> pl.DataFrame:
     if tables.measures is None or "unit_dead" not in tables.measures["measure"]:
         raise UserError("probe.measures: this experiment needs unit_dead among them")
     dead = tables.measures.filter(pl.col("measure") == "unit_dead", pl.col("value") == 1)
@@ -31,9 +42,7 @@ def spells(tables: Tables) -> pl.DataFrame:
     numbered = dead.with_columns(spell=(~goes_on).cum_sum())
     return (
         numbered.group_by("spell", maintain_order=True)
-        .agg(
-            pl.first(*_UNIT), died=pl.first("step"), last=pl.last("step"), until=pl.last("after"), end=pl.first("end")
-        )
+        .agg(pl.first(*_UNIT), died=pl.first("step"), until=pl.last("after"), end=pl.first("end"))
         .drop("spell")
     )
 
@@ -61,28 +70,48 @@ REVIVED_SHARE = (
     / pl.struct("layer", "unit").filter(pl.col("died") < pl.col("end")).n_unique()
 )
 #: Of the spells of a run, those that end.
-REVIVALS = pl.col("until").is_not_null().sum()
+REVIVALS = pl.col("until").is_not_null().sum().cast(pl.Int64)
+#: Half of a run's steps.
+HALFWAY = pl.col("end") // 2
 
 
 def dead_at(step: pl.Expr) -> pl.Expr:
-    """Whether a spell goes on at `step`, that of a probe."""
-    return (pl.col("died") <= step) & (pl.col("last") >= step)
+    """Whether the last probe up to `step` is one of a spell's."""
+    return (pl.col("died") <= step) & (pl.col("until").is_null() | (pl.col("until") > step))
 
 
 def of_spells(
-    number: pl.Expr, *, layer: int | None = None, among: pl.Expr | None = None
+    number: pl.Expr, *, layer: int | None = None, among: pl.Expr | None = None, without: float | None = None
 ) -> Callable[[Tables], pl.DataFrame]:
     """Return the metric `number`, an aggregation of the columns of `spells` over a run's units, or a layer's.
 
-    `among` chooses the spells. A run without such a spell has no number.
+    `among` chooses the spells; `without` is the number of a run that has no such spell (None: it has none).
     """
 
     def values(tables: Tables) -> pl.DataFrame:
         rows = spells(tables).filter(pl.lit(True) if among is None else among)
         rows = rows if layer is None else rows.filter(pl.col("layer") == layer)
-        return rows.group_by("run_id").agg(value=number)
+        runs = tables.runs.filter(~pl.col("diverged")).select("run_id")
+        found = runs.join(rows, on="run_id").group_by("run_id").agg(value=number)
+        return runs.join(found, on="run_id", how="left").with_columns(pl.coalesce("value", pl.lit(without)))
 
     return values
+
+
+def mean_over_runs(values: pl.DataFrame, by: Sequence[str], metric: str) -> pl.DataFrame:
+    """Return rows of curves.parquet: for each of `by`, the mean of `value` (a row a run, a share) with its interval.
+
+    A value that is null or NaN is left out. The rows keep the order of `values`.
+    """
+    from relubench import stats
+
+    finite = values.filter(pl.col("value").fill_nan(None).is_not_null())
+    folded = finite.group_by(*by, maintain_order=True).agg("value")
+    low, high = stats.mean_interval([cell.to_numpy() for cell in folded["value"]], (0.0, 1.0))
+    return folded.select(
+        *by, metric=pl.lit(metric), mean=pl.col("value").list.mean(), ci_low=pl.Series(low).fill_nan(None),
+        ci_high=pl.Series(high).fill_nan(None), n=pl.col("value").list.len().cast(pl.Int64),
+    )  # fmt: skip
 
 
 def survival(tables: Tables, by: Sequence[str]) -> pl.DataFrame:
@@ -107,9 +136,11 @@ def _curve(group: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
     at = pl.Series("step", sorted({0, *durations.tolist()}), pl.Int64)
     mean, low, high = stats.survival(durations, revived, runs, at.to_numpy())
     ends = {
-        name: pl.Series(values).fill_nan(None)
-        for name, values in (("mean", mean), ("ci_low", low), ("ci_high", high))
+        name: pl.Series(values).fill_nan(None) for name, values in (("mean", mean), ("ci_low", low), ("ci_high", high))
     }
-    return group.select(keys).head(1).join(pl.DataFrame([at]), how="cross").with_columns(
-        **ends, n=pl.lit(group["run_id"].n_unique(), pl.Int64)
+    return (
+        group.select(keys)
+        .head(1)
+        .join(pl.DataFrame([at]), how="cross")
+        .with_columns(**ends, n=pl.lit(group["run_id"].n_unique(), pl.Int64))
     )

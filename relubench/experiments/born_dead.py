@@ -28,7 +28,7 @@ _COUNTED = (
 
 
 def _cells(frames: Frames) -> pl.DataFrame:
-    """Return the share of networks born dead of each cell, with its width, its affine layers and what it starts from."""
+    """Return the share of networks born dead of each cell, with its width, affine layers and start."""
     rows = frames.summary_of("born_collapsed")
     sizes = rows[WIDTHS].to_list()
     return rows.with_columns(

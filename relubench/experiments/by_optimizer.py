@@ -1,37 +1,40 @@
-"""Conditions of claims judged for each optimiser: two settings compared at a rate of its own, or each at its best."""
+"""Conditions of claims judged for each optimiser: two settings compared at given rates, or each at its best."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Sequence
 
 from relubench.claims import Condition, paired, paired_at_best
-from relubench.claims.metrics import Metric
+from relubench.claims.measurements import Measurement
+from relubench.claims.metrics import Metric, Where
 from relubench.report import style
 
-if TYPE_CHECKING:
-    from relubench.stats import Bounds
+__all__ = ["AT_BEST", "OPTIMIZER", "RATE", "Rates", "Where", "at", "at_best_rates", "at_rates", "labelled"]
 
 RATE, OPTIMIZER = "optimizer.learning_rate", "optimizer.name"
-#: Optimiser -> learning rate.
-Rates = Mapping[str, float]
-#: Which runs: the values of columns of runs.
-Where = Mapping[str, Any]
+#: Pairs of an optimiser and a learning rate.
+Rates = Sequence[tuple[str, float]]
 
 #: The note of a claim that is judged at best rates.
 AT_BEST = "The rate is chosen on one half of the seeds and measured on the other."
 
 
 def at_rates(
-    metric: Metric, rates: Rates, a: Where, b: Where, *, label: str = "", bounds: Bounds | None = None
+    metric: Metric,
+    rates: Rates,
+    a: Where,
+    b: Where,
+    *,
+    label: str = "",
+    compare: Callable[[Metric, Where, Where], Measurement] = paired,
 ) -> tuple[Condition, ...]:
-    """Measure how much more of `metric` b has than a, by pairs of seeds, at the rate of each optimiser."""
+    """Measure how much more of `metric` b has than a (or as `compare` does), at each of the optimisers' rates."""
     return tuple(
         Condition(
-            labelled(optimizer, label),
-            paired(metric, {**at(optimizer, rate), **a}, {**at(optimizer, rate), **b}, bounds=bounds),
+            labelled(optimizer, f"rate {rate:g}", label),
+            compare(metric, {**at(optimizer, rate), **a}, {**at(optimizer, rate), **b}),
         )
-        for optimizer, rate in rates.items()
+        for optimizer, rate in rates
     )
 
 
@@ -51,11 +54,6 @@ def at(optimizer: str, rate: float) -> Where:
     return {OPTIMIZER: optimizer, RATE: rate}
 
 
-def labelled(optimizer: str, label: str = "") -> str:
+def labelled(optimizer: str, *parts: str) -> str:
     """Return a condition's label: the optimiser, and what else makes it."""
-    return ", ".join(filter(None, (style.name(optimizer), label)))
-
-
-def told(rates: Rates) -> str:
-    """Return optimisers with their rates in words."""
-    return ", ".join(f"{style.name(optimizer)} {rate:g}" for optimizer, rate in rates.items())
+    return ", ".join(filter(None, (style.name(optimizer), *parts)))

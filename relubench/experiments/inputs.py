@@ -8,16 +8,17 @@ from typing import Any
 import polars as pl
 
 from relubench.claims import Claim, Condition, Tables, mean_of
+from relubench.claims.metrics import Metric
 from relubench.experiments.base import Experiment, Frames
-from relubench.experiments.by_optimizer import OPTIMIZER, RATE, Where, at, labelled, told
+from relubench.experiments.by_optimizer import OPTIMIZER, RATE, Where, at, labelled
 from relubench.report import style
 from relubench.report.figure import Figure, runs_note
 from relubench.report.plots import points
 
 NORMALIZE, SCALE, OFFSET, INPUTS = "data.normalize", "data.scale", "data.offset", "inputs"
-#: A rate at which networks learn well, and one at which plain ReLU networks lose many units.
-PROPER_RATES = {"sgd": 0.03, "adam": 0.003}
-HIGH_RATES = {"sgd": 0.7, "adam": 0.03}
+#: Rates at which networks learn well, and rates at which plain ReLU networks lose many units.
+PROPER_RATES = (("sgd", 0.03), ("adam", 0.003))
+HIGH_RATES = (("sgd", 1.0), ("adam", 0.03))
 NORMALIZED: Where = {SCALE: 1.0, OFFSET: 0.0}
 
 
@@ -59,7 +60,7 @@ def _figures(frames: Frames) -> Sequence[Figure]:
     return [_figure(frames, optimizer) for optimizer in optimizers]
 
 
-def still_dead(layers: Sequence[int]) -> Any:
+def still_dead(layers: Sequence[int]) -> Metric:
     """Return the metric: of the units of these layers that are born dead, the share dead without a break to the end."""
 
     def values(tables: Tables) -> pl.DataFrame:
@@ -85,15 +86,13 @@ def _still_die() -> Claim:
         threshold=0.05,
         conditions=tuple(
             Condition(
-                labelled(optimizer, f"{word} rate, {style.name(normalize, NORMALIZE)}"),
-                mean_of(died, {**at(optimizer, rates[optimizer]), **NORMALIZED, NORMALIZE: normalize}),
+                labelled(optimizer, f"rate {rate:g}", f"{style.name(normalize, NORMALIZE)} normalised"),
+                mean_of(died, {**at(optimizer, rate), **NORMALIZED, NORMALIZE: normalize}),
             )
-            for word, rates in (("proper", PROPER_RATES), ("high", HIGH_RATES))
-            for optimizer in rates
+            for optimizer, rate in (*PROPER_RATES, *HIGH_RATES)
             for normalize in ("scalar", "feature")
         ),
-        note="Normalised on the training set to mean 0 and standard deviation 1: all inputs alike, or each input. "
-        f"Proper rates: {told(PROPER_RATES)}; high rates: {told(HIGH_RATES)}.",
+        note="Normalised on the training set to mean 0 and standard deviation 1: all inputs alike, or each input.",
     )
 
 
@@ -107,14 +106,14 @@ def _stuck() -> Claim:
         threshold=0.95,
         conditions=tuple(
             Condition(
-                labelled(optimizer, f"layer{'s' * (len(layers) > 1)} {' and '.join(map(str, layers))}"),
+                labelled(optimizer, f"rate {rate:g}", words),
                 mean_of(still_dead(layers), {**at(optimizer, rate), **offset}, bounds=(0.0, 1.0)),
             )
-            for optimizer, rate in PROPER_RATES.items()
-            for layers in ((1,), (2, 3))
+            for optimizer, rate in PROPER_RATES
+            for words, layers in (("layer 1", [1]), ("layers 2 and 3", [2, 3]))
         ),
-        note=f"Normalised inputs plus 10 are all positive. Rates: {told(PROPER_RATES)}. Nothing moves a dead unit of "
-        "the first layer, whose inputs stay what they are; the inputs of later layers move.",
+        note="Normalised inputs plus 10 are all positive. Nothing moves a dead unit of the first layer, whose inputs "
+        "stay what they are; the inputs of later layers move.",
     )
 
 

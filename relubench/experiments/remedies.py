@@ -31,8 +31,8 @@ REMEDIES: dict[str, pl.Expr] = {
     "RAI": pl.col("model.init.name") == "rai",
     "positive bias": pl.col("model.init.bias") > 0,
 }
-#: The rate at which remedies are compared for each optimiser: one at which plain ReLU networks lose many units.
-HIGH_RATE = {"sgd": 1.0, "adam": 0.03}
+#: Where remedies are compared: the grid's first rate at which a plain ReLU network loses a third of its units.
+HIGH_RATE = {"sgd": 1.0, "adam": 0.1}
 #: A rate is usable where the accuracy lies no further than this below the best over all rates.
 USABLE = 0.02
 

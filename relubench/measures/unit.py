@@ -30,7 +30,7 @@ def plane_bias(context: Context) -> Array:
 
 @at_probe("plane_checksum")
 def plane_checksum(context: Context) -> Array:
-    """Return a whole number below 2^32 for each unit of the first layer, from the bits of its weights and bias: [units].
+    """Return a whole number below 2^32 from the bits of each first-layer unit's weights and bias: [units].
 
     Equal bits give equal numbers. Other bits give another number: surely if one word of 32 bits differs, as each is
     multiplied by an odd number of its own, and else but for a chance of about 2^-32.

@@ -17,8 +17,8 @@ def test_inputs_far_on_one_side_give_birth_to_dead_units_which_stay_dead_in_the_
     born = dict(tables["runs"].group_by("data.offset").agg(pl.col("born_dead_fraction").mean()).rows())
     assert born[10] > 0.2 > born[0]
     claims = {row["condition"]: row["value"] for row in tables["claims"].iter_rows(named=True) if row["claim"] == 25}
-    assert claims["Adam, layer 1"] == 1
-    assert claims["Adam, layers 2 and 3"] == pytest.approx(stuck_in_later_layers(tables))
+    assert claims["Adam, rate 0.003, layer 1"] == 1
+    assert claims["Adam, rate 0.003, layers 2 and 3"] == pytest.approx(stuck_in_later_layers(tables))
 
 
 def stuck_in_later_layers(tables):

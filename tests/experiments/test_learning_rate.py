@@ -20,7 +20,7 @@ def test_many_units_are_dead_at_a_high_rate_fewer_where_networks_still_work_and_
     most, best = claims[2, "Adam"], claims[3, "Adam"]
     assert most["verdict"] == "holds"
     assert "Best optimizer.learning_rate: 0.1." in most["note"]
-    assert most["value"] > 10 * best["value"]
+    assert most["value"] > 2 * best["value"]
     assert claims[2, "Adam, accuracy kept"]["value"] < most["value"]
     assert claims[23, "Adam, rate 0.1 against 0.001"]["verdict"] == "holds"
 

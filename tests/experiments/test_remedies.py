@@ -1,0 +1,64 @@
+"""Remedies: each has its name, the highest usable rate is the one, and re-randomising changes what it is said to."""
+
+import polars as pl
+import pytest
+
+from relubench import compose, results
+from relubench.claims import Tables
+from relubench.experiments.remedies import FROZEN, NONE, REMEDIES, highest_rate, with_names
+
+#: The grid's remedies are cut to these two, at SGD's rate of .1 and its high one.
+TWO = [
+    "grid.zip.remedy.name=[none,rerandomize]", "remedy.freeze=true", "model.activation.name=relu", "model.norm=none",
+    "model.init.name=he", "model.init.bias=0", "optimizer.schedule.warmup_steps=0", "optimizer.clip_norm=null",
+    "optimizer.weight_decay=0", "optimizer.bias_decay=0", "optimizer.name=sgd",
+    "grid.optimizer.learning_rate=[.1,1.0]",
+]  # fmt: skip
+SMALL = ["seeds=6", "train.steps=109", "model.widths=[32,32]", "figures=false"]
+
+
+def test_each_column_of_the_grid_is_a_remedy_of_its_own(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["relubench"])
+    requests = []
+    compose.main(["experiment=remedies", "seeds=1"], lambda request: requests.append(request) or 0)
+    runs = with_names(results.run_rows(requests[0].grid))
+    counts = dict(runs.group_by("remedy").len().rows())
+    assert counts == {name: 12 for name in (NONE, *REMEDIES)}
+
+
+def test_a_network_that_is_re_randomised_each_epoch_learns_less(relubench, tmp_path):
+    status, _, error = relubench("experiment=remedies", "out=out", *TWO, *SMALL)
+    assert status == 0, error
+    rows = pl.read_parquet(tmp_path / "out/curves.parquet").filter(remedy=FROZEN, metric="accuracy_at_best_rate")
+    assert rows["n"].to_list() == [3]
+    assert rows["mean"].item() < -0.2
+    claims = pl.read_parquet(tmp_path / "out/claims.parquet").filter(condition="SGD")
+    assert claims["claim"].to_list() == [7, 7, 7]
+    assert claims.filter(pl.col("statement").str.contains("accuracy"))["value"].item() == rows["mean"].item()
+
+
+def test_remedies_that_meet_are_named_together():
+    settings = {
+        "model.activation.name": ["relu", "leaky_relu"], "optimizer.schedule.warmup_steps": [0, 0],
+        "optimizer.clip_norm": [None, None], "optimizer.weight_decay": [0.0, 0.1], "optimizer.bias_decay": [0.0, 0.0],
+        "model.norm": ["none", "batch"], "remedy.name": ["none", "none"], "remedy.freeze": [True, True],
+        "model.init.name": ["he", "he"], "model.init.bias": [0.0, 0.0],
+    }  # fmt: skip
+    named = with_names(pl.DataFrame(settings, schema_overrides={"optimizer.clip_norm": pl.Float64}))
+    assert named["remedy"].to_list() == ["none", "leaky ReLU + weight decay + batch norm"]
+
+
+def test_the_highest_usable_rate_is_the_last_within_two_points_of_the_seeds_best():
+    accuracy = [0.90, 0.95, 0.935, 0.90, 0.8, None]  # seed 0 at four rates, seed 1 at two of which it diverged at one
+    runs = pl.DataFrame(
+        {
+            "run_id": list("abcdef"),
+            "seed": [0, 0, 0, 0, 1, 1],
+            "optimizer.name": ["sgd"] * 6,
+            "remedy": ["none"] * 6,
+            "optimizer.learning_rate": [0.01, 0.1, 0.3, 1.0, 0.1, 1.0],
+            "test_accuracy": accuracy,
+        }
+    )
+    found = highest_rate(Tables(runs, pl.DataFrame(), pl.DataFrame()))
+    assert found["value"].to_list() == pytest.approx([0.3] * 4 + [0.1] * 2)
