@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 
 from relubench.claims import of_layers, of_measures
@@ -244,6 +246,134 @@ _DEPTH = Study(
     full=Size(64, {"data.name": "mnist", "train.steps": 12 * _EPOCH}, exact=False),
 )
 
+# Row 9: dead units of networks that learn one permutation of the pixels after another; the slowly-changing regression.
+
+_ALGORITHMS = {
+    "SGD": {"optimizer.name": "sgd", "remedy.name": "none"},
+    "Adam": {"optimizer.name": "adam", "remedy.name": "none"},
+    "continual backpropagation": {"optimizer.name": "sgd", "remedy.name": "continual_backprop"},
+}
+
+
+def _algorithms(sgd: float, adam: float, continual: float) -> dict[str, Any]:
+    """Return the grid of the three algorithms at their learning rates."""
+    return {
+        "zip": {
+            "optimizer.name": ["sgd", "adam", "sgd"],
+            "optimizer.learning_rate": [sgd, adam, continual],
+            "remedy.name": ["none", "none", "continual_backprop"],
+        }
+    }
+
+
+_PERMUTED = Study(
+    row=9,
+    name="permuted",
+    setting=_FASHION | {"data.stream.name": "permuted", "probe.spacing": "linear", "remedy.replacement_rate": 1e-4},
+    varied={},
+    parts=[Part(part, where, "dead_train_fraction") for part, where in _ALGORITHMS.items()],
+    small=Size(
+        8,
+        {
+            "model.widths": [100] * 3,
+            "train.batch_size": 16,
+            "train.steps": 20_000,
+            "data.stream.period": 200,
+            "probe.count": 6,
+        },
+        exact=False,
+        reduction="Fashion-MNIST, 3 x 100 units, batch 16, 100 tasks of 3,200; dead on the present task's images",
+        varied=_algorithms(0.1, 0.001, 0.1),
+    ),
+    full=Size(
+        30,
+        {
+            "data.name": "mnist",
+            "model.widths": [2000] * 3,
+            "train.batch_size": 1,
+            "train.steps": 48_000_000,
+            "data.stream.period": 60_000,
+            "probe.count": 801,
+        },
+        exact=False,
+        reduction="dead on the present task's images",
+        varied=_algorithms(0.01, 1e-4, 0.003),
+    ),
+)
+
+
+def _error_rise(tables: Tables) -> pl.DataFrame:
+    """Return each run's mean online loss of the last tenth of its probes less that of the first tenth."""
+    assert tables.measures is not None
+    losses = tables.measures.filter(pl.col("measure") == "online_loss", pl.col("step") > 0).sort("run_id", "step")
+    tenth = pl.len() // 10
+    rise = pl.col("value").tail(tenth).mean() - pl.col("value").head(tenth).mean()
+    return losses.group_by("run_id").agg(value=rise)
+
+
+_SLOW_BITS = Study(
+    row=9,
+    name="slow_bits",
+    setting={
+        "data.name": "bits",
+        "data.normalize": "none",
+        "data.stream.name": "slow_bits",
+        "loss.name": "squared_error",
+        "loss.scale": 2.0,  # the source's squared error has no half
+        "model.widths": [5],
+        "model.init.name": "he_uniform",
+        "train.batch_size": 1,
+        "optimizer.learning_rate": 0.01,
+        "probe.count": 21,
+        "probe.spacing": "linear",
+        "probe.measures": ["online_loss"],
+    },
+    varied={},
+    parts=[Part("slowly-changing regression, ReLU", {}, _error_rise)],
+    small=Size(
+        64,
+        {"train.steps": 200_000, "data.stream.period": 1_000},
+        exact=False,
+        reduction="200,000 examples, a bit flips every 1,000",
+    ),
+    full=Size(100, {"train.steps": 1_000_000, "data.stream.period": 10_000}, exact=False),
+)
+
+# Row 10: dormant units with fixed and with reshuffled labels.
+
+_DORMANT = pl.col("dormant_train").sum() / pl.col("units").sum()
+_FIXED, _RESHUFFLED = ({"data.stream.name": name} for name in ("none", "reshuffled"))
+_LABELS = Study(
+    row=10,
+    setting=_FASHION
+    | {
+        "model.widths": [128, 128],
+        "optimizer.name": "adam",
+        "optimizer.learning_rate": 0.001,
+        "train.batch_size": 128,
+        "probe.count": 5,
+        "probe.spacing": "linear",
+    },
+    varied={"data.stream.name": ["none", "reshuffled"]},
+    parts=[
+        Part("fixed labels, start", _FIXED, of_layers(_DORMANT, step=0)),
+        Part("fixed labels, end", _FIXED, of_layers(_DORMANT)),
+        Part("reshuffled labels, end", _RESHUFFLED, of_layers(_DORMANT)),
+    ],
+    small=Size(
+        8,
+        {"train.steps": 16 * _EPOCH, "data.stream.period": 2 * _EPOCH},
+        exact=False,
+        reduction="Fashion-MNIST, two layers of 128, labels reshuffled every 2 epochs, 16 epochs",
+    ),
+    full=Size(
+        64,
+        {"train.steps": 200 * _EPOCH, "data.stream.period": 20 * _EPOCH},
+        exact=False,
+        reduction="Fashion-MNIST, two layers of 128",
+    ),
+)
+
 STUDIES: tuple[Study, ...] = (
     _BORN,
     _AFTER_TRAINING,
@@ -256,4 +386,7 @@ STUDIES: tuple[Study, ...] = (
     _UNTRAINED_FASHION,
     _EIGHT_INPUTS,
     _DEPTH,
+    _PERMUTED,
+    _SLOW_BITS,
+    _LABELS,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,6 +35,7 @@ class Size(NamedTuple):
     setting: Mapping[str, Any]  # over that of the study
     exact: bool  # whether it is the source's own data and size, where relubench has them
     reduction: str = ""  # what is less, or other, than at the source
+    varied: Mapping[str, Any] = MappingProxyType({})  # over the grid node of the study
 
 
 class Study(NamedTuple):
@@ -41,7 +43,7 @@ class Study(NamedTuple):
 
     row: int
     setting: Mapping[str, Any]
-    varied: Mapping[str, Sequence[Any]]
+    varied: Mapping[str, Any]  # as a grid node
     parts: Sequence[Part]
     small: Size
     full: Size
@@ -70,14 +72,15 @@ def request_of(study: Study, asked: config.Config) -> Request:
     """Return the request that trains a study under the asked `out`, on the asked engine, at the asked size."""
     size = study.size(asked.size == "full")
     base = config.over_defaults({**study.setting, **size.setting})
-    leaves = {**{key: list(values) for key, values in study.varied.items()}, "seed": list(range(size.runs))}
+    varied = {**study.varied, **size.varied}
+    leaves = {**varied, "seed": list(range(size.runs))}
     filled = config.fill(config.Config(grid=leaves), base)
     filled.name, filled.out = f"verify_{study.folder}", f"{asked.out}/{study.folder}"
     filled.data.root = asked.data.root
     filled.engine.width, filled.engine.devices, filled.engine.mixed = (
         asked.engine.width, asked.engine.devices, asked.engine.mixed,
     )  # fmt: skip
-    told = {"name": filled.name, "grid": {**study.varied}, **base}
+    told = {"name": filled.name, "grid": varied, **base}
     return Request(filled, base, grid.build(base, leaves), None, (), (), yaml.safe_dump(_plain(told), sort_keys=False))
 
 
