@@ -114,16 +114,16 @@ def mean_over_runs(values: pl.DataFrame, by: Sequence[str], metric: str) -> pl.D
     )  # fmt: skip
 
 
-def survival(tables: Tables, by: Sequence[str]) -> pl.DataFrame:
-    """Return the share of units still dead `step` steps after they were found dead, for each value of `by` and layer.
+def survival(tables: Tables, by: Sequence[str], metric: str) -> pl.DataFrame:
+    """Return rows of curves.parquet: for each of `by` (columns of runs) and layer, the share of units still dead.
 
-    Kaplan & Meier (1958) over spells; the interval resamples runs. A row a value of `by` (columns of runs), layer and
-    step: mean, ci_low, ci_high, and n, the runs that have a spell. Evenly spaced probes are assumed.
+    `step` counts from the probe that found them dead. Kaplan & Meier (1958) over spells; the interval resamples runs,
+    and n counts those that have a spell. Evenly spaced probes are assumed.
     """
     found = spells(tables).filter(pl.col("died") < pl.col("end"))
     found = found.join(tables.runs.select("run_id", *by), on="run_id")
     rows = [_curve(group, [*by, "layer"]) for _, group in found.group_by(*by, "layer", maintain_order=True)]
-    return pl.concat(rows) if rows else pl.DataFrame()
+    return pl.concat(rows).with_columns(metric=pl.lit(metric)) if rows else pl.DataFrame()
 
 
 def _curve(group: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:

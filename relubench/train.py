@@ -51,8 +51,9 @@ def advance(setting: Setting, data: Arrays, first: Array, last: Array, state: Ru
 
         def interval(state: RunState, stretch: tuple[Array, Array, Array]) -> tuple[RunState, None]:
             index, start, stop = stretch
-            step = functools.partial(_step, setting, model, data)
-            state = lax.fori_loop(jnp.maximum(start, first), jnp.minimum(stop, last), step, state)
+            if setting.train.steps:  # networks looked at when they are born: a step need not be compiled
+                step = functools.partial(_step, setting, model, data)
+                state = lax.fori_loop(jnp.maximum(start, first), jnp.minimum(stop, last), step, state)
             due = (stop <= last) & ((stop > first) | (first == 0))
             record = functools.partial(probe.record, setting, model, data, index, start, stop)
             return lax.cond(due, record, lambda same: same, state), None

@@ -90,7 +90,7 @@ def test_a_run_without_spells_has_the_number_that_is_asked_for_and_a_diverged_on
 
 
 def test_survival_of_death_is_the_product_of_the_shares_that_stay_dead():
-    rows = survival(tables_of([ONE] * 5), ["seed"]).filter(pl.col("seed") == 0)
+    rows = survival(tables_of([ONE] * 5), ["seed"], "still_dead").filter(pl.col("seed") == 0)
     first = rows.filter(pl.col("layer") == 1)  # spells of 10, 10 (cut off: found dead at 30 is the last probe), 20
     assert first.select("step", "mean").rows() == [(0, 1.0), (10, 0.5), (20, 0.0)]
     second = rows.filter(pl.col("layer") == 2)  # one spell, cut off after 20

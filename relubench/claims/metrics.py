@@ -147,6 +147,7 @@ def _at_step(rows: pl.DataFrame, step: int | None) -> pl.DataFrame:
 
 def _aggregated(tables: Tables, rows: pl.DataFrame, number: pl.Expr) -> pl.DataFrame:
     """Return run_id and value of the runs that did not diverge; what `number` names of runs is joined to their rows."""
-    joined = [name for name in number.meta.root_names() if name in tables.runs.columns and name not in rows.columns]
+    named = dict.fromkeys(number.meta.root_names())  # a name may come twice
+    joined = [name for name in named if name in tables.runs.columns and name not in rows.columns]
     finite = tables.runs.filter(~pl.col("diverged")).select("run_id", *joined)
     return rows.join(finite, on="run_id", maintain_order="left").group_by("run_id").agg(value=number)

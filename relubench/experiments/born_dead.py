@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from relubench import theory
@@ -22,8 +21,9 @@ INIT, BIAS, WIDTHS = "model.init.name", "model.init.bias", "model.widths"
 COMPARED = (2, 10)
 
 _COUNTED = (
-    "A network is born dead when its output is the same for every training input. One input, evenly spaced; layers "
-    "are affine ones, the hidden ones all of one width. Shares of networks with 95 % Clopper-Pearson intervals."
+    "A network is born dead when its output varies over the training inputs by no more than 1e-6 of 1 + its size. One "
+    "input, evenly spaced; layers are affine ones, the hidden ones all of one width. Shares of networks with 95 % "
+    "Clopper-Pearson intervals."
 )
 
 
@@ -44,26 +44,24 @@ def _start(row: dict[str, Any]) -> str:
 
 
 def _by_depth(cells: pl.DataFrame) -> Figure:
-    rows = {"networks born dead": cells.filter(pl.col("start").is_in(["He", "RAI"]))}
-    figure = line_panels(rows, x="layers", columns="start", lines="width")
-    _draw_bounds(figure.axes[0], cells.filter(pl.col("start") == "He"))
+    rows = {"networks born dead": cells.filter(pl.col("start") == "He")}
+    figure = line_panels(rows, x="layers", lines="width")
+    _draw_bounds(figure.axes[0], rows["networks born dead"])
     caption = (
-        "Networks born dead over depth: He without biases, and RAI (asymmetric weights, random biases) in the "
-        "narrowest network. Dotted: the bound 1 - (1 - 2^-width)^(layers - 1) of Lu et al. 2020, which a network "
-        f"with a single input reaches. {_COUNTED} {runs_note(rows)}"
+        "Networks born dead over depth: He without biases. Dotted: the bound 1 - (1 - 2^-width)^(layers - 1) of Lu et "
+        f"al. 2020, which a network with a single input reaches. {_COUNTED} {runs_note(rows)}"
     )
     return Figure("by_depth", figure, caption)
 
 
 def _draw_bounds(axis: Any, cells: pl.DataFrame) -> None:
     """Draw the upper bound of each width, in the colour of its line."""
-    if not cells.height:
-        return
+    layers = canvas.values([cells], "layers")
     widths = canvas.values([cells], "width")
-    layers = np.arange(cells["layers"].min(), cells["layers"].max() + 1)
     for width, look in zip(widths, canvas.looks(widths), strict=True):
-        bound = [theory.born_dead_bound(width, hidden) for hidden in layers - 1]
-        axis.plot(layers, bound, color=look["color"], linestyle=":", linewidth=1.0)
+        between = range(layers[0], layers[-1] + 1)
+        bound = [theory.born_dead_bound(width, affine - 1) for affine in between]
+        axis.plot(between, bound, color=look["color"], linestyle=":", linewidth=1.0)
 
 
 def _by_size(cells: pl.DataFrame) -> Figure:

@@ -30,7 +30,7 @@ def change(name: str) -> Callable[[Tables], pl.DataFrame]:
     """Return the metric: a number's mean over the last tenth of a run's tasks less that over the first tenth.
 
     `name` is a count of units of layers.parquet, told as a share of all units, or a measure of the whole network.
-    A probe stands for the task that ends there; the one at step 0 is left out.
+    A probe stands for the tasks since the one before; the one at step 0 is left out.
     """
 
     def values(tables: Tables) -> pl.DataFrame:
@@ -54,27 +54,33 @@ def _over_steps(tables: Tables, name: str) -> pl.DataFrame:
 
 def _changes(tables: Tables) -> pl.DataFrame:
     """Return a row for each setting and each of `CHANGING`: metric NAME_change, its mean and interval over seeds."""
+    keys = [key for key in POINT if tables.runs[key].n_unique() > 1]  # what does not vary is no column of the curves
+    found = [
+        tables.runs.join(change(name)(tables), on="run_id").with_columns(name=pl.lit(name)).sort("run_id")
+        for name in CHANGING
+    ]
+    finite = pl.concat(found).filter(pl.col("value").is_finite())  # a regression has no accuracy
     rows = []
-    for name, bounds in CHANGING.items():
-        found = tables.runs.join(change(name)(tables), on="run_id").filter(pl.col("value").is_finite()).sort("run_id")
-        for point, runs in found.group_by(POINT, maintain_order=True):
-            effect = mean_effect(runs["value"].to_numpy(), bounds)
-            told = {"mean": effect.value, "ci_low": effect.low, "ci_high": effect.high, "n": effect.n}
-            rows.append(dict(zip(POINT, point, strict=True)) | {"metric": f"{name}_change"} | told)
-    return pl.DataFrame(rows, infer_schema_length=None).with_columns(pl.col("ci_low", "ci_high").fill_nan(None))
+    for (name, *point), runs in finite.group_by("name", *keys, maintain_order=True):
+        effect = mean_effect(runs["value"].to_numpy(), CHANGING[str(name)])
+        rows.append((*point, f"{name}_change", effect.value, effect.low, effect.high, effect.n))
+    numbers = {"metric": pl.String, "mean": pl.Float64, "ci_low": pl.Float64, "ci_high": pl.Float64, "n": pl.Int64}
+    schema = {key: tables.runs.schema[key] for key in keys} | numbers
+    return pl.DataFrame(rows, schema, orient="row").with_columns(pl.col("ci_low", "ci_high").fill_nan(None))
 
 
 def _tasks(frames: Frames, metric: str, streams: Sequence[str]) -> pl.DataFrame:
     """Return the points of a curve on some streams, with the number of tasks behind each and its panel's name."""
     rows = frames.curve_of(metric).filter(pl.col(STREAM).is_in(streams), pl.col("mean").is_not_null())
-    names = [", ".join(_panel(row)) for row in rows.iter_rows(named=True)]
+    names = [_panel(row) for row in rows.iter_rows(named=True)]
     task = (pl.col("step") / pl.col(PERIOD)).alias("tasks")
     return rows.with_columns(task, pl.Series("problem", names, pl.String))
 
 
-def _panel(row: dict[str, object]) -> list[str]:
-    first = "fixed labels" if row[STREAM] == "none" else style.name(row[STREAM])
-    return [first, *(style.name(row[key]) for key in (ACTIVATION, OPTIMIZER)), style.name(row[RATE])]
+def _panel(row: dict[str, object]) -> str:
+    stream = "fixed labels" if row[STREAM] == "none" else style.name(row[STREAM])
+    activation, optimizer, rate = (style.name(row[key]) for key in (ACTIVATION, OPTIMIZER, RATE))
+    return f"{stream}, {activation}, {optimizer} {rate}"
 
 
 def _figure(
@@ -87,32 +93,33 @@ def _figure(
     shares = [label for label, (_, share) in rows.items() if share]
     figure = line_panels(points, x="tasks", columns="problem", lines=REMEDY, percent=shares)
     caption = (
-        f"{told} A probe stands at each task's end, before the next one begins. Means over the runs that did not "
-        f"diverge, with 95 % BCa bootstrap intervals over seeds. {runs_note(points)}"
+        f"{told} Probes stand at ends of tasks, before the next one begins; what is measured before updates is the "
+        "mean since the probe before. Means over the runs that did not diverge, with 95 % BCa bootstrap intervals "
+        f"over seeds. {runs_note(points)}"
     )
     return Figure(name, figure, caption)
 
 
 def _figures(frames: Frames) -> Sequence[Figure]:
-    online = "accuracy on new batches"
+    online = "accuracy before updates"
     drawn = [
         _figure(
             frames, "permuted", {"dead units": ("dead_train", True), online: ("online_accuracy", True)}, ["permuted"],
             "Images whose pixels each task permutes anew (as Dohare et al. 2024): units dead on the task's training "
-            "set, and accuracy on the batches before they are learnt from, averaged over the task.",
+            "set, and accuracy on each batch before it is learnt from.",
         ),
         _figure(
             frames, "labels", {"dormant units": ("dormant_train", True), online: ("online_accuracy", True)},
             ["none", "reshuffled"],
             "Fixed labels, and labels that each task deals out anew (as Sokar et al. 2023): units whose mean "
-            f"activation is at most {frames.setting['probe.tau']:g} of their layer's mean, and accuracy on the batches "
-            "before they are learnt from.",
+            f"activation is at most {frames.setting['probe.tau']:g} of their layer's mean, and accuracy on each batch "
+            "before it is learnt from.",
         ),
         _figure(
             frames, "slow_bits", {"dead units": ("dead_train", True), "squared error": ("online_loss", False)},
             ["slow_bits"],
             "The slowly-changing regression of Dohare et al. 2024, of whose bits one flips with each task: dead units, "
-            "and squared error on each example before it is learnt from, averaged over the task.",
+            "and squared error on each example before it is learnt from.",
         ),
     ]  # fmt: skip
     return [figure for figure in drawn if figure is not None]

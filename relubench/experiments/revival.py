@@ -55,7 +55,7 @@ def _with_variants(tables: Tables) -> Tables:
 
 def _still_dead(tables: Tables) -> pl.DataFrame:
     """Return the survival of death: the share of units still dead, by optimiser, variant and layer."""
-    return survival(_with_variants(tables), (NAME, "variant")).with_columns(metric=pl.lit("still_dead"))
+    return survival(_with_variants(tables), (NAME, "variant"), "still_dead")
 
 
 def _revived(tables: Tables) -> pl.DataFrame:
@@ -105,6 +105,7 @@ _FROZEN = [
 _EQUAL_DECAY = {TOLD[name]: _plain(name, HIGH[name], weight_decay=DECAY, bias_decay=DECAY) for name in LOW}
 _BIAS_DECAY = {TOLD[name]: _plain(name, HIGH[name], bias_decay=DECAY) for name in LOW}
 _LEFT_DEAD = pl.col("until").is_null().sum().cast(pl.Int64)
+_RATES = "Rates: " + ", ".join(f"{TOLD[name]} {rate:g}" for name, rate in HIGH.items()) + "."
 _REVIVED = "share of a run's dead units that a later probe finds active"
 
 CLAIMS = (
@@ -121,7 +122,7 @@ CLAIMS = (
             for told, where in _PLAIN.items()
         ),
         note="Unlikely: fewer than one in ten until the end of training. A unit counts from the probe that finds it "
-        "dead. The inputs of later layers move while earlier ones learn; those of layer 1 never do.",
+        f"dead. The inputs of later layers move while earlier ones learn; those of layer 1 never do. {_RATES}",
     ),
     _never(
         10, "A dead unit of the first layer never comes back", "answer", "revivals in layer 1",
@@ -212,8 +213,7 @@ CLAIMS = (
 )  # fmt: skip
 
 
-def _survival(frames: Frames) -> Figure:
-    curves = frames.curves.filter(pl.col("metric") == "still_dead", pl.col("variant") == "high rate")
+def _survival(curves: pl.DataFrame) -> Figure:
     figure = survival_panels(curves, columns="layer", lines=NAME, label="units still dead")
     for axis in figure.axes:
         axis.set_xlabel("steps since found dead")
@@ -226,25 +226,29 @@ def _survival(frames: Frames) -> Figure:
     return Figure("revival", figure, caption)
 
 
-def _causes(frames: Frames) -> Figure:
-    shares = frames.curves.filter(pl.col("metric") == "revived_share", pl.col(NAME).is_in(list(LOW)))
-    rows = {"units that come back": shares.filter(pl.col("ci_low").is_not_null())}
+def _causes(shares: pl.DataFrame) -> Figure:
+    rows = {"units that come back": shares}
     figure = points(rows, x="variant", columns=NAME, lines="layer")
     figure.set_figheight(3.4)
-    figure.axes[0].set_ylim(-0.05, 1.05)
+    figure.axes[0].set_ylim(-0.05, 1.05)  # whole markers at 0 and 100 %
     rates = "; ".join(f"{TOLD[name]} low {LOW[name]:g}, high {HIGH[name]:g}" for name in LOW)
     caption = (
         "Share of the units found dead that a later probe finds active again, by hidden layer. Learning rates: "
-        f"{rates} (frozen layers and decays: the high one). Frozen layers never move; equal decay: {DECAY:g} on "
-        f"weights and biases; bias decay: {DECAY:g} on biases alone. Means over the runs in which a unit of the layer "
-        "died, at least five, with 95 % BCa bootstrap intervals over seeds (Clopper-Pearson where all runs are alike). "
-        f"{runs_note(rows)}"
+        f"{rates} (frozen layers and decays: the high one). Frozen layers never move, and are not shown; equal decay: "
+        f"{DECAY:g} on weights and biases; bias decay: {DECAY:g} on biases alone. Means over the runs in which a unit "
+        "of the layer died, with 95 % BCa bootstrap intervals over seeds (Clopper-Pearson where all runs are alike, "
+        f"none below five runs). {runs_note(rows)}"
     )
     return Figure("what_revives", figure, caption)
 
 
 def _figures(frames: Frames) -> Sequence[Figure]:
-    return [_survival(frames), _causes(frames)]
+    """Draw what there is: where no unit has died there is nothing to tell."""
+    metric, variant, layer = pl.col("metric"), pl.col("variant"), pl.col("layer")
+    curves = frames.curves.filter(metric == "still_dead", variant == VARIANTS[1])
+    frozen = (variant == VARIANTS[2]) & (layer <= 1) | (variant == VARIANTS[3]) & (layer <= 2)
+    shares = frames.curves.filter(metric == "revived_share", pl.col(NAME).is_in(list(LOW)), ~frozen)
+    return [draw(rows) for draw, rows in ((_survival, curves), (_causes, shares)) if rows.height]
 
 
 EXPERIMENT = Experiment(

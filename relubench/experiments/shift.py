@@ -21,10 +21,11 @@ TOLD = {"sgd": "SGD", "adam": "Adam"}
 CHANGES: dict[str, dict[str, Any]] = {
     "inputs + 1": {STREAM: "shift", OFFSET: 1.0},
     "inputs × 2": {STREAM: "shift", SCALE: 2.0},
-    "inputs permuted": {STREAM: "permuted"},
-    "labels dealt anew": {STREAM: "reshuffled"},
+    "permuted inputs": {STREAM: "permuted"},
+    "new labels": {STREAM: "reshuffled"},
 }
 SAME = {STREAM: "none"}
+ORDER = ("test set", "same data", *CHANGES)
 #: Of the spells of the units that are dead when the data change: those that end, as a share.
 _WAKE = pl.col("until").is_not_null().mean()
 _WHEN_CHANGED = dead_at(HALFWAY)
@@ -34,14 +35,20 @@ def _change(row: Mapping[str, Any]) -> str:
     """Return what the second task changes, in words."""
     if row[STREAM] == "shift":
         return f"inputs + {row[OFFSET]:g}" if row[OFFSET] else f"inputs × {row[SCALE]:g}"
-    return {"none": "same data", "permuted": "inputs permuted", "reshuffled": "labels dealt anew"}[row[STREAM]]
+    return {"none": "same data", "permuted": "permuted inputs", "reshuffled": "new labels"}[row[STREAM]]
+
+
+def _sorted(frame: pl.DataFrame) -> pl.DataFrame:
+    """Put rows in the order in which optimisers, changes and layers are told."""
+    place = pl.col("change").replace_strict({name: place for place, name in enumerate(ORDER)})
+    return frame.sort(NAME, place, "layer", "run_id", descending=[True, False, False, False])
 
 
 def _named(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(pl.Series("change", [_change(row) for row in frame.iter_rows(named=True)], pl.String))
 
 
-def _woken_shares(tables: Tables) -> pl.DataFrame:
+def _woken(tables: Tables) -> pl.DataFrame:
     """Return what the first task's last probe finds: run_id, layer, dead, woken_by_test, woken_by_next_task (units)."""
     assert tables.measures is not None, "the experiment's measures are set in its YAML file"
     finite = tables.runs.filter(~pl.col("diverged")).select("run_id", PERIOD)
@@ -58,7 +65,7 @@ def _woken_by(name: str) -> Metric:
     """Return the metric: the share of the units dead at the end of the first task that the other set makes active."""
 
     def values(tables: Tables) -> pl.DataFrame:
-        counts = _woken_shares(tables).group_by("run_id").agg(pl.col("dead", name).sum())
+        counts = _woken(tables).group_by("run_id").agg(pl.col("dead", name).sum())
         return counts.select("run_id", value=pl.col(name) / pl.col("dead"))
 
     return values
@@ -66,18 +73,18 @@ def _woken_by(name: str) -> Metric:
 
 def _at_once(tables: Tables) -> pl.DataFrame:
     """Return the mean share of dead units that are active at once on the test set, and on the next task's inputs."""
-    runs = _named(tables.runs.sort(NAME, descending=True)).select("run_id", NAME, "change")
-    shares = runs.join(_woken_shares(tables), on="run_id", maintain_order="left")
-    tested = shares.filter(pl.col("change") == "same data").with_columns(change=pl.lit("test set"), other="test")
-    both = pl.concat([tested, shares.with_columns(other="next_task")], how="diagonal_relaxed")
-    return mean_over_runs(both.with_columns(value=pl.col("other") / pl.col("dead")), (NAME, "change", "layer"), "woken")
+    runs = _named(tables.runs).select("run_id", NAME, "change")
+    counts = runs.join(_woken(tables), on="run_id")
+    tested = counts.filter(pl.col("change") == "same data").with_columns(change=pl.lit("test set"), next_task="test")
+    rows = pl.concat([tested, counts]).with_columns(value=pl.col("next_task") / pl.col("dead"))
+    return mean_over_runs(_sorted(rows), (NAME, "change", "layer"), "woken")
 
 
 def _later(tables: Tables) -> pl.DataFrame:
     """Return the mean share of the units dead at the change that a probe of the second task finds active."""
-    runs = _named(tables.runs.sort(NAME, descending=True)).select("run_id", NAME, "change")
+    runs = _named(tables.runs).select("run_id", NAME, "change")
     shares = spells(tables).filter(_WHEN_CHANGED).group_by("run_id", "layer").agg(value=_WAKE)
-    return mean_over_runs(runs.join(shares, on="run_id", maintain_order="left"), (NAME, "change", "layer"), "revived")
+    return mean_over_runs(_sorted(runs.join(shares, on="run_id")), (NAME, "change", "layer"), "revived")
 
 
 def _claim_36(statement: str, layer: int | None, note: str) -> Claim:
@@ -113,7 +120,7 @@ CLAIMS = (
             *(
                 Condition(f"{change}, {told}", mean_of(_woken_by("next_task"), {NAME: name, **where}, bounds=(0, 1)))
                 for change, where in CHANGES.items()
-                if change.startswith("inputs")
+                if change != "new labels"
                 for name, told in TOLD.items()
             ),
         ),
@@ -122,7 +129,8 @@ CLAIMS = (
     _claim_36(
         "New data or fine-tuning revives dead units",
         None,
-        "Training goes on at the same rate. Pairs share the seed and the whole first task, so the same units are dead.",
+        "Fine-tuning: training goes on at a tenth of the first rate. Pairs share the seed and the whole first task, so "
+        "the same units are dead.",
     ),
     _claim_36(
         "New data or fine-tuning revives dead units of layer 1",
@@ -143,7 +151,7 @@ CLAIMS = (
                 told,
                 total_of(
                     of_spells(REVIVALS, layer=1, among=_WHEN_CHANGED, without=0),
-                    {NAME: name, **CHANGES["labels dealt anew"]},
+                    {NAME: name, **CHANGES["new labels"]},
                 ),
             )
             for name, told in TOLD.items()
@@ -154,25 +162,20 @@ CLAIMS = (
 
 _CHANGES_NOTE = (
     "Changes halfway through training: one standard deviation added to all inputs, inputs doubled, pixels permuted, "
-    "training labels dealt out anew. Plain SGD at rate 0.7, Adam at 0.03."
+    "training labels dealt out anew. Rates fall over the first half to a tenth and stay: plain SGD from 0.7, Adam 0.03."
 )
 
 
-def _woken(frames: Frames) -> Figure:
-    rows = {
-        "active at once": frames.curves.filter(pl.col("metric") == "woken"),
-        "active later": frames.curves.filter(pl.col("metric") == "revived"),
-    }
-    rows = {label: frame.filter(pl.col("ci_low").is_not_null()) for label, frame in rows.items()}
+def _by_change(rows: dict[str, pl.DataFrame]) -> Figure:
     figure = points(rows, x="change", columns=NAME, lines="layer")
     for axis in figure.axes:
-        axis.set_ylim(-0.05, 1.05)
+        axis.set_ylim(-0.05, 1.05)  # whole markers at 0 and 100 %
     caption = (
         "Of the units dead on the training set when the data change, above: the share that are active at once on the "
         "test set or on the changed training set, weights as they were; below: the share that a later probe, on the "
         f"changed training set, finds active as training goes on. By hidden layer (1 is at the input). {_CHANGES_NOTE} "
-        "Means over the runs with a dead unit in the layer, at least five, with 95 % BCa bootstrap intervals over "
-        f"seeds. {runs_note(rows)}"
+        "Means over the runs with a dead unit in the layer, with 95 % BCa bootstrap intervals over seeds (Clopper-"
+        f"Pearson where all runs are alike, none below five runs). {runs_note(rows)}"
     )
     return Figure("shift", figure, caption)
 
@@ -189,7 +192,11 @@ def _over_time(frames: Frames) -> Figure:
 
 
 def _figures(frames: Frames) -> Sequence[Figure]:
-    return [_woken(frames), _over_time(frames)]
+    """Draw what there is: where no unit has died there is nothing to tell of waking."""
+    told = {"active at once": "woken", "active later": "revived"}
+    rows = {label: frames.curves.filter(pl.col("metric") == metric) for label, metric in told.items()}
+    waking = [_by_change(rows)] if all(frame.height for frame in rows.values()) else []
+    return [*waking, _over_time(frames)]
 
 
 EXPERIMENT = Experiment(

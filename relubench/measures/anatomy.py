@@ -27,28 +27,35 @@ def died(context: Context) -> tuple[Array, ...]:
 
 
 def _still_dead(context: Context, swap_kernel: bool) -> tuple[Array, ...]:
-    """Return how many units that died stay dead with the kernel (or bias) of birth on their present inputs."""
-    counts = []
+    """Return which units that died stay dead with the kernel (or bias) of birth on their present inputs: a layer."""
+    found = []
     layers = nn.affine_layers(context.state.params)
     for place, (gone, (kernel, bias)) in enumerate(zip(_died(context), _born_layers(context)[:-1], strict=True)):
         # One layer at a time: the layers below keep what they are, so that the unit sees its present inputs.
         swapped = list(layers)
         swapped[place] = (kernel, layers[place][1]) if swap_kernel else (layers[place][0], bias)
         dead = context.dead(nn.with_affine_layers(context.state.params, swapped))[place]
-        counts.append(jnp.sum(gone & dead))
-    return tuple(counts)
+        found.append(gone & dead)
+    return tuple(found)
 
 
 @at_probe("died_by_bias")
 def died_by_bias(context: Context) -> tuple[Array, ...]:
     """Return the number of units that died and whose bias suffices: dead with the weights of birth as well."""
-    return _still_dead(context, swap_kernel=True)
+    return tuple(jnp.sum(units) for units in _still_dead(context, swap_kernel=True))
 
 
 @at_probe("died_by_weights")
 def died_by_weights(context: Context) -> tuple[Array, ...]:
     """Return the number of units that died and whose weights suffice: dead with the bias of birth as well."""
-    return _still_dead(context, swap_kernel=False)
+    return tuple(jnp.sum(units) for units in _still_dead(context, swap_kernel=False))
+
+
+@at_probe("died_by_either")
+def died_by_either(context: Context) -> tuple[Array, ...]:
+    """Return the number of units that died and for which the bias suffices, and the weights do: a scalar a layer."""
+    by_bias, by_weights = (_still_dead(context, swap_kernel) for swap_kernel in (True, False))
+    return tuple(jnp.sum(bias & weights) for bias, weights in zip(by_bias, by_weights, strict=True))
 
 
 @at_probe("dead_on_first")

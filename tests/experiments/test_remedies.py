@@ -5,7 +5,7 @@ import pytest
 
 from relubench import compose, results
 from relubench.claims import Tables
-from relubench.experiments.remedies import FROZEN, NONE, REMEDIES, highest_rate, with_names
+from relubench.experiments.remedies import CLAIMS, FROZEN, NONE, REMEDIES, highest_rate, with_names
 
 #: The grid's remedies are cut to these two, at SGD's rate of .1 and its high one.
 TWO = [
@@ -23,7 +23,7 @@ def test_each_column_of_the_grid_is_a_remedy_of_its_own(monkeypatch):
     compose.main(["experiment=remedies", "seeds=1"], lambda request: requests.append(request) or 0)
     runs = with_names(results.run_rows(requests[0].grid))
     counts = dict(runs.group_by("remedy").len().rows())
-    assert counts == {name: 12 for name in (NONE, *REMEDIES)}
+    assert counts == dict.fromkeys((NONE, *REMEDIES), 12)
 
 
 def test_a_network_that_is_re_randomised_each_epoch_learns_less(relubench, tmp_path):
@@ -31,7 +31,7 @@ def test_a_network_that_is_re_randomised_each_epoch_learns_less(relubench, tmp_p
     assert status == 0, error
     rows = pl.read_parquet(tmp_path / "out/curves.parquet").filter(remedy=FROZEN, metric="accuracy_at_best_rate")
     assert rows["n"].to_list() == [3]
-    assert rows["mean"].item() < -0.2
+    assert rows["mean"].item() < -10 * CLAIMS[1].smallest
     claims = pl.read_parquet(tmp_path / "out/claims.parquet").filter(condition="SGD")
     assert claims["claim"].to_list() == [7, 7, 7]
     assert claims.filter(pl.col("statement").str.contains("accuracy"))["value"].item() == rows["mean"].item()

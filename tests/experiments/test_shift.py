@@ -4,6 +4,7 @@ import polars as pl
 
 SMALL = [
     "experiment=shift", "seeds=6", "model.widths=[32,32]", "train.steps=200", "data.stream.period=100",
+    "optimizer.schedule.decay_steps=100",
     "probe.count=11", "figures=false", "optimizer.name=sgd", "optimizer.learning_rate=0.7", "out=out",
     "grid.zip.data.stream.name=[none,shift,reshuffled]", "grid.zip.data.stream.offset=[0,1,0]",
     "grid.zip.data.stream.scale=[1,1,1]",
@@ -20,5 +21,5 @@ def test_moved_inputs_wake_dead_units_and_other_labels_none_of_the_first_layer(r
     assert kept.select("value", "verdict").rows() == [(0, "holds")]
     first = curves.filter(pl.col("metric") == "revived", pl.col("layer") == 1)
     later = dict(first.select("change", "mean").rows())
-    assert later["same data"] == later["labels dealt anew"] == 0
+    assert later["same data"] == later["new labels"] == 0
     assert later["inputs + 1"] > 0.1

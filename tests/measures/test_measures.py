@@ -73,6 +73,7 @@ def test_units_died_by_bias_or_weights_are_those_still_dead_with_the_other_of_bi
             assert found["died"][layer][-1] == gone.sum()
             assert found["died_by_bias"][layer][-1] == (gone & by_bias).sum()
             assert found["died_by_weights"][layer][-1] == (gone & by_weights).sum()
+            assert found["died_by_either"][layer][-1] == (gone & by_bias & by_weights).sum()
             died += gone.sum()
     assert died > 5  # or the comparison says nothing
 
@@ -95,6 +96,22 @@ def test_deadly_rates_are_the_oracles(runs):
         for name, move in moves.items():
             low = np.nan_to_num(theory.deadly_rates(z, move).low, nan=np.inf)
             np.testing.assert_allclose(found[name][0], low, rtol=1e-8)
+        end = np.nan_to_num(theory.deadly_rates(z, moves["deadly_rate"]).high, nan=0, posinf=np.inf)
+        np.testing.assert_allclose(found["deadly_rate_end"][0], end, rtol=1e-8)
+
+
+def test_deadly_rates_are_those_of_the_clipped_gradient_and_of_slower_biases(runs):
+    limits = {"optimizer.clip_norm": 0.1, "optimizer.bias_rate": 0.25, "probe.measures": ["deadly_rate"]}
+    run = trained(SETTING | limits | {"train.steps": 0})
+    for place, (born, _, _) in enumerate(runs):
+        gradient, (z, *_) = gradients(born, DIGITS.x_train, DIGITS.y_train)
+        norm = np.sqrt(sum((part**2).sum() for layer in gradient for part in layer))
+        assert norm > 0.1
+        kernel, bias = gradient[0]
+        move = 0.1 / norm * (DIGITS.x_train @ kernel + 0.25 * bias)
+        low = np.nan_to_num(theory.deadly_rates(z, move).low, nan=np.inf)
+        assert np.isfinite(low).any()
+        np.testing.assert_allclose(run.state.measures[0][place][0], low, rtol=1e-8)
 
 
 def test_the_distribution_of_activations_is_numpys(runs):

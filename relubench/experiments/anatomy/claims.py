@@ -1,0 +1,118 @@
+"""The claims about dead units."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from relubench.claims import Claim, Condition, mean_of, of_layers, of_measures, of_units, total_of
+from relubench.claims.metrics import Metric
+from relubench.experiments.anatomy.curves import BATCH, setting_label
+from relubench.experiments.by_optimizer import at
+
+#: The optimisers and rates of conf/experiment/anatomy.yaml.
+SETTINGS = (("sgd", 0.7), ("sgd", 1.0), ("adam", 0.03), ("adam", 0.1))
+LAYERS = {"layer 1": pl.col("layer") == 1, "later layers": pl.col("layer") > 1}
+_DEAD, _OUTSIDE = pl.col("dead_train"), pl.col("margin") >= 0
+#: The place of `BATCH` among the sizes 1, 2, 4, ... of `dead_on_first`.
+_PLACE = BATCH.bit_length() - 1
+
+
+def _each(metric: Metric, label: str = "", *, low: float = 0.0) -> tuple[Condition, ...]:
+    """Measure the mean of a metric between `low` and 1 at each optimiser and rate."""
+    labels = [", ".join(filter(None, [setting_label(*setting), label])) for setting in SETTINGS]
+    return tuple(
+        Condition(told, mean_of(metric, at(*setting), bounds=(low, 1.0)))
+        for told, setting in zip(labels, SETTINGS, strict=True)
+    )
+
+
+def _share_of_deaths(number: pl.Expr, among: pl.Expr) -> Metric:
+    """Return the metric: a number of units, of those that died, over some layers."""
+    return of_measures(number.filter(among).sum() / pl.col("died").filter(among).sum())
+
+
+def _dead_on(item: pl.Expr | int) -> pl.Expr:
+    return pl.col("dead_on_first").filter(pl.col("item") == item).sum() / pl.col("units").first()
+
+
+_OUTSIDE_DATA = Claim(
+    id=4,
+    statement="A dead unit's decision plane lies outside all data",
+    source="answer",
+    kind="exact test",
+    statistic="number of units, all runs and layers",
+    direction="below",
+    threshold=1.0,
+    conditions=(
+        Condition("dead, with the plane among its inputs", total_of(of_units((_DEAD & ~_OUTSIDE).sum()), {})),
+        Condition("alive, with the plane beyond its inputs", total_of(of_units((~_DEAD & _OUTSIDE).sum()), {})),
+    ),
+    note="By the plane's signed distance from the convex hull of the unit's training inputs; on it counts as beyond.",
+)
+_CONSTANT = Claim(
+    id=8,
+    statement="A dead unit's output is constant",
+    source="answer",
+    kind="exact test",
+    statistic="number of dead units beyond those of constant output, all runs and layers",
+    direction="below",
+    threshold=1.0,
+    conditions=(
+        Condition(
+            "", total_of(of_layers((pl.col("dead_train") - pl.col("constant_train")).clip(lower_bound=0).sum()), {})
+        ),
+    ),
+)
+_LARGE_BIAS = Claim(
+    id=9,
+    statement="The cause of death is a large negative bias",
+    source="answer",
+    statistic="share of the units that died that are dead with the weights of birth as well",
+    threshold=0.5,
+    conditions=tuple(
+        condition
+        for label, among in LAYERS.items()
+        for condition in _each(_share_of_deaths(pl.col("died_by_bias"), among), label)
+    ),
+    note="The bias as trained, on the unit's inputs of the trained network. Runs without a death have no share.",
+)
+_ONE_INPUT = Claim(
+    id=21,
+    statement="A unit is alive if one input activates it, and only then",
+    source="answer",
+    kind="exact test",
+    decided="holds",
+    note="tests/experiments/test_anatomy.py: its parameters get a gradient other than 0 in these cases alone.",
+)
+_MANY_INPUTS = Claim(
+    id=22,
+    statement="Many inputs save it: fewer are dead on all than on some",
+    source="answer",
+    statistic=f"share of units dead on {BATCH} examples less that of units dead on all",
+    smallest=0.05,
+    conditions=_each(of_measures(_dead_on(_PLACE) - _dead_on(pl.col("item").max()))),
+    note="At the end of training, the first examples of the training set.",
+)
+_WEIGHTS = Claim(
+    id=29,
+    statement="The weights kill more often than the bias",
+    source="comment",
+    statistic="share of the units that died for which the weights suffice, less that for which the bias does",
+    smallest=0.05,
+    conditions=_each(
+        _share_of_deaths(pl.col("died_by_weights") - pl.col("died_by_bias"), pl.col("layer") >= 1), low=-1.0
+    ),
+    note="Suffice: dead with the other of birth, on the unit's inputs of the trained network.",
+)
+_NO_ROLE = Claim(
+    id=40,
+    statement="Dead units take no role: masking them changes nothing",
+    source="answer",
+    kind="exact test",
+    statistic="outputs on the training set of which a bit changes when dead units' outgoing weights are 0, all runs",
+    direction="below",
+    threshold=1.0,
+    conditions=(Condition("", total_of(of_measures(pl.col("masked_changes").sum()), {})),),
+)
+
+CLAIMS = (_OUTSIDE_DATA, _CONSTANT, _LARGE_BIAS, _ONE_INPUT, _MANY_INPUTS, _WEIGHTS, _NO_ROLE)
