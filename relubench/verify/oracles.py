@@ -61,8 +61,8 @@ def one_step() -> Check:
     born = api.sweep(beside | {"train.steps": 0, "probe.measures": ["deadly_rate"]}, {"seed": _SEEDS})
     seeds = dict(born["runs"].select("run_id", "seed").rows())
     chosen = {}  # the lowest deadly rate of each run, and the unit it kills
-    for run, rates in _measured(born, "deadly_rate", 0).items():
-        alive = np.where(rates > 0, rates, np.inf)
+    for run, lowest in _measured(born, "deadly_rate", 0).items():
+        alive = np.where(lowest > 0, lowest, np.inf)
         if np.isfinite(alive.min()):
             chosen[seeds[run]] = (int(alive.argmin()), float(alive.min()))
     factors = (0.999, 1.001)
@@ -75,8 +75,8 @@ def one_step() -> Check:
     wrong = 0
     for seed, (unit, rate) in chosen.items():
         for factor in factors:
-            run = after["runs"].filter(pl.col("seed") == seed, pl.col("optimizer.learning_rate") == factor * rate)
-            wrong += bool(dead[run["run_id"][0]][unit]) != (factor > 1)
+            row = after["runs"].filter(pl.col("seed") == seed, pl.col("optimizer.learning_rate") == factor * rate)
+            wrong += bool(dead[row["run_id"][0]][unit]) != (factor > 1)
     return Check(2, "one full-batch step kills from the rate max z/d on", 2 * len(chosen), int(wrong))
 
 
@@ -116,10 +116,10 @@ def stuck_or_not() -> Check:
             woken += (after[run][gone] == 0).sum() * (not kept)
             wrong += (after[run][gone] == 0).sum() * kept
     for name in ("plane_weights", "plane_bias"):
-        dead, old, new = _measured(plain, "unit_dead", 0), _measured(plain, name, 0), _measured(plain, name, 400)
-        for run in dead:
-            moved = (old[run] != new[run]).reshape(-1, len(dead[run])).any(0)
-            wrong += (moved & dead[run].astype(bool)).sum()
+        born, old, new = _measured(plain, "unit_dead", 0), _measured(plain, name, 0), _measured(plain, name, 400)
+        for run, dead in born.items():
+            moved = (old[run] != new[run]).reshape(-1, len(dead)).any(0)
+            wrong += (moved & dead.astype(bool)).sum()
     wrong += woken == 0
     return Check(4, "a dead first-layer unit stays as it is", int(compared), int(wrong), f"{woken} woken by bias decay")
 
