@@ -50,7 +50,7 @@ def test_a_run_has_the_same_id_alone_and_in_a_grid(rates, seeds):
 def test_every_key_of_a_setting_changes_the_id(key):
     schema = config.SETTING_KEYS[key]
     now = BASE[key]
-    other = {int: 5, float: 0.625, str: "other", bool: True}[schema.type]
+    other = {int: 5, float: 0.625, str: "other", bool: now is False}[schema.type]
     other = (5,) if schema.is_list else other
     assert other != now
     assert grid.build(BASE | {key: other}, {}).run_ids()[0] != grid.build(BASE, {}).run_ids()[0]

@@ -6,9 +6,18 @@ import polars as pl
 import pytest
 
 import relubench
-from relubench import data, nn, optim
+from relubench import data, measures, nn, optim
+from relubench.data import regression, streams
 
-SMALL = {"train.steps": 12, "train.batch_size": 16, "model.widths": [6, 5], "probe.count": 3, "data.examples": 200}
+SMALL = {
+    "train.steps": 12,
+    "data.stream.period": 5,
+    "remedy.period": 4,
+    "train.batch_size": 16,
+    "model.widths": [6, 5],
+    "probe.count": 3,
+    "data.examples": 200,
+}
 WALKS = {
     "model.activation.name": nn.ACTIVATIONS,
     "model.init.name": nn.INITIALIZERS,
@@ -18,8 +27,15 @@ WALKS = {
     "data.name": [name for name in data.SOURCES if name not in ("mnist", "fashion_mnist")],  # they need files
     "model.norm": ["none", "batch", "layer"],
     "data.normalize": ["none", "scalar", "feature"],
+    "data.function": regression.FUNCTIONS,
+    "data.stream.name": [name for name in streams.STREAMS if name != "slow_bits"],  # it takes data of its own
+    "remedy.name": optim.REMEDIES,
+    "probe.measures": [
+        names[place : place + 3] for names in [list(measures.MEASURES)] for place in range(0, len(names), 3)
+    ],
     "optimizer.clip_norm": [None, 1.0],
 }
+REAL_VALUED = ("bits", "interval", "plane", "teacher")
 LONGEST = max(len(list(names)) for names in WALKS.values())
 COLUMNS = [list(itertools.islice(itertools.cycle(list(names)), LONGEST)) for names in WALKS.values()]
 
@@ -27,6 +43,8 @@ COLUMNS = [list(itertools.islice(itertools.cycle(list(names)), LONGEST)) for nam
 @pytest.mark.parametrize("values", list(zip(*COLUMNS, strict=True)), ids=lambda values: "-".join(map(str, values)))
 def test_each_choice_trains(values):
     setting = SMALL | dict(zip(WALKS, values, strict=True)) | {"optimizer.learning_rate": 0.001}
+    if setting["data.name"] in REAL_VALUED:
+        setting["loss.name"] = "squared_error"
     scale = {"model.init.scale": 0.1} if setting["model.init.name"] == "normal" else {}
     runs = relubench.sweep(setting | scale, {"seed": [0, 1]})["runs"]
     assert runs["diverged"].to_list() == [False, False]
@@ -42,3 +60,10 @@ def test_a_small_cnn_learns_digits_and_its_units_are_channels(norm):
     assert row["units"] == 24
     assert row["test_accuracy"] > 0.6
     assert tables["layers"].filter(pl.col("step") == 150)["units"].to_list() == [8, 16]
+
+
+def test_the_slowly_changing_regression_trains():
+    setting = SMALL | {"data.name": "bits", "data.stream.name": "slow_bits", "loss.name": "squared_error"}
+    runs = relubench.sweep(setting | {"optimizer.learning_rate": 0.001}, {"seed": [0, 1]})["runs"]
+    assert runs["diverged"].to_list() == [False, False]
+    assert runs["train_loss"].n_unique() == 2

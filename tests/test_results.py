@@ -10,7 +10,8 @@ import pytest
 from relubench import results
 from relubench.errors import StorageError, UserError
 
-FRAME = pl.DataFrame({"run_id": ["b", "a"], "seed": [1, 0], "table_probes": [[{"step": 0}, {"step": 5}]] * 2})
+STEPS = [[{"step": 0}, {"step": 5}]] * 2
+FRAME = pl.DataFrame({"run_id": ["b", "a"], "seed": [1, 0], "table_probes": STEPS, "table_layers": STEPS})
 ORIGIN = {"fingerprint": {"jax": "1", "width": "8"}, "mixed": False}
 CONFIG = "name: mine\ngrid: {}\ntrain: {steps: 5}\n"
 
@@ -24,18 +25,20 @@ def folder(tmp_path):
 
 
 def test_parts_are_merged_into_sorted_tables_with_a_schema_version(folder):
-    runs = folder.merge()
-    assert runs["run_id"].to_list() == ["a", "b"]
+    merged = folder.merge()
+    assert merged.runs["run_id"].to_list() == ["a", "b"]
+    assert (merged.units, merged.measures) == (None, None)
+    assert merged.of(["b"]).probes.rows() == [("b", 0), ("b", 5)]
     probes = results.read_table(folder.path / "probes.parquet")
     assert probes.rows() == [("a", 0), ("a", 5), ("b", 0), ("b", 5)]
-    for name in ("runs", "probes"):
+    for name in ("runs", "probes", "layers"):
         metadata = pl.read_parquet_metadata(folder.path / f"{name}.parquet")
         assert metadata["relubench_schema"] == results.SCHEMA_VERSION
 
 
 def test_a_run_that_two_parts_hold_is_merged_once(folder):
     folder.write_part(FRAME.head(1), ORIGIN)
-    assert folder.merge()["run_id"].to_list() == ["a", "b"]
+    assert folder.merge().runs["run_id"].to_list() == ["a", "b"]
 
 
 def test_runs_are_found_in_parts_of_different_columns(folder):

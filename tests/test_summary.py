@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 import relubench
-from relubench import stats, summary
+from relubench import results, stats, summary
 
 RATES, NAMES = [0.05, 0.5, 1e38], ["tanh", "relu"]
 
@@ -49,7 +49,7 @@ def test_grid_points_come_in_the_order_of_the_grid(tables):
 
 
 def test_curves_are_means_over_runs_of_shares_of_units(tables):
-    curves = summary.curves(tables["probes"], tables["layers"], tables["runs"], AXES, ["dead_train", "test_loss"])
+    curves = summary.curves(results.Tables(**tables), AXES, ["dead_train", "test_loss"])
     row = curves.filter(
         pl.col("metric") == "dead_train", pl.col("step") == 20, pl.col("layer").is_null(),
         pl.col("optimizer.learning_rate") == 0.5, pl.col("model.activation.name") == "relu",

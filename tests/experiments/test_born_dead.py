@@ -6,7 +6,7 @@ import polars as pl
 from relubench import theory
 
 HE = ("experiment=born_dead", "figures=false", "model.init.name=he", "seeds=2000")
-NARROW = "[2,2,2,2,2,2,2,2,2]"
+NARROW = "[2,2,2,2,2]"
 
 
 def shares(key):
@@ -27,12 +27,12 @@ def simulated(width, layers, networks=4000):
 
 
 def test_deeper_networks_are_born_dead_more_often_as_a_simulation_says_and_below_the_bound(relubench):
-    status, _, _ = relubench(*HE, "model.init.bias=0", f"grid.zip.model.widths=[[2,2,2],{NARROW}]")
+    status, _, _ = relubench(*HE, "model.init.bias=0", f"grid.zip.model.widths=[[2,2],{NARROW}]")
     assert status == 0
     found = shares("model.widths")
-    shallow, deep = found[(2,) * 3], found[(2,) * 9]
+    shallow, deep = found[(2,) * 2], found[(2,) * 5]
     assert shallow[2] < deep[1]
-    for layers, share in ((4, shallow), (10, deep)):
+    for layers, share in ((3, shallow), (6, deep)):
         assert abs(share[0] - simulated(2, layers)) < 5 * np.sqrt(0.25 / 2000 + 0.25 / 4000)  # five standard errors
         assert share[1] < theory.born_dead_bound(2, layers - 1)
 

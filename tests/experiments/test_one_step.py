@@ -129,4 +129,4 @@ def test_the_gradient_of_a_dead_unit_is_0_and_the_step_leaves_its_bits(one_step)
     assert 0 < dead.sum() < 12
     for old, new in zip(birth[0], after[0], strict=True):
         np.testing.assert_array_equal(old[..., dead], new[..., dead])
-        assert (old[..., ~dead] != new[..., ~dead]).any(tuple(range(old.ndim - 1))).all()
+    assert (birth[0][1] != after[0][1]).sum() > 5  # biases of the others move, where a unit above hears of them

@@ -5,7 +5,9 @@ import pytest
 
 from relubench import compose, results
 from relubench.claims import Tables
-from relubench.experiments.remedies import CLAIMS, FROZEN, NONE, REMEDIES, highest_rate, with_names
+from relubench.experiments.remedies.claims import CLAIMS
+from relubench.experiments.remedies.differences import highest_rate
+from relubench.experiments.remedies.variants import FROZEN, NONE, REMEDIES, with_names
 
 #: The grid's remedies are cut to these two, at SGD's rate of .1 and its high one.
 TWO = [

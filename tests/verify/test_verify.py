@@ -12,13 +12,11 @@ from relubench.verify.study import request_of
 
 @pytest.fixture
 def shrunken(relubench, monkeypatch):
-    """Run `verify ROW` with fewer runs and other settings: its table."""
+    """Run `verify ROW` with fewer runs: its table."""
 
-    def run(row, runs, **setting):
+    def run(row, runs, **changed):
         studies = [
-            study._replace(small=study.small._replace(runs=runs, setting={**study.small.setting, **setting}))
-            for study in STUDIES
-            if study.row == row
+            study._replace(small=study.small._replace(runs=runs, **changed)) for study in STUDIES if study.row == row
         ]
         monkeypatch.setattr(table, "STUDIES", studies)
         status, told, errors = relubench("verify", str(row))
@@ -59,7 +57,7 @@ def test_gains_of_the_second_moment_are_the_published_ones(shrunken):
 
 @pytest.mark.skipif(not FASHION_MNIST.is_dir(), reason="needs Debian's package dataset-fashion-mnist")
 def test_an_untrained_deep_network_on_fashion_mnist_is_half_dead_near_its_end(shrunken):
-    found = shrunken(6, 2).filter(pl.col("part").str.starts_with("layer"))
+    found = shrunken(6, 2, exact=False).filter(pl.col("part").str.starts_with("layer"))
     shares = dict(found.select("part", "ours").rows())
     assert shares["layer 1"] < 0.01
     assert shares["layer 9"] > 0.3
