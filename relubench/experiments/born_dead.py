@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from relubench import theory
+from relubench.claims import Claim
 from relubench.experiments.base import Experiment, Frames
 from relubench.report import style
 from relubench.report.figure import Figure, runs_note
@@ -91,4 +92,15 @@ def _figures(frames: Frames) -> Sequence[Figure]:
 EXPERIMENT = Experiment(
     question="How many networks are born dead, by depth, width, initialiser and initial bias?",
     figures=_figures,
+    claims=(
+        Claim(
+            id=5,
+            statement="There are scientific articles about dead neurons",
+            source="comment",
+            kind="bibliography",
+            decided="holds",
+            note="docs/references.md lists them, each with what it says and which experiment tests it; this experiment "
+            "measures what Lu et al. 2020 prove.",
+        ),
+    ),
 )
