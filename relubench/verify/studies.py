@@ -332,9 +332,9 @@ _SLOW_BITS = Study(
     parts=[Part("slowly-changing regression, ReLU", {}, _error_rise)],
     small=Size(
         64,
-        {"train.steps": 200_000, "data.stream.period": 1_000},
+        {"train.steps": 200_000, "data.stream.period": 2_000},
         exact=False,
-        reduction="200,000 examples, a bit flips every 1,000",
+        reduction="200,000 examples, a bit flips every 2,000",
     ),
     full=Size(100, {"train.steps": 1_000_000, "data.stream.period": 10_000}, exact=False),
 )
