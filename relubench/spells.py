@@ -98,22 +98,6 @@ def of_spells(
     return values
 
 
-def mean_over_runs(values: pl.DataFrame, by: Sequence[str], metric: str) -> pl.DataFrame:
-    """Return rows of curves.parquet: for each of `by`, the mean of `value` (a row a run, a share) with its interval.
-
-    A value that is null or NaN is left out. The rows keep the order of `values`.
-    """
-    from relubench import stats
-
-    finite = values.filter(pl.col("value").fill_nan(None).is_not_null())
-    folded = finite.group_by(*by, maintain_order=True).agg("value")
-    low, high = stats.mean_interval([cell.to_numpy() for cell in folded["value"]], (0.0, 1.0))
-    return folded.select(
-        *by, metric=pl.lit(metric), mean=pl.col("value").list.mean(), ci_low=pl.Series(low).fill_nan(None),
-        ci_high=pl.Series(high).fill_nan(None), n=pl.col("value").list.len().cast(pl.Int64),
-    )  # fmt: skip
-
-
 def survival(tables: Tables, by: Sequence[str], metric: str) -> pl.DataFrame:
     """Return rows of curves.parquet: for each of `by` (columns of runs) and layer, the share of units still dead.
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from relubench.errors import UserError
 from relubench.results import Tables
-from relubench.spells import HALFWAY, REVIVALS, REVIVED_SHARE, dead_at, mean_over_runs, of_spells, spells, survival
+from relubench.spells import HALFWAY, REVIVALS, REVIVED_SHARE, dead_at, of_spells, spells, survival
 
 UNITS, EVERY = 4, 10
 #: [runs, probes, units] of two layers with half of the units each: 1 where a unit is dead.
@@ -96,14 +96,6 @@ def test_survival_of_death_is_the_product_of_the_shares_that_stay_dead():
     second = rows.filter(pl.col("layer") == 2)  # one spell, cut off after 20
     assert second.select("step", "mean").rows() == [(0, 1.0), (20, 1.0)]
     assert rows["n"].to_list() == [1] * 5
-
-
-def test_means_over_runs_leave_out_what_is_no_number():
-    values = pl.DataFrame({"name": ["a"] * 7 + ["b"], "value": [0.0, 0.5, 0.5, 1.0, 1.0, None, np.nan, 0.25]})
-    rows = mean_over_runs(values, ["name"], "share")
-    assert rows.select("name", "mean", "n").rows() == [("a", 0.6, 5), ("b", 0.25, 1)]
-    assert rows["ci_low"][0] < 0.6 < rows["ci_high"][0]
-    assert rows["ci_low"][1] is None
 
 
 def test_without_the_measure_it_is_named():

@@ -12,7 +12,7 @@ __all__ = ["Experiment", "Frames", "find", "names"]
 #: An experiment of the user's own, known by a YAML file alone, is drawn as this one is.
 _DEFAULT = "custom"
 #: The modules beside the experiments: what they have in common.
-_COMMON = ("base", "by_optimizer")
+_COMMON = ("base", "by_optimizer", "derived")
 
 
 def names() -> list[str]:

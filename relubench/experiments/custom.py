@@ -19,7 +19,7 @@ def _named(points: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
     """Return the rows of the first grid points, with a column `point` that names theirs."""
 
     def label(row: dict[str, object]) -> str:
-        return ", ".join(f"{style.name(key)} {style.name(row[key])}" for key in keys) or "all runs"
+        return ", ".join(f"{style.name(key)} {style.name(row[key], key)}" for key in keys) or "all runs"
 
     labels = pl.Series("point", [label(row) for row in points.iter_rows(named=True)], pl.String)
     shown = labels.unique(maintain_order=True).head(MOST_LINES)

@@ -70,7 +70,7 @@ def _most_dead(optimizer: str) -> list[Condition]:
     where = {OPTIMIZER: optimizer, **RELU}
     all_, working = "dead_train_fraction", _dead_in_working
     return [
-        Condition(labelled(optimizer), mean_at_best(all_, where, choose=all_)),
+        Condition(labelled(optimizer, "any accuracy"), mean_at_best(all_, where, choose=all_)),
         Condition(
             labelled(optimizer, "accuracy kept"), mean_at_best(working, where, choose=working, bounds=(0.0, 1.0))
         ),

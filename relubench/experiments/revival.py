@@ -10,18 +10,10 @@ import polars as pl
 from relubench.claims import Claim, Condition, Tables, mean_of, of_layers, paired, total_of
 from relubench.claims.measurements import Measurement
 from relubench.experiments.base import Experiment, Frames
+from relubench.experiments.derived import mean_over_runs
 from relubench.report.figure import Figure, runs_note
 from relubench.report.plots import points, survival_panels
-from relubench.spells import (
-    HALFWAY,
-    REVIVALS,
-    REVIVED_SHARE,
-    dead_at,
-    mean_over_runs,
-    of_spells,
-    spells,
-    survival,
-)
+from relubench.spells import HALFWAY, REVIVALS, REVIVED_SHARE, dead_at, of_spells, spells, survival
 
 NAME, RATE, FROZEN = "optimizer.name", "optimizer.learning_rate", "optimizer.frozen"
 WEIGHT_DECAY, BIAS_DECAY = "optimizer.weight_decay", "optimizer.bias_decay"

@@ -10,9 +10,10 @@ import polars as pl
 from relubench.claims import Claim, Condition, Tables, mean_of, paired, total_of
 from relubench.claims.metrics import Metric
 from relubench.experiments.base import Experiment, Frames
+from relubench.experiments.derived import mean_over_runs
 from relubench.report.figure import Figure, line_panels, runs_note
 from relubench.report.plots import points
-from relubench.spells import HALFWAY, REVIVALS, dead_at, mean_over_runs, of_spells, spells
+from relubench.spells import HALFWAY, REVIVALS, dead_at, of_spells, spells
 
 NAME, STREAM = "optimizer.name", "data.stream.name"
 OFFSET, SCALE, PERIOD = "data.stream.offset", "data.stream.scale", "data.stream.period"

@@ -27,7 +27,7 @@ def print_table(summary: pl.DataFrame, keys: Sequence[str], console: Console) ->
     points = _points(summary, keys)
     before: list[str] = []
     for point in points[:MOST_ROWS]:
-        names = [style.name(value) for value in point[: len(keys)]]
+        names = [style.name(value, key) for key, value in zip(keys, point[: len(keys)], strict=True)]
         if before and names[0] != before[0]:
             table.add_section()
         table.add_row(*_blanked(names, before), *map(_cell, point[len(keys) :], _METRICS))

@@ -8,6 +8,7 @@ import polars as pl
 
 from relubench.claims import of_layers, of_measures
 from relubench.claims.metrics import Metric
+from relubench.experiments.plasticity import change
 from relubench.results import Tables
 from relubench.verify.study import Part, Size, Study
 
@@ -302,15 +303,6 @@ _PERMUTED = Study(
 )
 
 
-def _error_rise(tables: Tables) -> pl.DataFrame:
-    """Return each run's mean online loss of the last tenth of its probes less that of the first tenth."""
-    assert tables.measures is not None
-    losses = tables.measures.filter(pl.col("measure") == "online_loss", pl.col("step") > 0).sort("run_id", "step")
-    tenth = pl.len() // 10
-    rise = pl.col("value").tail(tenth).mean() - pl.col("value").head(tenth).mean()
-    return losses.group_by("run_id").agg(value=rise)
-
-
 _SLOW_BITS = Study(
     row=9,
     name="slow_bits",
@@ -329,7 +321,7 @@ _SLOW_BITS = Study(
         "probe.measures": ["online_loss"],
     },
     varied={},
-    parts=[Part("slowly-changing regression, ReLU", {}, _error_rise)],
+    parts=[Part("slowly-changing regression, ReLU", {}, change("online_loss"))],
     small=Size(
         64,
         {"train.steps": 200_000, "data.stream.period": 2_000},

@@ -7,7 +7,7 @@ import polars as pl
 
 from relubench.claims import Tables
 from relubench.experiments.by_optimizer import OPTIMIZER, RATE, labelled
-from relubench.spells import mean_over_runs
+from relubench.experiments.derived import mean_over_runs
 
 #: Examples of a batch, and of the whole training set of digits.
 BATCH, EXAMPLES = 64, 1437

@@ -10,8 +10,8 @@ import polars as pl
 
 from relubench.claims import Tables
 from relubench.claims.metrics import of_runs
+from relubench.experiments.derived import mean_over_runs
 from relubench.experiments.one_step.fates import RATE, fates, shares_killed
-from relubench.spells import mean_over_runs
 
 Where = Mapping[str, Any]
 _POINT = ("variant", "data", "change", "rate")

@@ -163,7 +163,7 @@ def short(value: float, percent: bool) -> str:
     value = 100 * value
     if abs(value) >= 0.995:
         return f"{value:.{0 if abs(value) >= 9.95 else 1}f}".replace("-", "−")
-    return f"{value:.2g}".replace("-", "−")
+    return "0" if abs(value) < 0.005 else f"{value:.2g}".replace("-", "−")
 
 
 def span(low: float, high: float, percent: bool) -> str:

@@ -15,6 +15,7 @@ from relubench.report import style
 from relubench.report.plots import canvas
 
 _ROW_HEIGHT = 0.19
+_INTERVAL = "[95 % interval]"  # the heading over the numbers
 
 
 class _Place(NamedTuple):
@@ -92,14 +93,14 @@ def _names(axis: Any, places: Sequence[_Place]) -> None:
 def _numbers(axis: Any, places: Sequence[_Place], percent: bool) -> None:
     """Write each row's number with its interval at the right, and the pairs behind it."""
     told = [_told(place.row, percent) for place in places]
-    gap = 6 + 4.4 * max(map(len, told), default=0)
+    gap = 6 + 4.4 * max(len(_INTERVAL), *map(len, told))
     here: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "va": "center"}
     for at, (place, text) in enumerate(zip(places, told, strict=True)):
         if place.row is None:
             continue
         axis.annotate(text, (1, at), xytext=(6, 0), fontsize=7, **here)
         axis.annotate(f"{place.row['n']:,}", (1, at), xytext=(gap + 24, 0), ha="right", fontsize=7, **here)
-    axis.annotate("[95 % interval]", (1, -1), xytext=(6, 0), fontsize=7, color="#555555", **here)
+    axis.annotate(_INTERVAL, (1, -1), xytext=(6, 0), fontsize=7, color="#555555", **here)
     axis.annotate("pairs", (1, -1), xytext=(gap + 24, 0), ha="right", fontsize=7, color="#555555", **here)
 
 
