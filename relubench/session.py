@@ -71,8 +71,7 @@ def _fold(name: str, folder: results.Folder, ours: results.Tables, axes: summary
     results.write_table(folder.path / "summary.parquet", table)
     curves = [summary.curves(ours, axes, experiment.curves), *(derive(ours) for derive in experiment.derived)]
     results.write_table(folder.path / "curves.parquet", pl.concat(curves, how="diagonal_relaxed"))
-    if experiment.claims:
-        results.write_table(folder.path / "claims.parquet", claims.evaluate(experiment.claims, ours, name))
+    results.write_table(folder.path / "claims.parquet", claims.evaluate(experiment.claims, ours, name))
     return table
 
 
@@ -124,7 +123,7 @@ def _draw(folder: results.Folder) -> list[Path]:
     frames = experiments.Frames(
         summary=results.read_table(folder.path / "summary.parquet"),
         curves=results.read_table(folder.path / "curves.parquet"),
-        claims=_claims(folder),
+        claims=results.read_table(folder.path / "claims.parquet"),
         setting=values,
     )
     drawn: list[Path] = []
@@ -132,12 +131,6 @@ def _draw(folder: results.Folder) -> list[Path]:
     for figure in experiments.find(name).figures(frames):
         drawn += save(figure._replace(caption="\n".join([figure.caption, *verdicts])), folder.path / "figures")
     return drawn
-
-
-def _claims(folder: results.Folder) -> pl.DataFrame:
-    """Return claims.parquet; an experiment of the user's own has none."""
-    path = folder.path / "claims.parquet"
-    return results.read_table(path) if path.exists() else pl.DataFrame()
 
 
 def _print_paths(folder: results.Folder, drawn: list[Path], console: Console) -> None:

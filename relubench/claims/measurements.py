@@ -106,7 +106,7 @@ def mean_at_best(
         chosen_on, measured_on = _halves(tables, [where])
         best = _best(tables, {**where, "seed": chosen_on}, choose, key, higher_is_better)
         at_best = {**where, key: best, "seed": measured_on}
-        return mean_of(metric, at_best, bounds=bounds)(tables)._replace(remark=f"Best {key}: {_told(best)}.")
+        return mean_of(metric, at_best, bounds=bounds)(tables)._replace(remark=f"best {_short(key)}: {_told(best)}")
 
     return effect
 
@@ -129,7 +129,7 @@ def paired_at_best(
         best = [_best(tables, {**side, "seed": chosen_on}, choose, key, higher_is_better) for side in sides]
         a, b = ({**side, key: value, "seed": measured_on} for side, value in zip(sides, best, strict=True))
         found = paired(metric, a, b, bounds=bounds)(tables)
-        return found._replace(remark=f"Best {key}: {_told(best[0])} against {_told(best[1])}.")
+        return found._replace(remark=f"best {_short(key)}: {_told(best[1])} against {_told(best[0])}")
 
     return effect
 
@@ -193,6 +193,11 @@ def _best(tables: Tables, where: Where, choose: Metric, key: str, higher_is_bett
     means = rows.group_by(key).agg(pl.col("value").fill_null(worst).mean()).sort(key)
     place = means["value"].arg_max() if higher_is_better else means["value"].arg_min()
     return means[key].to_list()[place or 0]
+
+
+def _short(key: str) -> str:
+    """Return the last word of a key, as prose."""
+    return key.rpartition(".")[2].replace("_", " ")
 
 
 def _told(value: object) -> str:

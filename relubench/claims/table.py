@@ -20,6 +20,7 @@ _SCHEMA: dict[str, Any] = {
     "kind": pl.String,
     "statistic": pl.String,
     "condition": pl.String,
+    "remark": pl.String,  # what was chosen on the way
     "direction": pl.String,
     "threshold": pl.Float64,
     "smallest": pl.Float64,
@@ -66,6 +67,7 @@ def _condition(claim: Claim, tables: Tables, place: int) -> dict[str, Any]:
     effect = measure(tables)
     return {
         "condition": label,
+        "remark": effect.remark,
         "value": effect.value,
         "ci_low": effect.low,
         "ci_high": effect.high,
@@ -74,7 +76,6 @@ def _condition(claim: Claim, tables: Tables, place: int) -> dict[str, Any]:
         "lost_b": effect.lost[1],
         "p": effect.p(claim.boundary(effect.value)),
         "verdict": claim.verdict(effect),
-        "note": " ".join(filter(None, (claim.note, effect.remark))),
     }
 
 

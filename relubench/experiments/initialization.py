@@ -49,7 +49,7 @@ _drift = pl.col("dead_train_fraction") - pl.col("born_dead_fraction")
 CLAIMS = (
     Claim(
         id=33,
-        statement="The initialisation can choke the flow of activations.",
+        statement="The initialisation can choke the flow of activations",
         source="comment",
         statistic="log10 of the mean square activation of hidden layer 6 over that of layer 1, at birth",
         direction="below",
@@ -65,7 +65,7 @@ CLAIMS = (
     ),
     Claim(
         id=33,
-        statement="A network that begins with small weights does not learn.",
+        statement="A network that begins with small weights does not learn",
         source="comment",
         statistic="test accuracy, chance being .1",
         direction="below",
@@ -79,7 +79,7 @@ CLAIMS = (
     ),
     Claim(
         id=31,
-        statement="Drift in training can choke it, whatever the initialisation.",
+        statement="Drift in training can choke it, whatever the initialisation",
         source="comment",
         statistic="dead share after training less that at birth",
         smallest=0.05,

@@ -14,6 +14,7 @@ from typing import Any
 
 import polars as pl
 
+from relubench.claims.claim import DOES_NOT_HOLD, HOLDS, NOT_DECIDED
 from relubench.report.collect import Study, judged, studies
 from relubench.report.verdicts import interval, number
 from relubench.results import read_table, write_text
@@ -28,7 +29,8 @@ The much-read question asks what dying ReLUs are, and its answers make the state
 with paired seeds: a condition *holds* where its whole 95 % interval lies beyond the threshold and its value by at least
 the smallest effect that counts, *does not hold* where the interval leaves such an effect out, and is *not decided*
 otherwise. Thresholds were committed before the runs. "After Holm" is the verdict that remains when all conditions on
-this page are corrected together. docs/definitions.md defines the words, docs/references.md has the papers.
+this page are corrected together. n counts seeds, pairs of runs or networks; "without" are those that diverged or have
+no such number. docs/definitions.md defines the words, docs/references.md has the papers.
 """
 
 
@@ -37,42 +39,43 @@ def write(root: Path, page: Path) -> None:
     found = studies(root)
     table = judged(found)
     verified = read_table(root / FILE) if (root / FILE).exists() else None
-    parts = [_HEAD, *_overview(table), *_surprises(table), "## Claim by claim\n"]
-    by_name = {study.name: study for study in found}
-    for (_, name, *_), rows in table.group_by("claim", "experiment", "statement", "statistic", maintain_order=True):
-        parts += _claim(rows, by_name[str(name)], page.parent)
+    parts = [_HEAD, *_overview(table), *_surprises(table)]
+    for study in found:
+        parts += _experiment(study, table.filter(pl.col("experiment") == study.name), page.parent)
     if verified is not None:
         parts += _published(verified)
     write_text(page, "\n".join(parts))
 
 
-def _first_rows(table: pl.DataFrame) -> Iterator[dict[str, Any]]:
-    yield from table.unique(["claim", "experiment", "statement"], keep="first", maintain_order=True).iter_rows(
-        named=True
-    )
+def _claims(table: pl.DataFrame) -> Iterator[list[dict[str, Any]]]:
+    """Yield the conditions of one claim after another."""
+    for _, rows in table.group_by("claim", "experiment", "statement", "statistic", maintain_order=True):
+        yield rows.rows(named=True)
 
 
 def _overview(table: pl.DataFrame) -> Iterator[str]:
-    rows = list(_first_rows(table))
-    counts = Counter(row["claim_verdict"].partition(" if ")[0] for row in rows)
-    told = ", ".join(f"{n} {verdict}" for verdict, n in counts.most_common())
-    yield f"## In short\n\n{len(set(table['claim']))} claims ({told}):\n"
+    firsts = [rows[0] for rows in _claims(table)]
+    counts = Counter(row["claim_verdict"].partition(" if ")[0] for row in firsts)
+    told = ", ".join(f"{n} *{verdict}*" for verdict, n in counts.most_common())
+    yield f"## In short\n\n{table['claim'].n_unique()} claims in {len(firsts)} statements: {told}.\n"
     yield "| claim | statement | verdict | after Holm |\n|---|---|---|---|"
-    for row in rows:
-        link = f"[{row['claim']}](#{_anchor(row)})"
-        yield _cells(link, row["statement"], row["claim_verdict"], row["claim_verdict_holm"])
+    for row in firsts:
+        yield _cells(_link(row), row["statement"], row["claim_verdict"], row["claim_verdict_holm"])
     yield ""
 
 
 def _surprises(table: pl.DataFrame) -> Iterator[str]:
     """Claims that come out differently from what the answers say, with the conditions under which each does."""
-    rows = [row for row in _first_rows(table) if row["claim_verdict"].startswith(("does not hold", "holds only"))]
-    if not rows:
+    found = [rows for rows in _claims(table) if any(row["verdict"] == DOES_NOT_HOLD for row in rows)]
+    if not found:
         return
     yield "## Where measurement and folklore part\n"
-    for row in rows:
-        note = f" {row['note']}" if row["note"] else ""
-        yield f"- **{row['statement']}** (claim {row['claim']}): {row['claim_verdict']}.{note}"
+    for rows in found:
+        yield f"- **{rows[0]['statement']}** (claim {_link(rows[0])}: {rows[0]['statistic']})"
+        for verdict in (DOES_NOT_HOLD, HOLDS, NOT_DECIDED):
+            told = [f"{row['condition'] or 'all runs'} {_value(row)}" for row in rows if row["verdict"] == verdict]
+            if told:
+                yield f"  - *{verdict}*: {'; '.join(told)}"
     yield ""
 
 
@@ -80,28 +83,43 @@ def _anchor(row: dict[str, Any]) -> str:
     return f"claim-{row['claim']}-{row['experiment'].replace('_', '-')}"
 
 
-def _claim(rows: pl.DataFrame, study: Study, base: Path) -> Iterator[str]:
-    first = rows.row(0, named=True)
+def _link(row: dict[str, Any]) -> str:
+    return f"[{row['claim']}](#{_anchor(row)})"
+
+
+def _experiment(study: Study, table: pl.DataFrame, base: Path) -> Iterator[str]:
+    yield f"## {study.name}: {study.question}\n"
+    yield f"{study.runs:,} runs: `{study.command}`\n"
+    for path in study.figures:
+        yield f"![{path.stem}]({os.path.relpath(path, base)})\n"
+    for rows in _claims(table):
+        yield from _claim(rows)
+
+
+def _claim(rows: list[dict[str, Any]]) -> Iterator[str]:
+    first = rows[0]
     yield f'<a id="{_anchor(first)}"></a>\n\n### {first["claim"]}. {first["statement"]}\n'
     yield f"*{first['source']}* · **{first['claim_verdict']}** · after Holm: {first['claim_verdict_holm']}\n"
-    if first["value"] is not None or first["condition"]:
+    if first["statistic"]:
         side = "above" if first["direction"] == "above" else "below"
         smallest = f", by at least {number(first['smallest'])}" if first["smallest"] else ""
         yield f"{first['statistic']}; claimed {side} {number(first['threshold'])}{smallest}.\n"
         yield "| where | value [95 % interval] | n | verdict | after Holm |\n|---|---|---|---|---|"
-        yield from (_condition(row) for row in rows.iter_rows(named=True))
+        yield from map(_condition, rows)
         yield ""
-    for note in dict.fromkeys(row["note"] for row in rows.iter_rows(named=True) if row["note"]):
-        yield f"{note}\n"
-    pictures = ", ".join(f"[{path.stem}]({os.path.relpath(path, base)})" for path in study.figures)
-    yield f"Experiment `{study.name}`, {study.runs:,} runs; figures: {pictures}. `{study.command}`\n"
+    if first["note"]:
+        yield f"{first['note']}\n"
 
 
 def _condition(row: dict[str, Any]) -> str:
-    value = "nothing to measure" if row["value"] is None else interval(row["value"], row["ci_low"], row["ci_high"])
-    lost = sum(row[side] or 0 for side in ("lost_a", "lost_b"))
-    runs = f"{row['n']:,}" + (f" ({lost} lost)" if lost else "")
-    return _cells(row["condition"] or "all runs", value, runs, row["verdict"], row["verdict_holm"])
+    where = ", ".join(filter(None, (row["condition"], row["remark"])))
+    without = sum(row[side] or 0 for side in ("lost_a", "lost_b"))
+    runs = f"{row['n']:,}" + (f" ({without:,} without)" if without else "")
+    return _cells(where or "all runs", _value(row), runs, row["verdict"], row["verdict_holm"])
+
+
+def _value(row: dict[str, Any]) -> str:
+    return "nothing to measure" if row["value"] is None else interval(row["value"], row["ci_low"], row["ci_high"])
 
 
 def _cells(*cells: object) -> str:

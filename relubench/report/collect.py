@@ -12,7 +12,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from relubench import claims
+from relubench import claims, experiments
 from relubench.errors import UserError
 from relubench.report.verdicts import interval
 from relubench.results import read_table
@@ -21,28 +21,36 @@ from relubench.results import read_table
 class Study(NamedTuple):
     """A folder of results, as far as a report needs it."""
 
-    name: str
+    name: str  # the folder's: two folders may hold one experiment
+    question: str
     path: Path
-    claims: pl.DataFrame
+    claims: pl.DataFrame  # without rows, where the experiment has no claims
     command: str
     runs: int
 
     @property
     def figures(self) -> Sequence[Path]:
-        """The pictures of its figures."""
-        return sorted(self.path.glob("figures/*.png"))
+        """The pictures of its figures, the moving one where there is one."""
+        pictures = sorted(self.path.glob("figures/*.png"))
+        moving = [path.with_suffix(".gif") for path in pictures]
+        return [gif if gif.exists() else png for gif, png in zip(moving, pictures, strict=True)]
 
 
 def studies(root: Path) -> list[Study]:
-    """Return the folders of results under `root` that hold claims, by name."""
-    found = []
-    for path in sorted(root.glob("*/claims.parquet")):
-        told = json.loads((path.parent / "provenance.json").read_text())
-        command = " ".join(_quoted(word) for word in told["command"])
-        found.append(Study(path.parent.name, path.parent, read_table(path), command, told["runs_in_grid"]))
-    if not found:
-        raise UserError(f"out={root}: no folder there holds claims.parquet; run an experiment first")
+    """Return the folders of results under `root`, by name; at least one holds claims."""
+    found = [_study(path) for path in sorted(root.glob("*/claims.parquet"))]
+    if all(study.claims.is_empty() for study in found):
+        raise UserError(f"out={root}: no folder there holds claims; run an experiment that has some first")
     return found
+
+
+def _study(path: Path) -> Study:
+    folder = path.parent
+    told = json.loads((folder / "provenance.json").read_text())
+    table = read_table(path).with_columns(experiment=pl.lit(folder.name))
+    question = experiments.find(told["name"]).question
+    command = " ".join(_quoted(word) for word in told["command"])
+    return Study(folder.name, question, folder, table, command, told["runs_in_grid"])
 
 
 def _quoted(word: str) -> str:

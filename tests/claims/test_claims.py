@@ -101,17 +101,18 @@ def test_a_claim_that_nothing_or_two_things_decide_is_refused(fields):
 
 
 def test_claims_parquet_has_a_row_a_condition_and_one_for_a_claim_without():
-    measured = effect(1, 0.5, 2)._replace(remark="Best rate: 1.", lost=(3, 4))
+    measured = effect(1, 0.5, 2)._replace(remark="best rate: 1", lost=(3, 4))
     noted = claim(measured, effect(np.nan, np.nan, np.nan, 0, p=np.nan), note="Read me.")
     proof = Claim(id=5, statement="t", source="question", kind="proof", decided=HOLDS)
     rows = evaluate([noted, proof], TABLES, "bias")
     assert rows.columns == [
-        "claim", "experiment", "statement", "source", "kind", "statistic", "condition", "direction", "threshold",
-        "smallest", "value", "ci_low", "ci_high", "n", "lost_a", "lost_b", "p", "verdict", "claim_verdict", "note",
+        "claim", "experiment", "statement", "source", "kind", "statistic", "condition", "remark", "direction",
+        "threshold", "smallest", "value", "ci_low", "ci_high", "n", "lost_a", "lost_b", "p", "verdict", "claim_verdict", "note",
     ]  # fmt: skip
     first, second, third = rows.to_dicts()
     assert (first["condition"], first["value"], first["lost_a"], first["lost_b"]) == ("case 0", 1.0, 3, 4)
-    assert (first["note"], first["verdict"], first["claim_verdict"]) == ("Read me. Best rate: 1.", HOLDS, UNDECIDED)
+    assert (first["note"], first["remark"]) == ("Read me.", "best rate: 1")
+    assert (first["verdict"], first["claim_verdict"]) == (HOLDS, UNDECIDED)
     assert [second[name] for name in ("value", "ci_low", "ci_high", "p", "n")] == [None, None, None, None, 0]
     assert (third["verdict"], third["claim_verdict"], third["condition"], third["value"]) == (HOLDS, HOLDS, None, None)
     assert evaluate([], TABLES, "bias").columns == rows.columns

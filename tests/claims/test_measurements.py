@@ -187,11 +187,11 @@ def test_each_side_is_measured_at_its_best_rate_on_seeds_that_did_not_choose_it(
     a = column(tables, "dead_train_fraction", {NAME: "relu", RATE: 0.1})[1::2]
     b = column(tables, "dead_train_fraction", {NAME: "tanh", RATE: 1.0})[1::2]
     assert (found.n, found.value) == (SEEDS // 2, pytest.approx(np.mean(b - a)))
-    assert found.remark == f"Best {RATE}: 0.1 against 1."
+    assert found.remark == "best learning rate: 1 against 0.1"
     alone = mean_at_best("dead_train_fraction", {NAME: "tanh"})(tables)
-    assert (alone.value, alone.remark) == (pytest.approx(b.mean()), f"Best {RATE}: 1.")
+    assert (alone.value, alone.remark) == (pytest.approx(b.mean()), "best learning rate: 1")
     lowest = mean_at_best("dead_train_fraction", {NAME: "tanh"}, higher_is_better=False)(tables)
-    assert lowest.remark == f"Best {RATE}: 0.1."
+    assert lowest.remark == "best learning rate: 0.1"
 
 
 def test_a_rate_at_which_runs_diverge_is_not_the_best():
@@ -201,7 +201,7 @@ def test_a_rate_at_which_runs_diverge_is_not_the_best():
             diverged=(pl.col(RATE) == 1.0) & (pl.col("seed") > 1),
         )
 
-    assert mean_at_best("test_accuracy", {NAME: "relu"})(make_tables(high)).remark == f"Best {RATE}: 0.1."
+    assert mean_at_best("test_accuracy", {NAME: "relu"})(make_tables(high)).remark == "best learning rate: 0.1"
 
 
 def test_where_no_run_is_left_nothing_is_measured():

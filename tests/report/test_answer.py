@@ -43,4 +43,4 @@ def test_links_of_the_page_lead_to_figures(reported):
 def test_a_folder_without_results_is_refused(relubench):
     status, _, errors = relubench("report", "out=nothing")
     assert status == 2
-    assert "out=nothing: no folder there holds claims.parquet" in errors
+    assert "out=nothing: no folder there holds claims" in errors
