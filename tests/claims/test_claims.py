@@ -107,7 +107,8 @@ def test_claims_parquet_has_a_row_a_condition_and_one_for_a_claim_without():
     rows = evaluate([noted, proof], TABLES, "bias")
     assert rows.columns == [
         "claim", "experiment", "statement", "source", "kind", "statistic", "condition", "remark", "direction",
-        "threshold", "smallest", "value", "ci_low", "ci_high", "n", "lost_a", "lost_b", "p", "verdict", "claim_verdict", "note",
+        "threshold", "smallest", "value", "ci_low", "ci_high", "n", "lost_a", "lost_b", "p", "verdict", "claim_verdict",
+        "note",
     ]  # fmt: skip
     first, second, third = rows.to_dicts()
     assert (first["condition"], first["value"], first["lost_a"], first["lost_b"]) == ("case 0", 1.0, 3, 4)
