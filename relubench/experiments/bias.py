@@ -125,14 +125,14 @@ def _speeds_up() -> Claim:
         id=17,
         statement="And a small positive initial bias speeds up early learning",
         source="comment",
-        statistic=f"training accuracy by step {EARLY} less that with biases that start at 0, at a proper rate",
+        statistic="training accuracy early, less that with biases that start at 0, at a proper rate",
         smallest=0.01,
         conditions=tuple(
             condition
             for bias in SMALL
             for condition in at_rates(early, PROPER_RATES, start(0.0), start(bias), label=f"start {bias:g}")
         ),
-        note=f"Digits have 22 batches an epoch: up to step {EARLY} is two epochs.",
+        note=f"Early: at the last probe of the first {EARLY} steps, which are two epochs of digits.",
     )
 
 
