@@ -37,11 +37,14 @@ install = if command -v uv > /dev/null; \
 	$(call install,.[$(EXTRAS)])
 	@touch $@ .venv/relubench
 
-# Run every experiment at its default size (64 seeds or more), keep what figures and report need, put published numbers
+# Run every experiment at its default size but with 64 seeds or more, keep what figures and report need, put published numbers
 # beside ours, and write the answer. Takes a few hours on two cores, and goes on where it was stopped.
 REFERENCE := learning_rate one_step anatomy bias activations inputs initialization born_dead revival shift remedies \
 	boundaries plasticity targets
+# These take fewer seeds by default, to be done in ten minutes.
 learning_rate_seeds := seeds=64
+activations_seeds := seeds=64
+remedies_seeds := seeds=64
 KEPT := summary.parquet curves.parquet claims.parquet config.yaml provenance.json figures
 reference: $(REFERENCE:%=results/reference/%/provenance.json)
 	$(BIN)/python -m relubench verify; test -f results/verify/verify.parquet

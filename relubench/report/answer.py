@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,14 +54,17 @@ def _claims(table: pl.DataFrame) -> Iterator[list[dict[str, Any]]]:
 
 
 def _overview(table: pl.DataFrame) -> Iterator[str]:
-    firsts = [rows[0] for rows in _claims(table)]
-    counts = Counter(row["claim_verdict"].partition(" if ")[0] for row in firsts)
-    told = ", ".join(f"{n} *{verdict}*" for verdict, n in counts.most_common())
-    yield f"## In short\n\n{table['claim'].n_unique()} claims in {len(firsts)} statements: {told}.\n"
-    yield "| claim | statement | verdict | after Holm |\n|---|---|---|---|"
-    for row in firsts:
-        yield _cells(_link(row), row["statement"], row["claim_verdict"], row["claim_verdict_holm"])
+    told = [(rows[0], _counts(row["verdict"] for row in rows)) for rows in _claims(table)]
+    verdicts = _counts(f"*{row['claim_verdict'].partition(' if ')[0]}*" for row, _ in told)
+    yield f"## In short\n\n{table['claim'].n_unique()} claims in {len(told)} statements: {verdicts}.\n"
+    yield "| claim | statement | verdict | after Holm | conditions |\n|---|---|---|---|---|"
+    for row, conditions in told:
+        yield _cells(_link(row), row["statement"], row["claim_verdict"], row["claim_verdict_holm"], conditions)
     yield ""
+
+
+def _counts(verdicts: Iterable[str]) -> str:
+    return ", ".join(f"{n} {verdict}" for verdict, n in Counter(verdicts).most_common())
 
 
 def _surprises(table: pl.DataFrame) -> Iterator[str]:
