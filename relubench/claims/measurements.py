@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -26,9 +26,7 @@ def mean_of(metric: Metric, where: Where, *, bounds: Bounds | None = None) -> Me
     """
 
     def effect(tables: Tables) -> Effect:
-        rows = of_runs(tables, metric, where)
-        found = mean_effect(_seed_means(rows), bounds_of(metric, bounds))
-        return found._replace(lost=(rows["value"].null_count(), 0))
+        return _mean_effect(of_runs(tables, metric, where), bounds_of(metric, bounds))
 
     return effect
 
@@ -69,9 +67,7 @@ def paired(
     """
 
     def effect(tables: Tables) -> Effect:
-        ends = bounds_of(metric, bounds)
-        difference = None if ends is None else (ends[0] - ends[1], ends[1] - ends[0])
-        return _paired_effect(_pairs(tables, metric, where_a, where_b, by), difference)
+        return _paired_effect(_pairs(tables, metric, where_a, where_b, by), _difference_bounds(metric, bounds))
 
     return effect
 
@@ -96,17 +92,20 @@ def mean_at_best(
     higher_is_better: bool = True,
     bounds: Bounds | None = None,
 ) -> Measurement:
-    """Measure `mean_of` at the best value of `key`: chosen on every other seed, measured on the others.
+    """Measure `mean_of` at the best value of `key`: each half of the seeds at that which is best on the other half.
 
     The best value has the best mean of `choose`; a run without that number counts as the worst that the metric can
     be (an accuracy of 0), or, for a metric without bounds, as the worst seen.
     """
 
     def effect(tables: Tables) -> Effect:
-        chosen_on, measured_on = _halves(tables, [where])
-        best = _best(tables, {**where, "seed": chosen_on}, choose, key, higher_is_better)
-        at_best = {**where, key: best, "seed": measured_on}
-        return mean_of(metric, at_best, bounds=bounds)(tables)._replace(remark=f"best {_short(key)}: {_told(best)}")
+        rows, best = [], []
+        for chosen_on, measured_on in _folds(tables, [where]):
+            best.append(_best(tables, {**where, "seed": chosen_on}, choose, key, higher_is_better))
+            rows.append(of_runs(tables, metric, {**where, key: best[-1].value, "seed": measured_on}))
+        return _mean_effect(pl.concat(rows), bounds_of(metric, bounds))._replace(
+            remark=f"best {_short(key)} {_told(best)}"
+        )
 
     return effect
 
@@ -124,14 +123,33 @@ def paired_at_best(
     """Measure `paired` with each side at its own best value of `key`, chosen as `mean_at_best` does."""
 
     def effect(tables: Tables) -> Effect:
-        chosen_on, measured_on = _halves(tables, [where_a, where_b])
-        sides = (where_a, where_b)
-        best = [_best(tables, {**side, "seed": chosen_on}, choose, key, higher_is_better) for side in sides]
-        a, b = ({**side, key: value, "seed": measured_on} for side, value in zip(sides, best, strict=True))
-        found = paired(metric, a, b, bounds=bounds)(tables)
-        return found._replace(remark=f"best {_short(key)}: {_told(best[1])} against {_told(best[0])}")
+        pairs, best = [], []
+        for chosen_on, measured_on in _folds(tables, [where_a, where_b]):
+            best.append(
+                [
+                    _best(tables, {**side, "seed": chosen_on}, choose, key, higher_is_better)
+                    for side in (where_a, where_b)
+                ]
+            )
+            a, b = (
+                {**side, key: found.value, "seed": measured_on}
+                for side, found in zip((where_a, where_b), best[-1], strict=True)
+            )
+            pairs.append(_pairs(tables, metric, a, b, "seed"))
+        of_a, of_b = zip(*best, strict=True)
+        remark = f"best {_short(key)} {_told(of_b)} against {_told(of_a)}"
+        return _paired_effect(pl.concat(pairs), _difference_bounds(metric, bounds))._replace(remark=remark)
 
     return effect
+
+
+def _mean_effect(rows: pl.DataFrame, bounds: Bounds | None) -> Effect:
+    return mean_effect(_seed_means(rows), bounds)._replace(lost=(rows["value"].null_count(), 0))
+
+
+def _difference_bounds(metric: Metric, bounds: Bounds | None) -> Bounds | None:
+    ends = bounds_of(metric, bounds)
+    return None if ends is None else (ends[0] - ends[1], ends[1] - ends[0])
 
 
 def _seed_means(rows: pl.DataFrame) -> np.ndarray:
@@ -176,23 +194,28 @@ def _given(pairs: pl.DataFrame, a: object, b: object) -> pl.DataFrame:
     )
 
 
-def _halves(tables: Tables, sides: Sequence[Where]) -> tuple[list[int], list[int]]:
-    """Return (every other seed, the others)."""
+def _folds(tables: Tables, sides: Sequence[Where]) -> list[tuple[list[int], list[int]]]:
+    """Return twice (seeds to choose on, seeds to measure on): every other seed and the rest, and the reverse."""
     seeds = sorted({seed for side in sides for seed in of_runs(tables, "seed", side)["seed"].to_list()})
-    return seeds[::2], seeds[1::2]
+    return [(seeds[::2], seeds[1::2]), (seeds[1::2], seeds[::2])]
 
 
-def _best(tables: Tables, where: Where, choose: Metric, key: str, higher_is_better: bool) -> object:
-    """Return the best value of `key`, the first of equals; None where no run has a value of `choose`."""
+class _Best(NamedTuple):
+    value: object  # None where no run has a number to choose by
+    at_edge: bool  # whether the grid ends there: beyond it may be better ones
+
+
+def _best(tables: Tables, where: Where, choose: Metric, key: str, higher_is_better: bool) -> _Best:
+    """Return the best value of `key`, the first of equals."""
     rows = of_runs(tables, choose, where)
     seen = rows["value"].drop_nulls()
     if seen.is_empty():
-        return None
+        return _Best(None, False)
     low, high = bounds_of(choose, None) or (seen.min(), seen.max())
     worst = low if higher_is_better else high
     means = rows.group_by(key).agg(pl.col("value").fill_null(worst).mean()).sort(key)
-    place = means["value"].arg_max() if higher_is_better else means["value"].arg_min()
-    return means[key].to_list()[place or 0]
+    place = (means["value"].arg_max() if higher_is_better else means["value"].arg_min()) or 0
+    return _Best(means[key].to_list()[place], means.height > 1 and place in (0, means.height - 1))
 
 
 def _short(key: str) -> str:
@@ -200,5 +223,11 @@ def _short(key: str) -> str:
     return key.rpartition(".")[2].replace("_", " ")
 
 
-def _told(value: object) -> str:
+def _told(best: Sequence[_Best]) -> str:
+    """Return best values in words."""
+    edge = " (at an end of the grid)" if any(found.at_edge for found in best) else ""
+    return " and ".join(dict.fromkeys(_number(found.value) for found in best)) + edge
+
+
+def _number(value: object) -> str:
     return "none" if value is None else f"{value:.3g}" if isinstance(value, float) else str(value)

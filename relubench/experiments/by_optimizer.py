@@ -16,7 +16,7 @@ RATE, OPTIMIZER = "optimizer.learning_rate", "optimizer.name"
 Rates = Sequence[tuple[str, float]]
 
 #: The note of a claim that is judged at best rates.
-AT_BEST = "The rate is chosen on one half of the seeds and measured on the other."
+AT_BEST = "Each half of the seeds is measured at the rate that is best on the other half."
 
 
 def at_rates(

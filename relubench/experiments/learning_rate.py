@@ -117,7 +117,7 @@ def _claims() -> tuple[Claim, ...]:
             threshold=0.4,
             conditions=tuple(condition for optimizer in HIGH_RATES for condition in _most_dead(optimizer)),
             note="Accuracy kept: only the networks whose test accuracy is within 5 points of the best that the same "
-            "seed reaches at any rate. The rate is chosen on one half of the seeds and measured on the other.",
+            "seed reaches at any rate. Each half of the seeds is measured at the rate chosen on the other half.",
         ),
         Claim(
             id=3,
@@ -130,7 +130,7 @@ def _claims() -> tuple[Claim, ...]:
                 Condition(labelled(optimizer), mean_at_best("dead_train_fraction", {OPTIMIZER: optimizer, **RELU}))
                 for optimizer in HIGH_RATES
             ),
-            note="The rate is chosen on one half of the seeds and measured on the other. Units born dead count too.",
+            note="Each half of the seeds is measured at the rate chosen on the other half. Units born dead count too.",
         ),
         Claim(
             id=23,

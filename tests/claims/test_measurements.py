@@ -184,14 +184,23 @@ def test_each_side_is_measured_at_its_best_rate_on_seeds_that_did_not_choose_it(
 
     tables = make_tables(better_at_high_rates)
     found = paired_at_best("dead_train_fraction", {NAME: "relu"}, {NAME: "tanh"})(tables)
-    a = column(tables, "dead_train_fraction", {NAME: "relu", RATE: 0.1})[1::2]
-    b = column(tables, "dead_train_fraction", {NAME: "tanh", RATE: 1.0})[1::2]
-    assert (found.n, found.value) == (SEEDS // 2, pytest.approx(np.mean(b - a)))
-    assert found.remark == "best learning rate: 1 against 0.1"
+    low, high = (column(tables, "dead_train_fraction", {NAME: "tanh", RATE: rate}) for rate in RATES)
+    a = column(tables, "dead_train_fraction", {NAME: "relu", RATE: 0.1})
+    b = np.where(np.arange(SEEDS) % 2, high, low)  # even seeds choose 1 for odd ones, which choose .1 for them
+    assert (found.n, found.value) == (SEEDS, pytest.approx(np.mean(b - a)))
+    assert found.remark == "best learning rate 1 and 0.1 (at an end of the grid) against 0.1 (at an end of the grid)"
     alone = mean_at_best("dead_train_fraction", {NAME: "tanh"})(tables)
-    assert (alone.value, alone.remark) == (pytest.approx(b.mean()), "best learning rate: 1")
+    assert (alone.n, alone.value) == (SEEDS, pytest.approx(b.mean()))
     lowest = mean_at_best("dead_train_fraction", {NAME: "tanh"}, higher_is_better=False)(tables)
-    assert lowest.remark == "best learning rate: 0.1"
+    assert lowest.remark == "best learning rate 0.1 and 1 (at an end of the grid)"
+
+
+def test_a_best_value_between_others_is_not_at_an_end_of_the_grid():
+    tables = make_tables()
+    third = tables.runs.filter(pl.col(RATE) == 1.0).with_columns(pl.lit(0.5).alias(RATE), test_accuracy=pl.lit(0.99))
+    runs = pl.concat([tables.runs, third.with_columns(pl.col("run_id") + "third")])
+    found = mean_at_best("test_accuracy", {NAME: "relu"})(tables._replace(runs=runs))
+    assert (found.value, found.remark) == (pytest.approx(0.99), "best learning rate 0.5")
 
 
 def test_a_rate_at_which_runs_diverge_is_not_the_best():
@@ -201,7 +210,7 @@ def test_a_rate_at_which_runs_diverge_is_not_the_best():
             diverged=(pl.col(RATE) == 1.0) & (pl.col("seed") > 1),
         )
 
-    assert mean_at_best("test_accuracy", {NAME: "relu"})(make_tables(high)).remark == "best learning rate: 0.1"
+    assert mean_at_best("test_accuracy", {NAME: "relu"})(make_tables(high)).remark.startswith("best learning rate 0.1 ")
 
 
 def test_where_no_run_is_left_nothing_is_measured():

@@ -1,5 +1,7 @@
 """Initial weights: their distribution, and that settings share their draws."""
 
+import re
+
 import jax
 import numpy as np
 import pytest
@@ -34,6 +36,16 @@ def test_weights_have_the_distribution_of_their_name(name, variance, distributio
     limits = {"norm": (0, sigma), "uniform": (-np.sqrt(3) * sigma, 2 * np.sqrt(3) * sigma)}[distribution]
     expected = getattr(scipy_stats, distribution)(*limits)
     assert scipy_stats.kstest(kernel.ravel(), expected.cdf).pvalue > 1e-3
+
+
+def test_orthogonal_matrices_are_decomposed_one_at_a_time_for_the_same_bits():
+    def one(key):
+        return nn.initialize(config.Init(name="orthogonal"), key, (6, 5), True)[0]
+
+    keys = jax.random.split(jax.random.key(0), 3)
+    (shapes,) = re.findall(r"(\S+) \S+ = qr\[", str(jax.make_jaxpr(jax.vmap(one))(keys)))
+    assert shapes.endswith("f32[6,5]")  # batched, two devices can wait for each other for ever
+    assert np.array_equal(jax.vmap(one)(keys), np.stack([one(key) for key in keys]))
 
 
 def test_normal_draws_are_not_truncated():

@@ -11,16 +11,21 @@ from relubench.claims import Effect, Tables, mean_of, paired, paired_at_best, pa
 from relubench.claims.measurements import Measurement
 from relubench.experiments.remedies.variants import HIGH_RATE, NONE, OPTIMIZER, RATE, REMEDIES, VARIANT, with_names
 
-#: A rate is usable where the accuracy lies no further than this below the best over all rates.
+#: A rate is usable where the accuracy lies no further than this below the best over all rates without a remedy.
 USABLE = 0.02
 
 
 def highest_rate(tables: Tables) -> pl.DataFrame:
-    """Return the metric: the highest usable rate of the runs that share a run's seed, optimiser and remedy."""
-    alike = ("seed", OPTIMIZER, VARIANT)
+    """Return the metric: the highest usable rate of the runs that share a run's seed, optimiser and remedy.
+
+    Where no rate is usable, it is the lowest: a remedy that ruins a network allows no rate.
+    """
+    pair = ("seed", OPTIMIZER)
     accuracy = pl.col("test_accuracy").fill_null(0.0)  # a diverged run is of no use
-    usable = accuracy >= accuracy.max().over(alike) - USABLE
-    return tables.runs.select("run_id", value=pl.when(usable).then(RATE).max().over(alike))
+    plain = accuracy.filter(pl.col(VARIANT) == NONE).max().over(pair)
+    usable = tables.runs.with_columns(usable=pl.when(accuracy >= plain - USABLE).then(RATE))
+    highest = pl.col("usable").max().over(*pair, VARIANT)
+    return usable.select("run_id", value=highest.fill_null(pl.col(RATE).min().over(pair)))
 
 
 def _named(measure: Measurement) -> Measurement:

@@ -13,12 +13,14 @@ from relubench.report import style
 from relubench.report.figure import Figure, runs_note
 from relubench.report.plots import forest, points
 
-#: A difference of accuracies at the best rates beyond this would hide all others in their figure.
+#: A difference of accuracies at the best rates beyond this would squeeze all others in their figure.
 FAR = 0.1
 
 
-def _forest(rows: pl.DataFrame, name: str, label: str, favours: tuple[str, str], told: str) -> Figure:
-    figure = forest(rows, label=VARIANT, x_label=label, groups=OPTIMIZER, favours=favours)
+def _forest(
+    rows: pl.DataFrame, name: str, label: str, favours: tuple[str, str], told: str, farthest: float = 1.0
+) -> Figure:
+    figure = forest(rows, label=VARIANT, x_label=label, groups=OPTIMIZER, favours=favours, farthest=farthest)
     caption = (
         f"{told} Each line is the difference of a remedy to none: means of differences paired by seed (same initial "
         "weights, but for RAI, and same batches) over the pairs in which neither run diverged, with 95 % BCa "
@@ -34,26 +36,22 @@ def _at_high(frames: Frames, metric: str, label: str, favours: tuple[str, str]) 
 
 
 def _at_best(frames: Frames) -> Figure:
+    told = (
+        "Test accuracy at each one's own best rate: each half of the seeds at the rate that is best on the other half. "
+        f"An arrow is a difference of {100 * FAR:g} points or more."
+    )
     rows = frames.curve_of("accuracy_at_best_rate")
-    far = pl.col("mean").abs() > FAR
-    left_out = [
-        f"{row[VARIANT]} ({style.name(row[OPTIMIZER])}) {100 * row['mean']:.0f}"
-        for row in rows.filter(far).iter_rows(named=True)
-    ]
-    told = "Test accuracy at each one's own best rate, chosen on half of the seeds and compared on the other half."
-    if left_out:
-        told += f" Too far from the others to be drawn, in points: {', '.join(left_out)}."
-    kept = rows.filter(far.not_() | pl.col("mean").is_null())
-    return _forest(kept, "accuracy_at_best_rate", "difference in test accuracy", ("worse", "better"), told)
+    label, favours = "difference in test accuracy", ("worse", "better")
+    return _forest(rows, "accuracy_at_best_rate", label, favours, told, FAR)
 
 
 def _usable(frames: Frames) -> Figure:
     rows = {"highest usable rate": frames.curve_of("highest_rate")}
     figure = points(rows, x=VARIANT, lines=OPTIMIZER, percent=False, log_y=True)
     caption = (
-        f"The highest rate at which a run's test accuracy lies at most {100 * USABLE:g} points below the best of its "
-        "seed over all rates; a diverged run counts as accuracy 0. Means over seeds with 95 % BCa bootstrap "
-        f"intervals. {runs_note(rows)}"
+        f"The highest rate at which a run's test accuracy lies at most {100 * USABLE:g} points below the best that its "
+        "seed reaches at any rate without a remedy (where there is none, the lowest rate of all); a diverged run "
+        f"counts as accuracy 0. Means over seeds with 95 % BCa bootstrap intervals. {runs_note(rows)}"
     )
     return Figure("usable_rate", figure, caption)
 

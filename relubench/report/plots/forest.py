@@ -34,19 +34,21 @@ def forest(
     groups: str | None = None,
     favours: tuple[str, str] | None = None,
     percent: bool = True,
+    farthest: float = np.inf,
 ) -> mpl_figure.Figure:
     """Draw each row (mean, ci_low, ci_high, n) as a point with its interval, under the name in column `label`.
 
     Rows stand in the order given, under a heading for each value of `groups`. At the right: the numbers, and `n`
     pairs. `favours` says what a number left and right of 0 means. A row without an interval has a hollow point;
-    one without a mean says so. `percent`: differences of shares, told in percentage points.
+    one without a mean says so; one `farthest` away or further has an arrow at the edge, so that it does not squeeze
+    the others. `percent`: differences of shares, told in percentage points.
     """
     places = _places(frame, label, groups)
     height = 0.75 + _ROW_HEIGHT * (len(places) + 1)
     figure, axis = plt.subplots(figsize=(style.FULL_WIDTH, height), layout="constrained")
     for at, place in enumerate(places):
         if place.row is not None:
-            _row(axis, at, place.row, percent)
+            _row(axis, at, place.row, farthest)
     axis.axvline(0, color="black", linewidth=0.8, zorder=1)
     _names(axis, places)
     _numbers(axis, places, percent)
@@ -69,8 +71,13 @@ def _places(frame: pl.DataFrame, label: str, groups: str | None) -> list[_Place]
     return places
 
 
-def _row(axis: Any, at: int, row: dict[str, Any], percent: bool) -> None:
+def _row(axis: Any, at: int, row: dict[str, Any], farthest: float) -> None:
     if row["mean"] is None:
+        return
+    if abs(row["mean"]) >= farthest:
+        edge, arrow = (0, "<") if row["mean"] < 0 else (1, ">")
+        across = axis.get_yaxis_transform()
+        axis.plot(edge, at, arrow, color=style.COLOURS[2], markersize=5, transform=across, clip_on=False)
         return
     known = row["ci_low"] is not None
     if known:

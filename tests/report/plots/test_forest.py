@@ -63,3 +63,12 @@ def test_other_numbers_are_told_as_they_are():
     assert "−0.05 [−0.08, −0.01]" in texts(drawn)
     assert drawn.get_xlabel() == "loss"
     assert tick_names(drawn.yaxis) == ["ReDo"]
+
+
+def test_a_far_difference_is_an_arrow_at_the_edge_with_its_number(axis):
+    drawn = forest(pl.DataFrame(ROWS), label="remedy", groups="group", x_label="difference", farthest=0.1).axes[0]
+    arrows = [line for line in drawn.lines if line.get_marker() == ">"]
+    assert [line.get_ydata()[0] for line in arrows] == [2]
+    assert len(segments(drawn.collections)) == 1
+    assert drawn.get_xlim()[1] < 0.1 < axis.get_xlim()[1]
+    assert "10 [8.0, 20]" in texts(drawn)
