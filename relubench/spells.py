@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import polars as pl
 
-from relubench.errors import UserError
+from relubench.claims.metrics import measures_of
 from relubench.results import Tables
 
 _UNIT = ("run_id", "layer", "unit")
@@ -33,9 +33,7 @@ def spells(tables: Tables) -> pl.DataFrame:
 
 
 def _spells(tables: Tables) -> pl.DataFrame:
-    if tables.measures is None or "unit_dead" not in tables.measures["measure"]:
-        raise UserError("probe.measures: this experiment needs unit_dead among them")
-    dead = tables.measures.filter(pl.col("measure") == "unit_dead", pl.col("value") == 1)
+    dead = measures_of(tables, ["unit_dead"]).filter(pl.col("value") == 1)
     dead = dead.select("run_id", "layer", "step", unit="item").join(_clock(tables), on=["run_id", "step"])
     dead = dead.sort(*_UNIT, "step")
     goes_on = (pl.col("before") == pl.col("step").shift(1)).over(_UNIT).fill_null(False)

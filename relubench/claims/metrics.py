@@ -118,21 +118,21 @@ def of_measures(number: pl.Expr, *, layer: int | None = None, step: int | None =
 
     def values(tables: Tables) -> pl.DataFrame:
         names = [name for name in number.meta.root_names() if name not in ("layer", "item", *tables.runs.columns)]
-        rows = _at_step(_in_layer(_taken(tables.measures, names), layer), step)
+        rows = _at_step(_in_layer(measures_of(tables, names), layer), step)
         wide = rows.pivot("measure", index=["run_id", "step", "layer", "item"], values="value")
         return _aggregated(tables, wide, number)
 
     return values
 
 
-def _taken(measures: pl.DataFrame | None, names: Sequence[str]) -> pl.DataFrame:
-    """Return the rows of these measures."""
-    taken = [] if measures is None else sorted(measures["measure"].unique())
+def measures_of(tables: Tables, names: Sequence[str]) -> pl.DataFrame:
+    """Return the rows of these measures; one that was not taken is refused."""
+    taken = [] if tables.measures is None else sorted(tables.measures["measure"].unique())
     for name in names:
-        if measures is None or name not in taken:
-            raise UserError(f"probe.measures=[{', '.join(taken)}]: a claim of this experiment needs {name} among them")
-    assert measures is not None, "a metric of measures names one"
-    return measures.filter(pl.col("measure").is_in(names))
+        if tables.measures is None or name not in taken:
+            raise UserError(f"probe.measures=[{', '.join(taken)}]: this experiment needs {name} among them")
+    assert tables.measures is not None, "some name is asked for"
+    return tables.measures.filter(pl.col("measure").is_in(names))
 
 
 def _in_layer(rows: pl.DataFrame, layer: int | None) -> pl.DataFrame:

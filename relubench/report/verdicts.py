@@ -14,15 +14,17 @@ def verdict_lines(claims: pl.DataFrame) -> list[str]:
     lines = []
     for (number, *_), rows in claims.group_by("claim", "statement", "statistic", maintain_order=True):
         first = rows.row(0, named=True)
-        told = [_condition(row) for row in rows.iter_rows(named=True) if row["value"] is not None]
+        told = [_condition(row) for row in rows.iter_rows(named=True) if row["n"] is not None]
         numbers = f" ({first['statistic']}: {'; '.join(told)})" if told else ""
         lines.append(f'Claim {number}, "{first["statement"]}": {first["claim_verdict"]}{numbers}.')
     return lines
 
 
 def _condition(row: dict[str, Any]) -> str:
-    label = f"{row['condition']} " if row["condition"] else ""
-    return f"{label}{interval(row['value'], row['ci_low'], row['ci_high'])}, n = {row['n']:,}"
+    label = f"{row['condition']}: " if row["condition"] else ""
+    if row["value"] is None:
+        return f"{label}nothing to measure"
+    return f"{label}{interval(row['value'], row['ci_low'], row['ci_high'])}, n = {row['n']:,}, {row['verdict']}"
 
 
 def interval(value: float, low: float | None, high: float | None) -> str:

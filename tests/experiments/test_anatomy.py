@@ -22,7 +22,7 @@ def test_planes_lie_outside_the_data_weights_kill_and_nobody_misses_the_dead(rel
     assert runs["deaths"].sum() > 20  # or the rest says little
     claims = pl.read_parquet(tmp_path / "out/claims.parquet")
     exact = claims.filter(pl.col("kind") == "exact test", pl.col("value").is_not_null())
-    assert exact.select("claim", "value", "n").rows() == [(4, 0, 6), (4, 0, 6), (8, 0, 6), (40, 0, 6)]
+    assert exact.select("claim", "value", "n").rows() == [(claim, 0, 6) for claim in (4, 4, 8, 21, 40)]
     measured = claims.filter(pl.col("condition").str.starts_with("Adam, rate 0.03"))
     for claim in (22, 29):
         assert (measured.filter(pl.col("claim") == claim)["ci_low"] > 0).all()

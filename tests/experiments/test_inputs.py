@@ -18,6 +18,8 @@ def test_inputs_far_on_one_side_give_birth_to_dead_units_which_stay_dead_in_the_
     assert born[3] > 0.15 > born[0]
     claims = {row["condition"]: row["value"] for row in tables["claims"].iter_rows(named=True) if row["claim"] == 25}
     assert claims["Adam, rate 0.003, layer 1"] == 1
+    died = {row["condition"]: row["value"] for row in tables["claims"].iter_rows(named=True) if row["claim"] == 28}
+    assert died["Adam, rate 0.03, all normalised alike"] > max(0.02, died["Adam, rate 0.003, all normalised alike"])
     assert claims["Adam, rate 0.003, layers 2 and 3"] == pytest.approx(stuck_in_later_layers(tables))
 
 

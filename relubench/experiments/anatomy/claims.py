@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from relubench.claims import Claim, Condition, mean_of, of_layers, of_measures, of_units, total_of
+from relubench.claims import Claim, Condition, Tables, mean_of, of_layers, of_measures, of_units, total_of
 from relubench.claims.metrics import Metric
 from relubench.experiments.anatomy.curves import BATCH, setting_label
 from relubench.experiments.by_optimizer import at
@@ -49,6 +49,15 @@ _OUTSIDE_DATA = Claim(
     ),
     note="By the plane's signed distance from the convex hull of the unit's training inputs; on it counts as beyond.",
 )
+
+
+def _slope_and_sign(tables: Tables) -> pl.DataFrame:
+    """Return the metric: by how many units the counts of dead and of silent ones differ, over all layers and probes."""
+    finite = tables.runs.filter(~pl.col("diverged")).select("run_id")
+    apart = (pl.col("dead_train") - pl.col("silent_train")).abs().sum()
+    return tables.layers.join(finite, on="run_id").group_by("run_id").agg(value=apart)
+
+
 _CONSTANT = Claim(
     id=8,
     statement="A dead unit's output is constant",
@@ -81,8 +90,11 @@ _ONE_INPUT = Claim(
     statement="A unit is alive if one input activates it, and only then",
     source="answer",
     kind="exact test",
-    decided="holds",
-    note="tests/experiments/test_anatomy.py: its parameters get a gradient other than 0 in these cases alone.",
+    statistic="difference of the numbers of units with slope 0 on every input and with z <= 0 on every one, all probes",
+    direction="below",
+    threshold=1.0,
+    conditions=(Condition("", total_of(_slope_and_sign, {})),),
+    note="And tests/experiments/test_anatomy.py: parameters get a gradient other than 0 in these cases alone.",
 )
 _MANY_INPUTS = Claim(
     id=22,

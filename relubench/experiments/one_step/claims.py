@@ -76,7 +76,7 @@ _AUGMENTED = Claim(
 )
 _INPUTS = Claim(
     id=27,
-    statement="Large inputs of one sign make one step deadlier",
+    statement="Large inputs, or inputs of one sign, make one step deadlier",
     source="comment",
     statistic="rate at which one step kills a tenth of the units, over that with plain inputs",
     direction="below",

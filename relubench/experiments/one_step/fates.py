@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import polars as pl
 
-from relubench.errors import UserError
+from relubench.claims.metrics import measures_of
 from relubench.results import Tables
 
 RATE = "optimizer.learning_rate"
@@ -39,7 +39,7 @@ def fates(tables: Tables) -> pl.DataFrame:
     where none was killed). `wrong` is the share of units of which the oracle said otherwise. Only layer 1 has an
     oracle: the last two are meaningless in others. What is told of the end is null for a run that diverged.
     """
-    dead = _measures(tables, ("unit_dead",)).sort("step").group_by(_UNIT)
+    dead = measures_of(tables, ("unit_dead",)).sort("step").group_by(_UNIT)
     seen = dead.agg(born=pl.col("value").first(), first=_at_step_one(), last=pl.col("value").last())
     finite = tables.runs.filter(~pl.col("diverged") | (pl.col("diverged_step") > 1))
     rows = seen.join(finite.select("run_id", RATE, "diverged"), on="run_id")
@@ -90,16 +90,7 @@ def _at_step_one() -> pl.Expr:
     return pl.col("value").filter(pl.col("step") == 1).first()
 
 
-def _measures(tables: Tables, names: Sequence[str]) -> pl.DataFrame:
-    taken = [] if tables.measures is None else tables.measures["measure"].unique().to_list()
-    for name in names:
-        if tables.measures is None or name not in taken:
-            raise UserError(f"probe.measures=[{', '.join(taken)}]: this experiment needs {name} among them")
-    assert tables.measures is not None, "some name is asked for"
-    return tables.measures.filter(pl.col("measure").is_in(names))
-
-
 def _oracle_of(tables: Tables) -> pl.DataFrame:
     """Return a row a first-layer unit: the rates that are deadly for it at step 0."""
-    rows = _measures(tables, _RATES).filter(pl.col("step") == 0).with_columns(layer=pl.lit(1, pl.Int64))
+    rows = measures_of(tables, _RATES).filter(pl.col("step") == 0).with_columns(layer=pl.lit(1, pl.Int64))
     return rows.pivot("measure", index=_UNIT, values="value").sort(_UNIT)
