@@ -18,7 +18,7 @@ from relubench.claims.claim import DOES_NOT_HOLD, HOLDS, NOT_DECIDED
 from relubench.report.collect import Study, judged, studies
 from relubench.report.verdicts import interval, number
 from relubench.results import read_table, write_text
-from relubench.verify import FILE
+from relubench.verify import FILE, words
 
 _HEAD = """\
 # What is the dying ReLU problem? Answered by measurement
@@ -38,12 +38,12 @@ def write(root: Path, page: Path) -> None:
     """Write the page from the results folders under `root`, with links relative to it."""
     found = studies(root)
     table = judged(found)
-    verified = read_table(root / FILE) if (root / FILE).exists() else None
+    verified = next((path for path in (root / FILE, root / "verify" / FILE) if path.exists()), None)
     parts = [_HEAD, *_overview(table), *_surprises(table)]
     for study in found:
         parts += _experiment(study, table.filter(pl.col("experiment") == study.name), page.parent)
     if verified is not None:
-        parts += _published(verified)
+        parts += _published(read_table(verified))
     write_text(page, "\n".join(parts))
 
 
@@ -130,17 +130,20 @@ def _cells(*cells: object) -> str:
 
 
 def _published(table: pl.DataFrame) -> Iterator[str]:
+    published = table.filter(pl.col("kind") == "published")
     yield "## Published numbers beside ours\n"
-    yield "`python -m relubench verify`. *Pass* or *fail* only at the source's own data and size, else the direction.\n"
-    yield "| row | source | number | published | ours [99 %] | runs | outcome | less than the source |"
-    yield "|---|---|---|---|---|---|---|---|"
-    for row in table.filter(pl.col("kind") == "published").iter_rows(named=True):
-        relation = "" if row["relation"] == "=" else f"{row['relation']} "
-        what, published = f"{row['part']}: {row['statistic']}", f"{relation}{number(row['published'])}"
-        ours = interval(row["ours"], row["low"], row["high"])
+    yield "`python -m relubench verify`, and `python -m relubench verify ROW size=full` for a row at full size."
+    yield "At the source's own data and size a number is a *pass* if it lies in our interval widened by its rounding,"
+    yield "or if the interval reaches to its side of > or <, else a *fail*. Elsewhere the direction alone is judged, by"
+    yield "the interval of the effect: ours less a reference, another of our numbers wherever there is one.\n"
+    yield "| row | source | number | published ± rounding | ours [99 %] | effect [99 %] | runs | outcome | reduction |"
+    yield "|---|---|---|---|---|---|---|---|---|"
+    for row in published.iter_rows(named=True):
         yield _cells(
-            row["row"], row["source"], what, published, ours, f"{row['runs']:,}", row["outcome"], row["reduction"]
-        )
+            row["row"], row["source"], f"{row['part']}: {row['statistic']}", words.published_number(row),
+            words.our_number(row), words.effect(row), f"{row['runs']:,}", row["outcome"], row["reduction"],
+        )  # fmt: skip
+    yield f"\n{words.depths(published)}"
     yield "\n## Oracles\n\n| oracle | statement | compared | disagreements |\n|---|---|---|---|"
     for row in table.filter(pl.col("kind") == "oracle").iter_rows(named=True):
         remark = f" ({row['note']})" if row["note"] else ""

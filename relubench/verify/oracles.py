@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
 import numpy as np
 import polars as pl
 
-from relubench import api, config, data, theory
+from relubench import api, config, data, machine, nn, theory, units
 
 #: Monte Carlo must agree with a closed form within so many standard errors.
 STANDARD_ERRORS = 5.0
@@ -139,16 +140,23 @@ def born_dead() -> Check:
 
 
 def two_inputs() -> Check:
-    """Oracle 6: a Gaussian unit is dead on two inputs as often as Sheppard's formula says."""
-    cosine, draw = 0.5, np.random.default_rng(2)
-    inputs = np.array([[1.0, 0.0], [cosine, np.sqrt(1 - cosine**2)]])
-    dead = ((inputs @ draw.normal(size=(2, 400_000))) <= 0).all(0)
+    """Oracle 6: units of Gaussian weights and bias are dead on two inputs as often as Sheppard's formula says.
+
+    The bias is the weight of an input that is always 1: no initialiser draws both from one Gaussian.
+    """
+    machine.prepare()
+    inputs = np.array([[1.0, -0.5, 1.0], [0.5, 1.0, 1.0]])  # two inputs, each with the bias's 1
+    model = config.Model(widths=[400_000], init=config.Init(name="normal"))
+    network = nn.build(model, jax.random.key(2), features=3, image_shape=None, outputs=1)
+    (layer,) = network(inputs, train=False).hidden
+    dead = np.asarray(units.dead(units.observe(*layer)))
+    cosine = inputs[0] @ inputs[1] / np.prod(np.linalg.norm(inputs, axis=1))
     return _monte_carlo(6, "dead on two inputs", dead.astype(float), theory.dead_on_two_inputs(cosine))
 
 
-def dispersion() -> Check:
+def dispersion(networks: int = 4_000) -> Check:
     """Oracle 7: the dispersion of the squared length of the last hidden activations is Hanin and Rolnick's."""
-    widths, networks = [30] * 8, 4_000
+    widths = [30] * 8
     setting = {
         "data.name": "interval", "data.examples": 4, "data.scale": 0.0, "data.offset": 1.0, "data.normalize": "none",
         "loss.name": "squared_error", "train.steps": 0, "train.batch_size": 2, "probe.count": 2, "model.widths": widths,

@@ -1,7 +1,8 @@
 """Published numbers that ours are put beside, each with its place, and the rule that compares them.
 
 Only a run on the source's own data and at its own size can pass or fail; for any other the rule says no more than
-whether ours lies on the same side of a reference. Shares are between 0 and 1. The sources are in docs/references.md.
+whether the effect that the source found has the same sign in our runs. Shares are between 0 and 1. The sources are in
+docs/references.md.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Literal, NamedTuple
 from relubench.errors import UserError
 
 Relation = Literal["=", "~", ">", "<"]
-Outcome = Literal["pass", "fail", "same direction", "other direction"]
+Outcome = Literal["pass", "fail", "same direction", "other direction", "not decided"]
 
 #: The source of numbers that nobody published: simulations written without this code, with the same definitions.
 MONTE_CARLO = "independent Monte Carlo"
@@ -32,32 +33,52 @@ class Published(NamedTuple):
     relation: Relation  # "=" as printed, "~" about (said so, or read off a figure), ">" more than, "<" less than
     unit: str
     exact_setting: bool  # whether relubench's default run has the source's own data and size
-    reference: float  # what the effect is measured from, in the same unit
+    reference: float | str  # what the effect is measured from: a number, or the name of one of ours in its study
     sign: int  # +1 if the source finds more than `reference`, -1 if it finds less
     one_run: bool = False  # one run of the source: ours must be the range of 99 % of runs, not that of the mean
     note: str = ""
 
 
-def compare(published: Published, value: float, low99: float, high99: float) -> Outcome:
-    """Return how our `value` with its 99 % interval stands beside a published number.
+class Estimate(NamedTuple):
+    """A number from our runs. Value and ends are NaN where they could not be had."""
 
-    At the source's own data and size: "pass" if the published value lies in the interval widened by its rounding
-    ("=", "~"), or if the interval reaches to the right side of it (">", "<"); else "fail". Elsewhere: "same
-    direction" if ours lies on the published side of `reference`, else "other direction". A row whose default was
-    not run (shrunken, on other data) is passed with `exact_setting=False`. Raises UserError for a value or, where
-    it decides, an interval that isn't one.
+    value: float
+    low: float  # ends of the 99 % interval, or of the range of 99 % of runs where the source has one run
+    high: float
+    runs: int
+
+
+def compare(published: Published, ours: Estimate, effect: Estimate) -> Outcome:
+    """Return how our number stands beside a published one; `effect` is ours less the published number's reference.
+
+    At the source's own data and size ours decides: "pass" if the published relation `holds`, else "fail". Elsewhere
+    the effect does: "same direction" if its whole interval lies on the side where the source finds it, "other
+    direction" if on the other side, "not decided" if it reaches to both or could not be had. A row whose default was
+    not run (shrunken, on other data) is passed with `exact_setting=False`. Raises UserError for a value or, where it
+    decides, an interval of ours that isn't one.
     """
-    if not math.isfinite(value):
-        raise UserError(f"value: published row {published.row} is compared with a finite number, not {value}")
+    if not math.isfinite(ours.value):
+        raise UserError(f"value: published row {published.row} is compared with a finite number, not {ours.value}")
     if not published.exact_setting:
-        same = published.sign * (value - published.reference) > 0
-        return "same direction" if same else "other direction"
-    if not low99 <= high99:
-        raise UserError(f"low99, high99: they take the ends of an interval, not {low99} and {high99}")
-    return "pass" if _holds(published, low99, high99) else "fail"
+        return _direction(published.sign, effect)
+    if not ours.low <= ours.high:
+        raise UserError(f"low, high: they take the ends of an interval, not {ours.low} and {ours.high}")
+    return "pass" if holds(published, ours.low, ours.high) else "fail"
 
 
-def _holds(published: Published, low99: float, high99: float) -> bool:
+def _direction(sign: int, effect: Estimate) -> Outcome:
+    ends = sign * effect.low, sign * effect.high
+    if min(ends) > 0:
+        return "same direction"
+    return "other direction" if max(ends) < 0 else "not decided"
+
+
+def holds(published: Published, low99: float, high99: float) -> bool:
+    """Return whether a 99 % interval agrees with a published number.
+
+    It does if the number lies in the interval widened by its rounding ("=", "~"), or if the interval reaches to the
+    right side of it (">", "<").
+    """
     if published.relation == ">":
         return high99 > published.value
     if published.relation == "<":
@@ -80,8 +101,6 @@ _BORN_CONSTANT = {
     (10, 10): (0.0014, 5e-5),
     (10, 11): (0.002, 5e-4),
 }
-#: The width and depth of rows 2 and 3, without their remedies.
-_NARROW_BORN = _BORN_CONSTANT[2, 10][0]
 
 
 def _born_dead() -> Iterator[Published]:
@@ -107,12 +126,12 @@ def _born_dead() -> Iterator[Published]:
         value=0.90,
         relation=">",
         exact_setting=False,
-        reference=_NARROW_BORN,
+        reference="width 2 at birth",
         note="counted after training, so more than are born so; the training is not documented well enough to repeat",
     )
     yield template._replace(part="width 3", value=0.60, rounding=0.05, relation="~")
     yield template._replace(part="width 5", value=0.10, relation=">")
-    yield template._replace(part="width 10", value=0.01, relation="<", reference=_BORN_CONSTANT[5, 10][0], sign=-1)
+    yield template._replace(part="width 10", value=0.01, relation="<", reference="width 5", sign=-1)
     for (width, layers), (value, rounding) in _BORN_CONSTANT.items():
         yield template._replace(
             part=f"width {width}, {layers} affine layers",
@@ -136,18 +155,18 @@ def _asymmetric() -> Iterator[Published]:
         relation="=",
         unit="share",
         exact_setting=True,
-        reference=_NARROW_BORN,
+        reference=_BORN_CONSTANT[2, 10][0],  # the same with He's initialisation
         sign=-1,
     )
     yield template
     narrow = "10 layers of width 2, 1,000 networks"
-    trained = (  # the last network's share at birth is not known: half of them stands in for it
-        ("x sin 5x", narrow, 0.919, 0.292, _NARROW_BORN),
-        ("step and sine", narrow, 0.938, 0.326, _NARROW_BORN),
-        ("two inputs, two outputs", "a target with two inputs and outputs, 1,000 networks", 0.768, 0.096, 0.5),
+    trained = (
+        ("x sin 5x", narrow, 0.919, 0.292),
+        ("step and sine", narrow, 0.938, 0.326),
+        ("two inputs, two outputs", "a target with two inputs and outputs, 1,000 networks", 0.768, 0.096),
     )
-    for name, network, he, rai, born in trained:
-        for init, value, reference, sign in (("He", he, born, 1), ("RAI", rai, he, -1)):
+    for name, network, he, rai in trained:
+        for init, value, reference, sign in (("He", he, f"{name}, He at birth", 1), ("RAI", rai, f"{name}, He", -1)):
             yield template._replace(
                 part=f"{name}, {init}",
                 source=_LU,
@@ -176,7 +195,7 @@ def _positive_bias() -> Iterator[Published]:
             relation="=",
             unit="share",
             exact_setting=True,
-            reference=_NARROW_BORN if bias else 0.0,
+            reference="bias 0" if bias else 0.0,
             sign=-1 if bias else 1,
         )
 
@@ -225,8 +244,8 @@ def _untrained_images() -> Iterator[Published]:
         rounding=0.0,
         relation=">",
         unit="share",
-        exact_setting=True,
-        reference=0.0,
+        exact_setting=False,
+        reference="layer 2",
         sign=1,
         one_run=True,
         note="one network, counted on 50,000 of the 60,000 training images",
@@ -236,7 +255,7 @@ def _untrained_images() -> Iterator[Published]:
     for layer, value in enumerate(dead, start=1):
         printed = template._replace(part=f"layer {layer}", value=value, rounding=5e-5, relation="=")
         # the layers without any have fewer than the first one that has some
-        yield printed if value else printed._replace(reference=dead[2], sign=-1)
+        yield printed if value else printed._replace(reference="layer 3", sign=-1)
 
 
 def _rates_and_depth() -> Iterator[Published]:
@@ -252,14 +271,15 @@ def _rates_and_depth() -> Iterator[Published]:
         relation="=",
         unit="share",
         exact_setting=False,
-        reference=0.10,
+        reference="rate 1e-2",
         sign=-1,
         note="data and steps unconfirmed",
     )
     yield study
-    for rate, value in (("1e-2", 0.10), ("3e-2", 0.32), ("1e-1", 0.48)):
-        yield study._replace(part=f"rate {rate}", value=value, rounding=0.005, reference=study.value, sign=1)
-    for layer, value in enumerate((0.277, 0.121, 0.356, 0.441, 0.656), start=1):
+    for rate, value, lower in (("1e-2", 0.10, "1e-3"), ("3e-2", 0.32, "1e-2"), ("1e-1", 0.48, "3e-2")):
+        yield study._replace(part=f"rate {rate}", value=value, rounding=0.005, reference=f"rate {lower}", sign=1)
+    dead = (0.277, 0.121, 0.356, 0.441, 0.656)
+    for layer, (value, below) in enumerate(zip(dead, (0.0, *dead), strict=False), start=1):
         yield study._replace(
             row=8,
             part=f"layer {layer}",
@@ -267,8 +287,8 @@ def _rates_and_depth() -> Iterator[Published]:
             setting="784-[256]x5-10, Glorot, Adam .005, batch 128, 12 epochs",
             statistic="share of units of the layer that are dead on 1,000 examples",
             value=value,
-            reference=0.0,
-            sign=1,
+            reference=f"layer {layer - 1}" if layer > 1 else 0.0,
+            sign=1 if value > below else -1,
             one_run=True,
             note="needs MNIST",
         )
@@ -287,13 +307,19 @@ def _plasticity() -> Iterator[Published]:
         relation="=",
         unit="share",
         exact_setting=False,
-        reference=0.0,
+        reference="SGD at step 0",
         sign=1,
         note="said to be up to a quarter; needs MNIST, and far more steps than a default run",
     )
     yield dead
     yield dead._replace(
-        part="Adam", setting="the same with Adam", value=0.60, rounding=0.05, relation="~", note="read off a figure"
+        part="Adam",
+        setting="the same with Adam",
+        value=0.60,
+        rounding=0.05,
+        relation="~",
+        reference="Adam at step 0",
+        note="read off a figure",
     )
     yield dead._replace(
         part="continual backpropagation",
@@ -301,20 +327,22 @@ def _plasticity() -> Iterator[Published]:
         value=0.0,
         rounding=0.01,
         relation="~",
-        reference=0.25,
+        reference="SGD",
         sign=-1,
         note="'almost zero'; below plain SGD's share",
     )
-    yield dead._replace(
-        part="slowly-changing regression, ReLU",
-        setting="20 bits, 15 slow, 100 target units with beta .7, 5 hidden units, batch 1, SGD .01 / .003 / .001",
-        statistic="mean squared error of the last tenth of the run less that of the first tenth",
-        value=0.0,
-        rounding=0.0,
-        relation=">",
-        unit="squared error",
-        note="the source shows curves over 100 runs; the difference of tenths is our way to put them in a number",
-    )
+    for rate in (".01", ".003", ".001"):
+        yield dead._replace(
+            part=f"slowly-changing regression, ReLU, rate {rate}",
+            setting=f"20 bits, 15 slow, 100 target units with beta .7, 5 hidden units, batch 1, SGD {rate}",
+            statistic="mean squared error of the last tenth of the run less that of the first tenth",
+            value=0.0,
+            rounding=0.0,
+            relation=">",
+            unit="squared error",
+            reference=0.0,
+            note="the source shows curves over 100 runs; the difference of tenths is our way to put them in a number",
+        )
     dormant = dead._replace(
         row=10,
         part="fixed labels, start",
@@ -324,16 +352,17 @@ def _plasticity() -> Iterator[Published]:
         value=0.10,
         rounding=0.01,
         relation="~",
+        reference=0.0,
         note="read off a figure; needs CIFAR-10",
     )
     yield dormant
-    yield dormant._replace(part="fixed labels, end", value=0.02, reference=0.10, sign=-1)
+    yield dormant._replace(part="fixed labels, end", value=0.02, reference="fixed labels, start", sign=-1)
     yield dormant._replace(
         part="reshuffled labels, end",
         setting="CIFAR-10, labels reshuffled every 20 epochs",
         value=0.35,
         rounding=0.05,
-        reference=0.10,
+        reference="fixed labels, end",
         note="30 to 40 %; read off a figure; needs CIFAR-10",
     )
 

@@ -54,11 +54,13 @@ _TRAINED = {
     **_INTERVAL,
     "data.examples": 3750,  # 3,000 for training
     "train.batch_size": 128,
+    "optimizer.name": "adam",
     "optimizer.learning_rate": 1e-3,
     "model.widths": _hidden(2, 10),
 }
-_FEWER_STEPS = Size(1_000, {"train.steps": 2_000}, exact=False, reduction="2,000 steps; the source's number is unknown")
-_MORE_STEPS = Size(1_000, {"train.steps": 100_000}, exact=False, reduction="100,000 steps; the source's is unknown")
+_UNCONFIRMED = "the source's optimiser and steps are unconfirmed"
+_FEWER_STEPS = Size(1_000, {"train.steps": 2_000}, exact=False, reduction=f"Adam, 2,000 steps; {_UNCONFIRMED}")
+_MORE_STEPS = Size(1_000, {"train.steps": 100_000}, exact=False, reduction=f"Adam, 100,000 steps; {_UNCONFIRMED}")
 
 _AFTER_TRAINING = Study(
     row=1,
@@ -66,6 +68,7 @@ _AFTER_TRAINING = Study(
     setting=_TRAINED | {"data.function": "abs"},
     varied={},
     parts=[Part("width 2", {}, "collapsed", True)],
+    baselines=[Part("width 2 at birth", {}, "born_collapsed", True)],
     small=_FEWER_STEPS,
     full=_MORE_STEPS,
 )
@@ -82,6 +85,10 @@ _COLLAPSE = Study(
         for function, told in _FUNCTIONS.items()
         for name, init in _INITIALISERS.items()
     ],
+    baselines=[
+        Part(f"{told}, He at birth", {"data.function": function, "model.init.name": "he"}, "born_collapsed", True)
+        for function, told in _FUNCTIONS.items()
+    ],
     small=_FEWER_STEPS,
     full=_MORE_STEPS,
 )
@@ -94,6 +101,7 @@ _COLLAPSE_2D = Study(
         Part(f"two inputs, two outputs, {init}", {"model.init.name": name}, "collapsed", True)
         for name, init in _INITIALISERS.items()
     ],
+    baselines=[Part("two inputs, two outputs, He at birth", {"model.init.name": "he"}, "born_collapsed", True)],
     small=_FEWER_STEPS,
     full=_MORE_STEPS,
 )
@@ -176,6 +184,7 @@ _DISPERSION = Study(
 
 # Row 6: PyTorch's default initialisation, untrained.
 
+_ALL_IMAGES = "counted on all 60,000 training images, the source's on 50,000 of them"
 _FASHION = {"data.name": "fashion_mnist", "data.normalize": "none"}
 _UNTRAINED_FASHION = Study(
     row=6,
@@ -194,8 +203,8 @@ _UNTRAINED_FASHION = Study(
         Part("layer 9, text", {}, of_layers(_SHARE, layer=9)),
         *(Part(f"layer {layer}", {}, of_layers(_SHARE, layer=layer)) for layer in range(1, 11)),
     ],
-    small=Size(64, {}, exact=True),
-    full=Size(1_000, {}, exact=True),
+    small=Size(64, {}, exact=False, reduction=_ALL_IMAGES),
+    full=Size(1_000, {}, exact=False, reduction=_ALL_IMAGES),
 )
 
 # Row 7: eight inputs and two layers of 64 under Adam.
@@ -244,7 +253,12 @@ _DEPTH = Study(
     varied={},
     parts=[Part(f"layer {layer}", {}, _dead_on_a_thousand(layer)) for layer in range(1, 6)],
     small=Size(8, {"train.steps": 6 * _EPOCH}, exact=False, reduction="Fashion-MNIST, 6 epochs of 12"),
-    full=Size(64, {"data.name": "mnist", "train.steps": 12 * _EPOCH}, exact=False),
+    full=Size(
+        64,
+        {"data.name": "mnist", "train.steps": 12 * _EPOCH},
+        exact=False,
+        reduction="the first 1,024 training examples in place of 1,000",
+    ),
 )
 
 # Row 9: dead units of networks that learn one permutation of the pixels after another; the slowly-changing regression.
@@ -273,6 +287,7 @@ _PERMUTED = Study(
     setting=_FASHION | {"data.stream.name": "permuted", "probe.spacing": "linear", "remedy.replacement_rate": 1e-4},
     varied={},
     parts=[Part(part, where, "dead_train_fraction") for part, where in _ALGORITHMS.items()],
+    baselines=[Part(f"{part} at step 0", _ALGORITHMS[part], "born_dead_fraction") for part in ("SGD", "Adam")],
     small=Size(
         8,
         {
@@ -303,6 +318,7 @@ _PERMUTED = Study(
 )
 
 
+_SLOW_RATES = {".01": 0.01, ".003": 0.003, ".001": 0.001}
 _SLOW_BITS = Study(
     row=9,
     name="slow_bits",
@@ -315,20 +331,27 @@ _SLOW_BITS = Study(
         "model.widths": [5],
         "model.init.name": "he_uniform",
         "train.batch_size": 1,
-        "optimizer.learning_rate": 0.01,
         "probe.count": 21,
         "probe.spacing": "linear",
         "probe.measures": ["online_loss"],
     },
-    varied={},
-    parts=[Part("slowly-changing regression, ReLU", {}, change("online_loss"))],
+    varied={"optimizer.learning_rate": list(_SLOW_RATES.values())},
+    parts=[
+        Part(f"slowly-changing regression, ReLU, rate {told}", {"optimizer.learning_rate": rate}, change("online_loss"))
+        for told, rate in _SLOW_RATES.items()
+    ],
     small=Size(
         64,
         {"train.steps": 200_000, "data.stream.period": 2_000},
         exact=False,
-        reduction="200,000 examples, a bit flips every 2,000",
+        reduction="of six activations ReLU alone; 200,000 examples, a bit flips every 2,000",
     ),
-    full=Size(100, {"train.steps": 1_000_000, "data.stream.period": 10_000}, exact=False),
+    full=Size(
+        100,
+        {"train.steps": 1_000_000, "data.stream.period": 10_000},
+        exact=False,
+        reduction="of six activations ReLU alone",
+    ),
 )
 
 # Row 10: dormant units with fixed and with reshuffled labels.

@@ -7,20 +7,21 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
+import polars as pl
 import yaml
 
 from relubench import config, grid, stats
 from relubench.claims.metrics import Metric, of_runs
 from relubench.compose import Request
 from relubench.results import Tables
-from relubench.verify.published import Published
+from relubench.verify.published import Estimate, Published
 
 #: Confidence of the intervals beside published numbers.
 CONFIDENCE = 0.99
 
 
 class Part(NamedTuple):
-    """The runs and the number that answer one published number."""
+    """Runs and a number of each: what answers one published number, or what an answer is compared with."""
 
     part: str  # its name in the table of published numbers
     where: Mapping[str, Any]
@@ -48,6 +49,7 @@ class Study(NamedTuple):
     small: Size
     full: Size
     name: str = ""  # beside the row's number, where a row takes several grids
+    baselines: Sequence[Part] = ()  # numbers that nobody published, for published effects to be measured from
 
     @property
     def folder(self) -> str:
@@ -58,14 +60,9 @@ class Study(NamedTuple):
         """Return one of its sizes."""
         return self.full if full else self.small
 
-
-class Ours(NamedTuple):
-    """What our runs give for one published number."""
-
-    value: float
-    low: float  # ends of the 99 % interval, or of the range of 99 % of runs where the source has one run
-    high: float
-    runs: int
+    def number(self, name: str) -> Part:
+        """Return one of its parts or baselines."""
+        return next(part for part in (*self.parts, *self.baselines) if part.part == name)
 
 
 def request_of(study: Study, asked: config.Config) -> Request:
@@ -91,17 +88,38 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, tuple | list | range) else value
 
 
-def measure(part: Part, published: Published, tables: Tables) -> Ours:
+def measure(part: Part, published: Published, tables: Tables) -> Estimate:
     """Return our number beside a published one."""
-    values = of_runs(tables, part.metric, part.where)["value"].drop_nulls().to_numpy()
+    values = _of_runs(part, tables)["value"].drop_nulls().to_numpy()
+    if not published.one_run or not len(values):
+        return _mean(values, (0.0, 1.0) if published.unit == "share" else None, part.share)
+    low, high = np.quantile(values, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return Estimate(float(values.mean()), float(low), float(high), len(values))
+
+
+def effect(study: Study, part: Part, published: Published, tables: Tables) -> Estimate:
+    """Return our number less what the published effect is measured from; two of ours are paired by seed."""
+    if not isinstance(published.reference, str):
+        value, low, high, runs = measure(part, published._replace(one_run=False), tables)
+        return Estimate(value - published.reference, low - published.reference, high - published.reference, runs)
+    sides = _of_runs(part, tables), _of_runs(study.number(published.reference), tables)
+    pairs = sides[0].join(sides[1], on="seed", suffix="_reference", maintain_order="left").drop_nulls()
+    differences = (pairs["value"] - pairs["value_reference"]).to_numpy()
+    return _mean(differences, (-1.0, 1.0) if published.unit == "share" else None)
+
+
+def _of_runs(part: Part, tables: Tables) -> pl.DataFrame:
+    """Return seed and value of a part's runs."""
+    return of_runs(tables, part.metric, part.where).select("seed", "value")
+
+
+def _mean(values: np.ndarray, bounds: stats.Bounds | None, share: bool = False) -> Estimate:
+    """Return the mean of `values` [runs] with its interval."""
     if not len(values):
-        return Ours(np.nan, np.nan, np.nan, 0)
-    if published.one_run:
-        low, high = np.quantile(values, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    elif part.share:
+        return Estimate(np.nan, np.nan, np.nan, 0)
+    if share:
         ends = stats.share_interval(np.array([values.sum()]), np.array([len(values)]), CONFIDENCE)
-        low, high = (end[0] for end in ends)
     else:
-        bounds = (0.0, 1.0) if published.unit == "share" else None
-        low, high = (end[0] for end in stats.mean_interval([values], bounds, CONFIDENCE))
-    return Ours(float(values.mean()), float(low), float(high), len(values))
+        ends = stats.mean_interval([values], bounds, CONFIDENCE)
+    low, high = (float(end[0]) for end in ends)
+    return Estimate(float(values.mean()), low, high, len(values))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -12,13 +13,13 @@ from rich.table import Table
 
 from relubench import config
 from relubench.errors import UserError
-from relubench.report.verdicts import interval, number
-from relubench.results import Folder, write_table
+from relubench.results import Folder, read_table, write_table
 from relubench.training import train_missing
+from relubench.verify import words
 from relubench.verify.oracles import ORACLES, Check
 from relubench.verify.published import PUBLISHED, Published, compare
 from relubench.verify.studies import STUDIES
-from relubench.verify.study import Part, Study, measure, request_of
+from relubench.verify.study import Part, Study, effect, measure, request_of
 
 #: The name of the table's file in its folder.
 FILE = "verify.parquet"
@@ -36,6 +37,10 @@ _SCHEMA: dict[str, Any] = {
     "low": pl.Float64,  # ends of the 99 % interval
     "high": pl.Float64,
     "runs": pl.Int64,
+    "reference": pl.String,  # what ours is compared with, where only the direction is judged
+    "effect": pl.Float64,  # ours less the reference
+    "effect_low": pl.Float64,  # ends of its 99 % interval
+    "effect_high": pl.Float64,
     "outcome": pl.String,
     "reduction": pl.String,
     "command": pl.String,  # at full size
@@ -44,9 +49,10 @@ _SCHEMA: dict[str, Any] = {
 
 
 def verify(asked: config.Config, rows: Collection[int], console: Console) -> pl.DataFrame:
-    """Ask the oracles and train what published numbers need; write, print and return the table.
+    """Ask the oracles and train what published numbers need; write, print and return what was found.
 
-    `rows` are the published rows asked for; none: all of them, and the oracles.
+    `rows` are the published rows asked for; none: all of them, and the oracles. In the file they take the place of
+    what it had for the same rows, and the others stay.
     """
     known = sorted({study.row for study in STUDIES})
     for row in rows:
@@ -56,10 +62,18 @@ def verify(asked: config.Config, rows: Collection[int], console: Console) -> pl.
     for study in STUDIES:
         if not rows or study.row in rows:
             found += _study_rows(study, asked, console)
-    table = pl.DataFrame(found, _SCHEMA, orient="row")
-    write_table(Folder(asked.out).path / FILE, table)
+    table = pl.DataFrame(found, _SCHEMA, orient="row").fill_nan(None)
+    path = Folder(asked.out).path / FILE
+    write_table(path, _over_old(table, path))
     print_table(table, console)
     return table
+
+
+def _over_old(table: pl.DataFrame, path: Path) -> pl.DataFrame:
+    """Return the table with the file's other rows, oracles first."""
+    old = read_table(path) if path.exists() else table.clear()
+    others = old.join(table, on=["kind", "row"], how="anti")
+    return pl.concat([others, table], how="diagonal").sort("kind", "row", maintain_order=True)
 
 
 def _oracle_row(check: Check) -> dict[str, Any]:
@@ -79,16 +93,20 @@ def _study_rows(study: Study, asked: config.Config, console: Console) -> Iterato
     size = study.size(asked.size == "full")
     for part in study.parts:
         published = _published(study.row, part)
-        ours = measure(part, published, tables)
+        ours, difference = measure(part, published, tables), effect(study, part, published, tables)
         compared = published._replace(exact_setting=published.exact_setting and size.exact)
         told = {name: getattr(published, name) for name in ("row", "part", "source", "setting", "statistic")}
+        judged_by = {
+            "reference": str(published.reference), "effect": difference.value, "effect_low": difference.low,
+            "effect_high": difference.high,
+        }  # fmt: skip
         yield told | {
             "kind": "published", "relation": published.relation, "published": published.value,
             "rounding": published.rounding, "ours": ours.value, "low": ours.low, "high": ours.high, "runs": ours.runs,
-            "outcome": compare(compared, ours.value, ours.low, ours.high) if ours.runs else "no run finished",
+            "outcome": compare(compared, ours, difference) if ours.runs else "no run finished",
             "reduction": size.reduction, "command": f"python -m relubench verify {study.row} size=full",
             "note": published.note,
-        }  # fmt: skip
+        } | ({} if compared.exact_setting else judged_by)  # fmt: skip
 
 
 def _published(row: int, part: Part) -> Published:
@@ -97,20 +115,26 @@ def _published(row: int, part: Part) -> Published:
 
 
 def print_table(table: pl.DataFrame, console: Console) -> None:
-    """Print each oracle and published number beside ours."""
+    """Print each oracle and published number beside ours, and how each row is less than its source."""
     shown = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for title in ("", "what", "published", "ours [99 %]", "runs", "outcome"):
-        shown.add_column(title, justify="right" if title in ("published", "runs") else "left")
+    for title in ("", "what", "published ± rounding", "ours [99 %]", "runs", "outcome"):
+        shown.add_column(title, justify="right" if title == "runs" else "left")
     for row in table.iter_rows(named=True):
         if row["kind"] == "oracle":
-            asked, ours = "", f"{row['ours']:.0f} disagreements"
+            what, asked, ours = row["statistic"], "", f"{row['ours']:.0f} disagreements"
         else:
-            asked, ours = _relation(row), interval(row["ours"], row["low"], row["high"]) if row["runs"] else "-"
-        what = row["statistic"] if row["kind"] == "oracle" else f"{row['source']}: {row['part']}"
+            what, asked, ours = f"{row['source']}: {row['part']}", words.published_number(row), words.our_number(row)
         shown.add_row(f"{row['kind']} {row['row']}", what, asked, ours, f"{row['runs']:,}", row["outcome"])
     console.print(shown)
+    for line in _lines(table):
+        console.print(line, highlight=False, markup=False)
 
 
-def _relation(row: dict[str, Any]) -> str:
-    sign = "" if row["relation"] == "=" else row["relation"] + " "
-    return f"{sign}{number(row['published'])}"
+def _lines(table: pl.DataFrame) -> Iterator[str]:
+    """Yield what is less than at a row's source, its command at full size, and what directions were judged by."""
+    published = table.filter(pl.col("kind") == "published")
+    for (row, reduction, command), parts in published.group_by("row", "reduction", "command", maintain_order=True):
+        yield f"row {row}: {reduction or 'data and size of the source'}. Full size: {command}"
+        for part in parts.filter(pl.col("effect").is_not_null()).iter_rows(named=True):
+            yield f"  {part['part']} {words.effect(part)}"
+    yield from filter(None, [words.depths(published)])

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relubench.errors import UserError
-from relubench.verify.published import MONTE_CARLO, PUBLISHED, Published, compare
+from relubench.verify.published import MONTE_CARLO, PUBLISHED, Estimate, Published, compare
 
 PRINTED = Published(
     row=1,
@@ -41,43 +41,62 @@ CASES = [
     ("<", 0.01, 0.0, (0.01, 0.02), "fail"),
 ]
 shares = st.floats(0, 1)
+UNKNOWN = Estimate(math.nan, math.nan, math.nan, 0)
+
+
+def between(low, high):
+    """Return the estimate in the middle of an interval."""
+    return Estimate((low + high) / 2, low, high, 64)
 
 
 @pytest.mark.parametrize(("relation", "value", "rounding", "ends", "outcome"), CASES)
 def test_at_the_sources_size_the_interval_decides(relation, value, rounding, ends, outcome):
     published = PRINTED._replace(relation=relation, value=value, rounding=rounding)
-    assert compare(published, sum(ends) / 2, *ends) == outcome
+    assert compare(published, between(*ends), UNKNOWN) == outcome
 
 
 @pytest.mark.parametrize(
-    ("reference", "sign", "value", "outcome"),
+    ("sign", "effect", "outcome"),
     [
-        (0.0, 1, 0.01, "same direction"),
-        (0.0, 1, 0.0, "other direction"),  # none is not more than none
-        (0.25, -1, 0.1, "same direction"),
-        (0.25, -1, 0.3, "other direction"),
+        (1, between(0.01, 0.2), "same direction"),
+        (1, between(-0.2, -0.01), "other direction"),
+        (1, between(-0.01, 0.2), "not decided"),  # although its middle lies on the published side
+        (1, between(0.0, 0.2), "not decided"),  # none is not more than none
+        (-1, between(-0.2, -0.01), "same direction"),
+        (-1, between(0.01, 0.2), "other direction"),
+        (-1, between(-0.2, 0.01), "not decided"),
+        (1, Estimate(0.1, math.nan, math.nan, 4), "not decided"),  # too few runs for an interval
+        (-1, UNKNOWN, "not decided"),
     ],
 )
-def test_elsewhere_only_the_side_of_the_reference_counts(reference, sign, value, outcome):
-    published = PRINTED._replace(exact_setting=False, reference=reference, sign=sign)
-    assert compare(published, value, math.nan, math.nan) == outcome
+def test_elsewhere_the_whole_interval_of_the_effect_decides(sign, effect, outcome):
+    published = PRINTED._replace(exact_setting=False, sign=sign)
+    assert compare(published, between(0.5, 0.7), effect) == outcome
 
 
 @given(st.sampled_from(["=", "~", ">", "<"]), shares, shares, shares, st.floats(0, 0.1), shares)
 def test_a_wider_interval_never_turns_a_pass_into_a_fail(relation, value, one, other, wider, middle):
     low, high = sorted([one, other])
     published = PRINTED._replace(relation=relation, value=value)
-    if compare(published, middle, low, high) == "pass":
-        assert compare(published, middle, low - wider, high + wider) == "pass"
+    if compare(published, Estimate(middle, low, high, 64), UNKNOWN) == "pass":
+        assert compare(published, Estimate(middle, low - wider, high + wider, 64), UNKNOWN) == "pass"
+
+
+@given(st.sampled_from([1, -1]), *[st.floats(-1, 1)] * 2, st.floats(0, 0.1))
+def test_a_wider_interval_decides_no_more_directions(sign, one, other, wider):
+    low, high = sorted([one, other])
+    published = PRINTED._replace(exact_setting=False, sign=sign)
+    narrow, wide = (compare(published, between(0.5, 0.7), between(low - by, high + by)) for by in (0.0, wider))
+    assert wide in (narrow, "not decided")
 
 
 @pytest.mark.parametrize(
     ("value", "low", "high", "named"),
-    [(math.nan, 0.0, 1.0, "value"), (0.5, math.nan, math.nan, "low99"), (0.5, 0.6, 0.4, "low99")],
+    [(math.nan, 0.0, 1.0, "value"), (0.5, math.nan, math.nan, "low"), (0.5, 0.6, 0.4, "low")],
 )
 def test_what_is_no_number_or_no_interval_is_refused(value, low, high, named):
     with pytest.raises(UserError, match=named):
-        compare(PRINTED, value, low, high)
+        compare(PRINTED, Estimate(value, low, high, 64), UNKNOWN)
 
 
 def place(published):
@@ -88,11 +107,20 @@ def test_no_number_is_told_twice():
     assert len({place(published) for published in PUBLISHED}) == len(PUBLISHED)
 
 
-@pytest.mark.parametrize("published", PUBLISHED, ids=place)
+def published_effect(published):
+    """Return a published number less its reference; None where nobody published that."""
+    known = {(each.row, each.part): each.value for each in PUBLISHED}
+    reference = known.get((published.row, published.reference), published.reference)
+    beside = 1e-9 * {">": 1, "<": -1}.get(published.relation, 0)  # more than 0 is not 0
+    return None if isinstance(reference, str) else published.value + beside - reference
+
+
+@pytest.mark.parametrize("published", [each for each in PUBLISHED if published_effect(each) is not None], ids=place)
 def test_a_published_number_is_on_its_own_side(published):
-    """So a run that found exactly it has the same direction. (More than 0 is on its side without being above 0.)"""
-    value = published.value + 1e-9 * {">": 1, "<": -1}.get(published.relation, 0)
-    assert compare(published._replace(exact_setting=False), value, math.nan, math.nan) == "same direction"
+    effect = published_effect(published)
+    assert compare(published._replace(exact_setting=False), UNKNOWN._replace(value=0.5), between(effect, effect)) == (
+        "same direction"
+    )
 
 
 @pytest.mark.parametrize("published", PUBLISHED, ids=place)
@@ -115,7 +143,7 @@ def test_shares_are_shares(published):
         (6, "UvA deep learning tutorial 3", [0.56, *(dead / 256 for dead in (0, 0, 7, 27, 89))]),
         (7, "GitHub study of the 40 %", [0.003, 0.10, 0.32, 0.48]),
         (8, "depth notebook on MNIST", [0.277, 0.121, 0.356, 0.441, 0.656]),
-        (9, "Dohare et al. 2024", [0.25, 0.60, 0.0, 0.0]),
+        (9, "Dohare et al. 2024", [0.25, 0.60, 0.0, 0.0, 0.0, 0.0]),
         (10, "Sokar et al. 2023", [0.10, 0.02, 0.35]),
     ],
 )
@@ -138,5 +166,5 @@ def test_the_gain_is_that_of_a_hundred_relu_units(sigma):
 
 def test_the_dispersion_is_that_of_twenty_layers_of_a_hundred():
     dispersion = next(published for published in PUBLISHED if published.row == 5)
-    assert compare(dispersion, 1.05**20, 1.05**20, 1.05**20) == "pass"
-    assert compare(dispersion, 1.05**21, 1.05**21, 1.05**21) == "fail"
+    assert compare(dispersion, between(1.05**20, 1.05**20), UNKNOWN) == "pass"
+    assert compare(dispersion, between(1.05**21, 1.05**21), UNKNOWN) == "fail"
