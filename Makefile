@@ -37,8 +37,8 @@ install = if command -v uv > /dev/null; \
 	$(call install,.[$(EXTRAS)])
 	@touch $@ .venv/relubench
 
-# Run every experiment at its default size but with 64 seeds or more, keep what figures and report need, put published numbers
-# beside ours, and write the answer. Takes a few hours on two cores, and goes on where it was stopped.
+# Run every experiment at its default size, with 64 seeds or more where it has claims; keep what figures and report need,
+# put published numbers beside ours, and write the answer. Takes two hours on two cores, and goes on where it was stopped.
 REFERENCE := learning_rate one_step anatomy bias activations inputs initialization born_dead revival shift remedies \
 	boundaries plasticity targets
 # These take fewer seeds by default, to be done in ten minutes.
@@ -47,13 +47,14 @@ activations_seeds := seeds=64
 remedies_seeds := seeds=64
 KEPT := summary.parquet curves.parquet claims.parquet config.yaml provenance.json figures
 reference: $(REFERENCE:%=results/reference/%/provenance.json)
+	rm -f results/verify/verify.parquet
 	$(BIN)/python -m relubench verify; test -f results/verify/verify.parquet
 	cp results/verify/verify.parquet results/reference/
 	$(BIN)/python -m relubench.report.answer results/reference docs/answer.md
 
 results/reference/%/provenance.json: .venv/relubench FORCE
 	$(BIN)/python -m relubench experiment=$* $($*_seeds)
-	mkdir -p $(@D)/figures
+	rm -rf $(@D); mkdir -p $(@D)
 	cd results/$*; for kept in $(KEPT); do if test -e $$kept; then cp -r $$kept ../reference/$*/; fi; done
 
 # Resolve what pyproject.toml asks for, for every Python and platform, keeping the versions pinned so far; needs uv.
