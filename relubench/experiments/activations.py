@@ -213,4 +213,5 @@ EXPERIMENT = Experiment(
             note=f"As well: at most 1 point less. Its units cannot die, as with any slope but 0. {AT_BEST}",
         ),
     ),
+    minutes=7.0,
 )

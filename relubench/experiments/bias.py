@@ -158,4 +158,5 @@ EXPERIMENT = Experiment(
         _prevents(16, "A small positive initial bias prevents dying", {f"start {b:g}": start(b) for b in SMALL}),
         _speeds_up(),
     ),
+    minutes=8.0,
 )

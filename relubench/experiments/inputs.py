@@ -125,4 +125,5 @@ EXPERIMENT = Experiment(
     figures=_figures,
     claims=(_stuck(), _still_die()),
     units=True,
+    minutes=7.5,
 )

@@ -155,4 +155,5 @@ EXPERIMENT = Experiment(
     figures=_figures,
     curves=("dead_train",),
     claims=_claims(),
+    minutes=4.0,
 )

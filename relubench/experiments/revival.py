@@ -248,5 +248,5 @@ EXPERIMENT = Experiment(
     figures=_figures,
     derived=(_still_dead, _revived),
     claims=CLAIMS,
-    minutes=3.0,
+    minutes=7.0,
 )

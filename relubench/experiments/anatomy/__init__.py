@@ -13,4 +13,5 @@ EXPERIMENT = Experiment(
     derived=(causes, dead_on_sets, distances),
     claims=CLAIMS,
     units=True,
+    minutes=2.5,
 )

@@ -12,4 +12,5 @@ EXPERIMENT = Experiment(
     figures=figures,
     derived=(measured, foretold),
     claims=CLAIMS,
+    minutes=2.5,
 )
