@@ -112,7 +112,7 @@ def _recover() -> tuple[Claim, Claim]:
     return (
         Claim(
             id=11,
-            statement=statement,
+            statement=f"{statement}: fewer are silent at the end",
             source="answer",
             statistic="share of leaky units silent at the end less that of ReLU units, at a high rate",
             direction="below",
@@ -128,7 +128,7 @@ def _recover() -> tuple[Claim, Claim]:
         ),
         Claim(
             id=11,
-            statement=statement,
+            statement=f"{statement}: some wake again",
             source="answer",
             statistic="share of leaky units silent at some probe and no more at the end, at least, at a high rate",
             smallest=0.05,
@@ -172,7 +172,7 @@ def _better(id_: int, statement: str, a: Where, b: Where, metric: str, shown: st
     return (
         Claim(
             id=id_,
-            statement=statement,
+            statement=f"{statement}: more accurate",
             source="comment",
             statistic="difference of test accuracy, each at its best rate",
             smallest=0.01,
@@ -181,7 +181,7 @@ def _better(id_: int, statement: str, a: Where, b: Where, metric: str, shown: st
         ),
         Claim(
             id=id_,
-            statement=statement,
+            statement=f"{statement}: fewer {shown} units",
             source="comment",
             statistic=f"difference of {shown} units at a high rate",
             direction="below",

@@ -76,7 +76,7 @@ def _surprises(table: pl.DataFrame) -> Iterator[str]:
     for rows in found:
         yield f"- **{rows[0]['statement']}** (claim {_link(rows[0])}: {rows[0]['statistic']})"
         for verdict in (DOES_NOT_HOLD, HOLDS, NOT_DECIDED):
-            told = [f"{row['condition'] or 'all runs'} {_value(row)}" for row in rows if row["verdict"] == verdict]
+            told = [f"{row['condition'] or 'all runs'}: {_value(row)}" for row in rows if row["verdict"] == verdict]
             if told:
                 yield f"  - *{verdict}*: {'; '.join(told)}"
     yield ""
