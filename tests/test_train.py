@@ -1,16 +1,28 @@
 """One run: against a plain NumPy loop, and the laws of births, deaths and revivals."""
 
+import collections
+
 import jax
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from planned import layouts
 from reference import train as train_reference
 
 import relubench
-from relubench import config, data, engine, nn, state
+from relubench import config, data, engine, nn, state, theory
 
 SMALL = {"train.steps": 60, "train.batch_size": 32, "model.widths": [16, 16], "probe.count": 12}
+#: A program that compiles in seconds and probes after each step.
+TINY = {
+    "data.name": "gaussian", "data.examples": 60, "model.widths": [10], "model.init.bias": 0.0,
+    "engine.precision": "float64", "train.steps": 30, "probe.count": 31, "probe.spacing": "linear",
+}  # fmt: skip
+#: Few, as each is compiled; with as many runs and a bias that is a number, the laws share these programs by the cache.
+SHAPES = [{"train.batch_size": 48, "model.widths": [12]}, {"train.batch_size": 12, "data.features": 4}]
+each_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
 
 
 def trained(setting, varied=None):
@@ -120,18 +132,42 @@ def test_layers_add_up_to_runs(hard):
     assert both["units"].to_list() == both["units_by_layer"].to_list() == [72] * both.height
 
 
-def test_a_dead_unit_of_layer_1_keeps_its_weights_bit_for_bit_under_plain_sgd():
-    setting = SMALL | {"model.init.bias": -1.5, "optimizer.learning_rate": 0.2}
-    seeds = {"seed": list(range(8))}
-    (born,), (ended,) = trained(setting | {"train.steps": 0}, seeds), trained(setting, seeds)
-    dead = np.asarray(born.state.unit_records[0].dead_train)
-    assert 5 < dead.sum() < dead.size
-    np.testing.assert_array_equal(np.asarray(ended.state.unit_records[0].dead_train)[dead], True)
-    before, after = (nn.affine_layers(run.state.params)[0] for run in (born, ended))
-    for old, new in zip(before, after, strict=True):
-        units_first = np.moveaxis(np.asarray(old), -1, 1), np.moveaxis(np.asarray(new), -1, 1)
-        np.testing.assert_array_equal(units_first[0][dead], units_first[1][dead])
-        assert (units_first[0][~dead] != units_first[1][~dead]).any()
+@each_shape
+def test_a_dead_unit_of_layer_1_keeps_its_weights_but_for_decay_and_wakes_once_its_support_exceeds_minus_its_bias(
+    shape,
+):
+    setting, seen = TINY | shape, collections.Counter()
+    x = data.load(config.build_setting(setting).data).x_train
+
+    @settings(max_examples=4)  # each traces the program again
+    @given(
+        seeds=st.lists(st.integers(0, 2**31 - 1), min_size=4, max_size=4, unique=True),
+        bias=st.floats(-4, -0.5),
+        rates=st.lists(st.floats(0.01, 1), min_size=2, max_size=2, unique=True),
+        decay=st.floats(0.01, 0.9),
+    )
+    def law(seeds, bias, rates, decay):
+        rows = [(0, 0, 0), *((r, *decays) for r in rates for decays in [(0, 0), (decay, decay), (0, decay)])]
+        keys = ("optimizer.learning_rate", "optimizer.weight_decay", "optimizer.bias_decay")
+        varied = {"seed": seeds, "zip": dict(zip(keys, zip(*rows, strict=True), strict=True))}
+        (run,) = trained(setting | {"model.init.bias": bias}, varied)
+        always_dead = np.asarray(run.state.unit_records[0].died_step) == 0  # at each probe, that is after each step
+        for place, (rate, *decays) in enumerate(rows * len(seeds)):
+            (w, b), (w_end, b_end) = (weights_of(run, n)[0] for n in (place - place % len(rows), place))
+            kept_w, kept_b = ((1 - rate * decay) ** np.arange(len(run.steps)) for decay in decays)
+            asleep = np.array([theory.support(x, p * w) <= -q * b for p, q in zip(kept_w, kept_b, strict=True)])
+            clear = ~np.any([theory.ties(x, p * w, q * b) for p, q in zip(kept_w, kept_b, strict=True)], 0)
+            slept = asleep.all(0)
+            np.testing.assert_array_equal(always_dead[place, clear], slept[clear])
+            for old, new, kept, lost in zip((w, b), (w_end, b_end), (kept_w, kept_b), decays, strict=True):
+                # bit for bit where nothing decays
+                np.testing.assert_allclose(new[..., slept], kept[-1] * old[..., slept], rtol=1e-12 * (lost > 0))
+            seen["slept", *np.sign(decays)] += slept.sum()
+            seen["woke", *np.sign(decays)] += (asleep[0] & ~slept).sum()
+
+    law()
+    assert min(seen["slept", 0, 0], seen["slept", 1, 1], seen["slept", 0, 1], seen["woke", 0, 1]) > 10
+    assert seen["woke", 0, 0] == seen["woke", 1, 1] == 0
 
 
 @pytest.mark.parametrize("activation", ["leaky_relu", "prelu", "softplus"])
@@ -144,13 +180,24 @@ def test_units_with_a_slope_everywhere_are_never_dead(activation):
     assert finite["dead_train"].sum() == 0
 
 
-def test_a_summed_loss_at_rate_r_is_the_mean_at_n_times_r():
-    double = SMALL | {"engine.precision": "float64"}
-    (mean,) = trained(double | {"optimizer.learning_rate": 0.32})
-    (total,) = trained(double | {"optimizer.learning_rate": 0.01, "loss.reduction": "sum"})
-    for (kernel, bias), (their_kernel, their_bias) in zip(weights_of(mean), weights_of(total), strict=True):
-        np.testing.assert_allclose(kernel, their_kernel, rtol=1e-6, atol=1e-9)
-        np.testing.assert_allclose(bias, their_bias, rtol=1e-6, atol=1e-9)
+@each_shape
+def test_a_summed_loss_at_rate_r_is_the_mean_at_n_times_r(shape):
+    n = shape["train.batch_size"]
+
+    @settings(max_examples=3)
+    @given(
+        seeds=st.lists(st.integers(0, 2**31 - 1), min_size=7, max_size=7, unique=True),
+        rates=st.lists(st.floats(1e-4, 1), min_size=4, max_size=4, unique=True),
+    )
+    def law(seeds, rates):
+        (mean,) = trained(TINY | shape, {"optimizer.learning_rate": rates, "seed": seeds})
+        summed = {"optimizer.learning_rate": [rate / n for rate in rates], "seed": seeds}
+        (total,) = trained(TINY | shape | {"loss.reduction": "sum"}, summed)
+        for ours, theirs in zip(*(nn.affine_layers(run.state.params) for run in (mean, total)), strict=True):
+            for found, expected in zip(ours, theirs, strict=True):
+                np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-9, equal_nan=False)
+
+    law()
 
 
 def test_settings_that_keep_the_shapes_share_every_draw():

@@ -3,7 +3,7 @@
 from relubench.nn.activations import ACTIVATIONS, local_slope
 from relubench.nn.initializers import INITIALIZERS, initialize
 from relubench.nn.losses import LOSSES, batch_loss, correct
-from relubench.nn.models import MODELS, Forward, Layer, affine_layers, affine_mask, build, with_affine_layers
+from relubench.nn.models import MODELS, Forward, Layer, affine_layers, build, with_affine_layers
 
 __all__ = [
     "ACTIVATIONS",
@@ -13,7 +13,6 @@ __all__ = [
     "Forward",
     "Layer",
     "affine_layers",
-    "affine_mask",
     "batch_loss",
     "build",
     "correct",

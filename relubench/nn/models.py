@@ -185,13 +185,3 @@ def with_affine_layers(params: Any, layers: Sequence[tuple[Array, Array]]) -> An
         layer["kernel"].set_value(kernel)
         layer["bias"].set_value(bias)
     return changed
-
-
-def affine_mask(params: Any, name: str) -> Any:
-    """Return a tree of bools: true for the affine layers' parameters `name` (kernel or bias), never for a norm's."""
-
-    def is_ours(path: tuple[Any, ...], _: Any) -> bool:
-        names = [getattr(part, "key", getattr(part, "name", None)) for part in path]
-        return names[0] in ("affine", "output") and name in names
-
-    return jax.tree_util.tree_map_with_path(is_ours, params)

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import jax
+import jax.numpy as jnp
 import optax
-from jax import Array
 from jax.typing import ArrayLike
 
 from relubench import config
-from relubench.nn import affine_mask
+from relubench.optim import remedies
 from relubench.optim.schedules import schedule_factor
 from relubench.registry import Registry
 
@@ -55,38 +54,28 @@ def _rmsprop(optimizer: config.Optimizer, decay: optax.GradientTransformation) -
     return optax.chain(decay, optax.scale_by_rms(decay=0.99, eps_in_sqrt=False))  # PyTorch's convention
 
 
-def _decay(weight_decay: ArrayLike, bias_decay: ArrayLike) -> optax.GradientTransformation:
-    """Add `weight_decay` times the affine kernels and `bias_decay` times their biases to the update."""
-
-    def update(updates: Any, state: optax.EmptyState, params: Any = None) -> tuple[Any, optax.EmptyState]:
-        kernels, biases = affine_mask(params, "kernel"), affine_mask(params, "bias")
-
-        def add(update: Array, value: Array, is_kernel: bool, is_bias: bool) -> Array:
-            return update + weight_decay * value if is_kernel else update + bias_decay * value if is_bias else update
-
-        return jax.tree.map(add, updates, params, kernels, biases), state
-
-    return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
-
-
-def _scale_biases(factor: ArrayLike) -> optax.GradientTransformation:
+def _scale_biases(layers: remedies.AffineLayers, factor: ArrayLike) -> optax.GradientTransformation:
     """Multiply the updates of the affine biases by `factor`."""
 
     def update(updates: Any, params: Any = None) -> Any:
-        biases = affine_mask(updates, "bias")
-        return jax.tree.map(lambda leaf, is_bias: factor * leaf if is_bias else leaf, updates, biases)
+        return layers.set(updates, [(kernel, jnp.multiply(factor, bias)) for kernel, bias in layers.get(updates)])
 
     return optax.stateless(update)
 
 
-def make_optimizer(optimizer: config.Optimizer, total_steps: int) -> optax.GradientTransformation:
-    """Return the optimiser of a run of `total_steps` updates; its knobs may be traced."""
+def make_optimizer(
+    optimizer: config.Optimizer, total_steps: int, layers: remedies.AffineLayers
+) -> optax.GradientTransformation:
+    """Return the optimiser of a run of `total_steps` updates; its knobs may be traced.
+
+    `layers` finds the affine layers, whose kernels and biases have decays and rates of their own.
+    """
     factor = schedule_factor(optimizer.schedule, total_steps)
-    decay = _decay(optimizer.weight_decay, optimizer.bias_decay)
+    decay = remedies.decay(layers=layers, weights=optimizer.weight_decay, biases=optimizer.bias_decay)
     clip = [] if optimizer.clip_norm is None else [optax.clip_by_global_norm(optimizer.clip_norm)]
     return optax.chain(
         *clip,
         OPTIMIZERS[optimizer.name](optimizer, decay),
         optax.scale_by_schedule(lambda step: -optimizer.learning_rate * factor(step)),
-        _scale_biases(optimizer.bias_rate),
+        _scale_biases(layers, optimizer.bias_rate),
     )

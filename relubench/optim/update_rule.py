@@ -80,7 +80,7 @@ def make_update_rule(setting: config.Setting, key: Array) -> optax.GradientTrans
 
     `update` takes the hidden activations of the batch as `activations`: [examples, ..., units] a layer.
     """
-    optimizer = make_optimizer(setting.optimizer, setting.train.steps)
+    optimizer = make_optimizer(setting.optimizer, setting.train.steps, _LAYERS)
     rule = REMEDIES[setting.remedy.name](setting, optimizer, key)
     if setting.optimizer.frozen:
         rule = remedies.freeze(rule, layers=_LAYERS, frozen=setting.optimizer.frozen)

@@ -252,7 +252,7 @@ _DEPTH = Study(
     },
     varied={},
     parts=[Part(f"layer {layer}", {}, _dead_on_a_thousand(layer)) for layer in range(1, 6)],
-    small=Size(8, {"train.steps": 6 * _EPOCH}, exact=False, reduction="Fashion-MNIST, 6 epochs of 12"),
+    small=Size(16, {"train.steps": _EPOCH}, exact=False, reduction="Fashion-MNIST, 1 epoch of 12"),
     full=Size(
         64,
         {"data.name": "mnist", "train.steps": 12 * _EPOCH},
@@ -289,16 +289,16 @@ _PERMUTED = Study(
     parts=[Part(part, where, "dead_train_fraction") for part, where in _ALGORITHMS.items()],
     baselines=[Part(f"{part} at step 0", _ALGORITHMS[part], "born_dead_fraction") for part in ("SGD", "Adam")],
     small=Size(
-        8,
+        16,
         {
             "model.widths": [100] * 3,
             "train.batch_size": 16,
-            "train.steps": 20_000,
+            "train.steps": 5_000,
             "data.stream.period": 200,
             "probe.count": 6,
         },
         exact=False,
-        reduction="Fashion-MNIST, 3 x 100 units, batch 16, 100 tasks of 3,200; dead on the present task's images",
+        reduction="Fashion-MNIST, 3 x 100 units, batch 16, 25 tasks of 3,200; dead on the present task's images",
         varied=_algorithms(0.1, 0.001, 0.1),
     ),
     full=Size(
@@ -342,9 +342,9 @@ _SLOW_BITS = Study(
     ],
     small=Size(
         64,
-        {"train.steps": 200_000, "data.stream.period": 2_000},
+        {"train.steps": 100_000, "data.stream.period": 1_000},
         exact=False,
-        reduction="of six activations ReLU alone; 200,000 examples, a bit flips every 2,000",
+        reduction="of six activations ReLU alone; 100,000 examples, a bit flips every 1,000",
     ),
     full=Size(
         100,
@@ -377,9 +377,9 @@ _LABELS = Study(
     ],
     small=Size(
         8,
-        {"train.steps": 16 * _EPOCH, "data.stream.period": 2 * _EPOCH},
+        {"train.steps": 4 * _EPOCH, "data.stream.period": _EPOCH},
         exact=False,
-        reduction="Fashion-MNIST, two layers of 128, labels reshuffled every 2 epochs, 16 epochs",
+        reduction="Fashion-MNIST, two layers of 128, labels reshuffled every epoch, 4 epochs",
     ),
     full=Size(
         64,

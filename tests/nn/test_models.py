@@ -73,10 +73,3 @@ def test_losses_are_their_closed_forms():
     for name, closed in {"cross_entropy": cross, "squared_error": squared}.items():
         found = nn.LOSSES[name](jnp.asarray(output, jnp.float32), jnp.asarray(labels))
         np.testing.assert_allclose(found, closed, rtol=1e-5)
-
-
-def test_masks_take_affine_parameters_and_leave_those_of_norms():
-    params = nnx.state(build(widths=[5, 4], norm="batch"), nnx.Param)
-    kernels, biases = (jax.tree.leaves(nn.affine_mask(params, name)) for name in ("kernel", "bias"))
-    assert sum(kernels) == sum(biases) == 3
-    assert len(kernels) == 3 + 3 + 2 * 2

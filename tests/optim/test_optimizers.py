@@ -7,16 +7,21 @@ import optax
 import pytest
 
 from relubench import config, optim
+from relubench.optim import remedies
 
 RATE, STEPS = 0.1, 5
 DRAW = np.random.default_rng(0)
 START = {"output": {"kernel": DRAW.normal(size=(3, 2)), "bias": DRAW.normal(size=2)}}
+LAYERS = remedies.AffineLayers(
+    get=lambda tree: [(tree["output"]["kernel"], tree["output"]["bias"])],
+    set=lambda tree, layers: {"output": dict(zip(("kernel", "bias"), layers[0], strict=True))},
+)
 GRADIENTS = [jax.tree.map(lambda p: DRAW.normal(size=p.shape), START) for _ in range(STEPS)]
 
 
 def ours(**settings):
     with jax.enable_x64(True):
-        optimizer = optim.make_optimizer(config.Optimizer(learning_rate=RATE, **settings), STEPS)
+        optimizer = optim.make_optimizer(config.Optimizer(learning_rate=RATE, **settings), STEPS, LAYERS)
         params = jax.tree.map(jnp.asarray, START)
         state = optimizer.init(params)
         for gradient in GRADIENTS:

@@ -1,11 +1,13 @@
 """Remedies against dead units, as optax transformations for anybody's parameters.
 
-Each wraps the transformation that turns gradients into steps, since what it resets it also resets there (the
-moments), and each must be the outermost of its chain: a reset is exact only if nothing rescales it. `update` takes
-`params`, and the hidden layers' `activations` of the batch, [examples, ..., units] each, before this update.
+`decay` stands anywhere in a chain. Each of the others wraps the transformation that turns gradients into steps, since
+what it resets it also resets there (the moments), and must be the outermost of its chain: a reset is exact only if
+nothing rescales it. `update` takes `params`, and of the remedies that wrap also the hidden layers' `activations` of
+the batch, [examples, ..., units] each, before this update.
 """
 
 from relubench.optim.remedies.continual_backprop import ContinualBackpropState, LayerRecord, continual_backprop
+from relubench.optim.remedies.decay import decay
 from relubench.optim.remedies.freeze import freeze
 from relubench.optim.remedies.lens import PLAIN, AffineLayers, Initialize
 from relubench.optim.remedies.redo import RedoState, redo
@@ -20,6 +22,7 @@ __all__ = [
     "RedoState",
     "RerandomizeState",
     "continual_backprop",
+    "decay",
     "freeze",
     "redo",
     "rerandomize",

@@ -27,11 +27,16 @@ class AffineLayers(NamedTuple):
 PLAIN = AffineLayers(get=lambda params: params, set=lambda params, layers: list(layers))
 
 
-def read(layers: AffineLayers, params: Any) -> Sequence[Affine]:
-    """Return the layers of `params`, which must be there and fit together: layer n + 1 has an input a unit of n."""
+def find(layers: AffineLayers, params: Any) -> Sequence[Affine]:
+    """Return the layers of `params`, which must be there."""
     if params is None:
         raise UserError("params=None: a remedy reads the parameters; it takes update(updates, state, params, ...)")
-    affine = layers.get(params)
+    return layers.get(params)
+
+
+def read(layers: AffineLayers, params: Any) -> Sequence[Affine]:
+    """Return the layers of `params`, which must fit together: layer n + 1 has an input a unit of n."""
+    affine = find(layers, params)
     for n, ((_, bias), (following, _)) in enumerate(itertools.pairwise(affine), start=1):
         if following.shape[-2] != bias.shape[0]:
             raise UserError(

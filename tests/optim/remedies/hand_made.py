@@ -19,6 +19,18 @@ from relubench.optim import remedies
 SHAPES = [(3, 6), (6, 5), (5, 2)]
 KEY = jax.random.key(7)
 RATE = 0.1
+#: Somebody else's parameters: kernels [out, in], in a dict, beside a parameter of no affine layer.
+THEIRS = remedies.AffineLayers(
+    get=lambda tree: [(tree[name]["w"].T, tree[name]["b"]) for name in ("first", "second", "head")],
+    set=lambda tree, layers: (
+        tree | {n: {"w": w.T, "b": b} for n, (w, b) in zip(("first", "second", "head"), layers, strict=True)}
+    ),
+)
+
+
+def theirs(layers):
+    """Return somebody else's parameters with these layers."""
+    return THEIRS.set({"temperature": np.ones(())}, layers)
 
 
 class Story(NamedTuple):

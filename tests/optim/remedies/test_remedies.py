@@ -9,6 +9,7 @@ from flax import nnx
 from hand_made import (
     KEY,
     SHAPES,
+    THEIRS,
     assert_same,
     by_ours,
     continual_backprop,
@@ -17,6 +18,7 @@ from hand_made import (
     rerandomize,
     stack,
     tell,
+    theirs,
     train,
 )
 
@@ -72,19 +74,6 @@ def test_nothing_is_drawn_at_a_step_at_which_no_run_is_due():
         jax.block_until_ready(run(np.array(periods)))
         jax.effects_barrier()
         assert len(drawn) == draws
-
-
-#: Somebody else's parameters: kernels [out, in], in a dict, beside a parameter of no affine layer.
-THEIRS = remedies.AffineLayers(
-    get=lambda tree: [(tree[name]["w"].T, tree[name]["b"]) for name in ("first", "second", "head")],
-    set=lambda tree, layers: (
-        tree | {n: {"w": w.T, "b": b} for n, (w, b) in zip(("first", "second", "head"), layers, strict=True)}
-    ),
-)
-
-
-def theirs(layers):
-    return THEIRS.set({"temperature": np.ones(())}, layers)
 
 
 @each_remedy
