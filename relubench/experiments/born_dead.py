@@ -103,4 +103,5 @@ EXPERIMENT = Experiment(
             "measures what Lu et al. 2020 prove.",
         ),
     ),
+    minutes=3.0,
 )

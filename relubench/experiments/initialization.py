@@ -168,4 +168,5 @@ EXPERIMENT = Experiment(
     figures=_figures,
     curves=("activation_quantiles", "second_moment", "zero_share"),
     claims=CLAIMS,
+    minutes=6.0,
 )

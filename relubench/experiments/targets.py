@@ -56,7 +56,7 @@ _NOTE = (
 CLAIMS = (
     Claim(
         id=42,
-        statement="A target far from the network's output kills units.",
+        statement="A target far from the network's output kills units",
         source=SOURCE,
         statistic="dead share with the target's mean at 10 less that at 0",
         smallest=FIVE_POINTS,
@@ -65,7 +65,7 @@ CLAIMS = (
     ),
     Claim(
         id=42,
-        statement="On a target far from the network's output, momentum kills more units.",
+        statement="On a target far from the network's output, momentum kills more units",
         source=SOURCE,
         statistic="dead share with momentum less that of plain SGD, target's mean at 10",
         smallest=FIVE_POINTS,
@@ -74,7 +74,7 @@ CLAIMS = (
     ),
     Claim(
         id=42,
-        statement="A target of little variance kills units.",
+        statement="A target of little variance kills units",
         source=SOURCE,
         statistic="dead share with the target's standard deviation at .01 less that at 1",
         smallest=FIVE_POINTS,
@@ -111,4 +111,5 @@ EXPERIMENT = Experiment(
     question="Does a target far from the output, or of little variance, kill units, and more with momentum?",
     figures=_figures,
     claims=CLAIMS,
+    minutes=1.6,
 )

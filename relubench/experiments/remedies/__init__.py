@@ -12,5 +12,5 @@ EXPERIMENT = Experiment(
     figures=figures,
     derived=(remedy_rows,),
     claims=CLAIMS,
-    minutes=3.0,
+    minutes=8.0,
 )
