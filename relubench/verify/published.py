@@ -197,6 +197,7 @@ def _positive_bias() -> Iterator[Published]:
             exact_setting=True,
             reference="bias 0" if bias else 0.0,
             sign=-1 if bias else 1,
+            note="the smaller the bias, the nearer to 0 outputs bend, and the more inputs it takes to see it",
         )
 
 
