@@ -136,7 +136,7 @@ def _published(table: pl.DataFrame) -> Iterator[str]:
     yield "At the source's own data and size a number is a *pass* if it lies in our interval widened by its rounding,"
     yield "or if the interval reaches to its side of > or <, else a *fail*. Elsewhere the direction alone is judged, by"
     yield "the interval of the effect: ours less a reference, another of our numbers wherever there is one.\n"
-    yield "| row | source | number | published ± rounding | ours [99 %] | effect [99 %] | runs | outcome | reductions, notes |"
+    yield "| row | source | number | published ± rounding | ours [99 %] | effect [99 %] | runs | outcome | remarks |"
     yield "|---|---|---|---|---|---|---|---|---|"
     for row in published.iter_rows(named=True):
         yield _cells(
