@@ -9,7 +9,7 @@ demo: .venv/relubench
 	$(BIN)/python -m relubench
 
 test: .venv/test-$(EXTRAS) lint
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist loadfile # what a file trains is trained once
 
 lint: .venv/test-$(EXTRAS)
 	$(BIN)/ruff check .
