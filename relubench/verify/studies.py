@@ -102,7 +102,7 @@ _COLLAPSE_2D = Study(
         for name, init in _INITIALISERS.items()
     ],
     baselines=[Part("two inputs, two outputs, He at birth", {"model.init.name": "he"}, "born_collapsed", True)],
-    small=_FEWER_STEPS,
+    small=_FEWER_STEPS._replace(runs=300, reduction=f"300 networks; {_FEWER_STEPS.reduction}"),
     full=_MORE_STEPS,
 )
 _BORN_RAI = Study(
