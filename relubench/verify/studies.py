@@ -203,7 +203,7 @@ _UNTRAINED_FASHION = Study(
         Part("layer 9, text", {}, of_layers(_SHARE, layer=9)),
         *(Part(f"layer {layer}", {}, of_layers(_SHARE, layer=layer)) for layer in range(1, 11)),
     ],
-    small=Size(64, {}, exact=False, reduction=_ALL_IMAGES),
+    small=Size(32, {}, exact=False, reduction=_ALL_IMAGES),
     full=Size(1_000, {}, exact=False, reduction=_ALL_IMAGES),
 )
 
