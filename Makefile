@@ -48,14 +48,13 @@ remedies_seeds := seeds=64
 KEPT := summary.parquet curves.parquet claims.parquet config.yaml provenance.json figures
 reference: $(REFERENCE:%=results/reference/%/provenance.json)
 	rm -f results/verify/verify.parquet
-	$(BIN)/python -m relubench verify; test -f results/verify/verify.parquet
-	cp results/verify/verify.parquet results/reference/
+	$(BIN)/python -m relubench verify; cp results/verify/verify.parquet results/reference/
 	$(BIN)/python -m relubench.report.answer results/reference docs/answer.md
 
 results/reference/%/provenance.json: .venv/relubench FORCE
 	$(BIN)/python -m relubench experiment=$* $($*_seeds)
 	rm -rf $(@D); mkdir -p $(@D)
-	cd results/$*; for kept in $(KEPT); do if test -e $$kept; then cp -r $$kept ../reference/$*/; fi; done
+	cp -r $(KEPT:%=results/$*/%) $(@D)
 
 # Resolve what pyproject.toml asks for, for every Python and platform, keeping the versions pinned so far; needs uv.
 constraints:

@@ -100,12 +100,12 @@ def mean_at_best(
 
     def effect(tables: Tables) -> Effect:
         rows, best = [], []
-        for chosen_on, measured_on in _folds(tables, [where]):
-            best.append(_best(tables, {**where, "seed": chosen_on}, choose, key, higher_is_better))
-            rows.append(of_runs(tables, metric, {**where, key: best[-1].value, "seed": measured_on}))
-        return _mean_effect(pl.concat(rows), bounds_of(metric, bounds))._replace(
-            remark=f"best {_short(key)} {_told(best)}"
-        )
+        for fold in _folds(tables, [where]):
+            found, at_best = _at_best(tables, where, fold, choose, key, higher_is_better)
+            best.append(found)
+            rows.append(of_runs(tables, metric, at_best))
+        remark = f"best {_short(key)} {_told(best)}"
+        return _mean_effect(pl.concat(rows), bounds_of(metric, bounds))._replace(remark=remark)
 
     return effect
 
@@ -123,21 +123,14 @@ def paired_at_best(
     """Measure `paired` with each side at its own best value of `key`, chosen as `mean_at_best` does."""
 
     def effect(tables: Tables) -> Effect:
-        pairs, best = [], []
-        for chosen_on, measured_on in _folds(tables, [where_a, where_b]):
-            best.append(
-                [
-                    _best(tables, {**side, "seed": chosen_on}, choose, key, higher_is_better)
-                    for side in (where_a, where_b)
-                ]
-            )
-            a, b = (
-                {**side, key: found.value, "seed": measured_on}
-                for side, found in zip((where_a, where_b), best[-1], strict=True)
-            )
+        pairs, best_a, best_b = [], [], []
+        for fold in _folds(tables, [where_a, where_b]):
+            found_a, a = _at_best(tables, where_a, fold, choose, key, higher_is_better)
+            found_b, b = _at_best(tables, where_b, fold, choose, key, higher_is_better)
+            best_a.append(found_a)
+            best_b.append(found_b)
             pairs.append(_pairs(tables, metric, a, b, "seed"))
-        of_a, of_b = zip(*best, strict=True)
-        remark = f"best {_short(key)} {_told(of_b)} against {_told(of_a)}"
+        remark = f"best {_short(key)} {_told(best_b)} against {_told(best_a)}"
         return _paired_effect(pl.concat(pairs), _difference_bounds(metric, bounds))._replace(remark=remark)
 
     return effect
@@ -194,8 +187,12 @@ def _given(pairs: pl.DataFrame, a: object, b: object) -> pl.DataFrame:
     )
 
 
-def _folds(tables: Tables, sides: Sequence[Where]) -> list[tuple[list[int], list[int]]]:
-    """Return twice (seeds to choose on, seeds to measure on): every other seed and the rest, and the reverse."""
+#: Seeds to choose on, and seeds to measure on.
+_Fold = tuple[list[int], list[int]]
+
+
+def _folds(tables: Tables, sides: Sequence[Where]) -> list[_Fold]:
+    """Return every other seed and the rest, and the reverse."""
     seeds = sorted({seed for side in sides for seed in of_runs(tables, "seed", side)["seed"].to_list()})
     return [(seeds[::2], seeds[1::2]), (seeds[1::2], seeds[::2])]
 
@@ -203,6 +200,15 @@ def _folds(tables: Tables, sides: Sequence[Where]) -> list[tuple[list[int], list
 class _Best(NamedTuple):
     value: object  # None where no run has a number to choose by
     at_edge: bool  # whether the grid ends there: beyond it may be better ones
+
+
+def _at_best(
+    tables: Tables, where: Where, fold: _Fold, choose: Metric, key: str, higher_is_better: bool
+) -> tuple[_Best, Where]:
+    """Return the best value of `key` on the seeds to choose on, and the runs there of the seeds to measure on."""
+    chosen_on, measured_on = fold
+    best = _best(tables, {**where, "seed": chosen_on}, choose, key, higher_is_better)
+    return best, {**where, key: best.value, "seed": measured_on}
 
 
 def _best(tables: Tables, where: Where, choose: Metric, key: str, higher_is_better: bool) -> _Best:

@@ -79,7 +79,7 @@ def of_probes(number: pl.Expr, *, step: int | None = None) -> Metric:
     """Return the metric `number`, an aggregation of the columns of probes.parquet, at the last probe up to `step`."""
 
     def values(tables: Tables) -> pl.DataFrame:
-        return _aggregated(tables, _at_step(tables.probes, step), number)
+        return aggregated(tables, _at_step(tables.probes, step), number)
 
     return values
 
@@ -92,7 +92,7 @@ def of_layers(number: pl.Expr, *, layer: int | None = None, step: int | None = N
     """
 
     def values(tables: Tables) -> pl.DataFrame:
-        return _aggregated(tables, _at_step(_in_layer(tables.layers, layer), step), number)
+        return aggregated(tables, _at_step(_in_layer(tables.layers, layer), step), number)
 
     return values
 
@@ -103,7 +103,7 @@ def of_units(number: pl.Expr, *, layer: int | None = None) -> Metric:
     def values(tables: Tables) -> pl.DataFrame:
         if tables.units is None:
             raise UserError("units.parquet: this experiment does not write it, and a claim of it needs it")
-        return _aggregated(tables, _in_layer(tables.units, layer), number)
+        return aggregated(tables, _in_layer(tables.units, layer), number)
 
     return values
 
@@ -120,7 +120,7 @@ def of_measures(number: pl.Expr, *, layer: int | None = None, step: int | None =
         names = [name for name in number.meta.root_names() if name not in ("layer", "item", *tables.runs.columns)]
         rows = _at_step(_in_layer(measures_of(tables, names), layer), step)
         wide = rows.pivot("measure", index=["run_id", "step", "layer", "item"], values="value")
-        return _aggregated(tables, wide, number)
+        return aggregated(tables, wide, number)
 
     return values
 
@@ -145,7 +145,7 @@ def _at_step(rows: pl.DataFrame, step: int | None) -> pl.DataFrame:
     return before.filter(pl.col("step") == pl.col("step").max().over("run_id"))
 
 
-def _aggregated(tables: Tables, rows: pl.DataFrame, number: pl.Expr) -> pl.DataFrame:
+def aggregated(tables: Tables, rows: pl.DataFrame, number: pl.Expr) -> pl.DataFrame:
     """Return run_id and value of the runs that did not diverge; what `number` names of runs is joined to their rows."""
     named = dict.fromkeys(number.meta.root_names())  # a name may come twice
     joined = [name for name in named if name in tables.runs.columns and name not in rows.columns]

@@ -176,7 +176,7 @@ def _better(id_: int, statement: str, a: Where, b: Where, metric: str, shown: st
             source="comment",
             statistic="difference of test accuracy, each at its best rate",
             smallest=0.01,
-            conditions=at_best_rates("test_accuracy", OPTIMIZERS, a, b),
+            conditions=at_best_rates("test_accuracy", OPTIMIZERS, a, b, choose="test_accuracy"),
             note=AT_BEST,
         ),
         Claim(
@@ -209,7 +209,7 @@ EXPERIMENT = Experiment(
             source="comment",
             statistic="test accuracy with slope -0.1 less that of ReLU, each at its best rate",
             threshold=-0.01,
-            conditions=at_best_rates("test_accuracy", OPTIMIZERS, RELU, leaky(-0.1)),
+            conditions=at_best_rates("test_accuracy", OPTIMIZERS, RELU, leaky(-0.1), choose="test_accuracy"),
             note=f"As well: at most 1 point less. Its units cannot die, as with any slope but 0. {AT_BEST}",
         ),
     ),

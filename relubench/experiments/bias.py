@@ -7,9 +7,9 @@ from typing import Any
 
 import polars as pl
 
-from relubench.claims import Claim, Condition, of_probes, paired_at_best, paired_ratio
+from relubench.claims import Claim, of_probes, paired_ratio
 from relubench.experiments.base import Experiment, Frames
-from relubench.experiments.by_optimizer import AT_BEST, OPTIMIZER, RATE, Where, at_rates, labelled
+from relubench.experiments.by_optimizer import AT_BEST, OPTIMIZER, RATE, Where, at_best_rates, at_rates
 from relubench.report import style
 from relubench.report.figure import Figure, runs_note
 from relubench.report.plots import points
@@ -113,18 +113,13 @@ def _underfits() -> Claim:
         source="comment",
         statistic="log10 of the training loss without biases less that with them, each at its best rate",
         smallest=0.1,
-        conditions=tuple(
-            Condition(
-                labelled(optimizer),
-                paired_at_best(
-                    pl.col("train_loss").log10(),
-                    {OPTIMIZER: optimizer, **start(0.0)},
-                    {OPTIMIZER: optimizer, **NO_BIASES},
-                    choose="train_loss",
-                    higher_is_better=False,
-                ),
-            )
-            for optimizer in ("sgd", "adam")
+        conditions=at_best_rates(
+            pl.col("train_loss").log10(),
+            ("sgd", "adam"),
+            start(0.0),
+            NO_BIASES,
+            choose="train_loss",
+            higher_is_better=False,
         ),
         note=f"{AT_BEST} The training accuracy is near 1 with biases and without.",
     )

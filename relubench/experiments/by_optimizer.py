@@ -16,7 +16,7 @@ RATE, OPTIMIZER = "optimizer.learning_rate", "optimizer.name"
 Rates = Sequence[tuple[str, float]]
 
 #: The note of a claim that is judged at best rates.
-AT_BEST = "Each half of the seeds is measured at the rate that is best on the other half."
+AT_BEST = "Each half of the seeds is measured at the rate chosen on the other half."
 
 
 def at_rates(
@@ -38,12 +38,20 @@ def at_rates(
     )
 
 
-def at_best_rates(metric: str, optimizers: Iterable[str], a: Where, b: Where) -> tuple[Condition, ...]:
-    """Measure how much more of `metric` b has than a, each at the rate where it has most, for each optimiser."""
+def at_best_rates(
+    metric: Metric, optimizers: Iterable[str], a: Where, b: Where, *, choose: str, higher_is_better: bool = True
+) -> tuple[Condition, ...]:
+    """Measure how much more of `metric` b has than a, each at the rate with the best `choose`, for each optimiser."""
     return tuple(
         Condition(
             labelled(optimizer),
-            paired_at_best(metric, {OPTIMIZER: optimizer, **a}, {OPTIMIZER: optimizer, **b}, choose=metric),
+            paired_at_best(
+                metric,
+                {OPTIMIZER: optimizer, **a},
+                {OPTIMIZER: optimizer, **b},
+                choose=choose,
+                higher_is_better=higher_is_better,
+            ),
         )
         for optimizer in optimizers
     )

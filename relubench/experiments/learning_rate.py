@@ -9,7 +9,7 @@ import polars as pl
 from relubench.claims import Claim, Condition, Tables, mean_at_best, paired
 from relubench.config import SETTING_KEYS
 from relubench.experiments.base import Experiment, Frames
-from relubench.experiments.by_optimizer import OPTIMIZER, RATE, at, labelled
+from relubench.experiments.by_optimizer import AT_BEST, OPTIMIZER, RATE, at, labelled
 from relubench.report import style
 from relubench.report.figure import Figure, line_panels, runs_note
 from relubench.report.plots import heat_map
@@ -117,7 +117,7 @@ def _claims() -> tuple[Claim, ...]:
             threshold=0.4,
             conditions=tuple(condition for optimizer in HIGH_RATES for condition in _most_dead(optimizer)),
             note="Accuracy kept: only the networks whose test accuracy is within 5 points of the best that the same "
-            "seed reaches at any rate. Each half of the seeds is measured at the rate chosen on the other half.",
+            f"seed reaches at any rate. {AT_BEST}",
         ),
         Claim(
             id=3,
@@ -130,7 +130,7 @@ def _claims() -> tuple[Claim, ...]:
                 Condition(labelled(optimizer), mean_at_best("dead_train_fraction", {OPTIMIZER: optimizer, **RELU}))
                 for optimizer in HIGH_RATES
             ),
-            note="Each half of the seeds is measured at the rate chosen on the other half. Units born dead count too.",
+            note=f"{AT_BEST} Units born dead count too.",
         ),
         Claim(
             id=23,

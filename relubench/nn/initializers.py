@@ -89,20 +89,11 @@ for _name, _initializer in {
 @INITIALIZERS.register("orthogonal")
 def _orthogonal(key: Array, shape: Shape, fan_in: int, fan_out: int) -> tuple[Array, Array]:
     """Orthonormal rows or columns of the [fan_in, out] matrix (Saxe et al. 2014)."""
-    return _orthonormal(shape)(jax.random.fold_in(key, _KERNEL)), _zeros(shape)
-
-
-def _orthonormal(shape: Shape) -> Callable[[Array], Array]:
-    """Return a drawing of one matrix at a time, for the same bits.
-
-    jaxlib 0.10 shares a batch of QR decompositions out to the thread pool that it runs on, and waits for it: when two
-    devices do so at once, every thread of the pool may wait, for ever.
-    """
     draw = jax.nn.initializers.orthogonal()
-    one_by_one: Callable[[Array], Array] = jax.custom_batching.sequential_vmap(
-        lambda key: draw(key, shape, jnp.result_type(float))
-    )
-    return one_by_one
+    # One matrix at a time, for the same bits: jaxlib 0.10 shares a batch of QR decompositions out to the thread pool
+    # that it runs on, and waits for it. When two devices do so at once, every thread of the pool may wait, for ever.
+    one_by_one = jax.custom_batching.sequential_vmap(lambda key: draw(key, shape, jnp.result_type(float)))
+    return one_by_one(jax.random.fold_in(key, _KERNEL)), _zeros(shape)
 
 
 @INITIALIZERS.register("pytorch")

@@ -16,7 +16,7 @@ import polars as pl
 
 from relubench.claims.claim import DOES_NOT_HOLD, HOLDS, NOT_DECIDED
 from relubench.report.collect import Study, judged, studies
-from relubench.report.verdicts import interval, number
+from relubench.report.verdicts import number, value
 from relubench.results import read_table, write_text
 from relubench.verify import FILE, words
 
@@ -76,7 +76,7 @@ def _surprises(table: pl.DataFrame) -> Iterator[str]:
     for rows in found:
         yield f"- **{rows[0]['statement']}** (claim {_link(rows[0])}: {rows[0]['statistic']})"
         for verdict in (DOES_NOT_HOLD, HOLDS, NOT_DECIDED):
-            told = [f"{row['condition'] or 'all runs'}: {_value(row)}" for row in rows if row["verdict"] == verdict]
+            told = [f"{row['condition'] or 'all runs'}: {value(row)}" for row in rows if row["verdict"] == verdict]
             if told:
                 yield f"  - *{verdict}*: {'; '.join(told)}"
     yield ""
@@ -104,9 +104,8 @@ def _claim(rows: list[dict[str, Any]]) -> Iterator[str]:
     yield f'<a id="{_anchor(first)}"></a>\n\n### {first["claim"]}. {first["statement"]}\n'
     yield f"*{first['source']}* · **{first['claim_verdict']}** · after Holm: {first['claim_verdict_holm']}\n"
     if first["statistic"]:
-        side = "above" if first["direction"] == "above" else "below"
         smallest = f", by at least {number(first['smallest'])}" if first["smallest"] else ""
-        yield f"{first['statistic']}; claimed {side} {number(first['threshold'])}{smallest}.\n"
+        yield f"{first['statistic']}; claimed {first['direction']} {number(first['threshold'])}{smallest}.\n"
         yield "| where | value [95 % interval] | n | verdict | after Holm |\n|---|---|---|---|---|"
         yield from map(_condition, rows)
         yield ""
@@ -118,11 +117,7 @@ def _condition(row: dict[str, Any]) -> str:
     where = ", ".join(filter(None, (row["condition"], row["remark"])))
     without = sum(row[side] or 0 for side in ("lost_a", "lost_b"))
     runs = f"{row['n']:,}" + (f" ({without:,} without)" if without else "")
-    return _cells(where or "all runs", _value(row), runs, row["verdict"], row["verdict_holm"])
-
-
-def _value(row: dict[str, Any]) -> str:
-    return "nothing to measure" if row["value"] is None else interval(row["value"], row["ci_low"], row["ci_high"])
+    return _cells(where or "all runs", value(row), runs, row["verdict"], row["verdict_holm"])
 
 
 def _cells(*cells: object) -> str:

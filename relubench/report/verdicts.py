@@ -22,16 +22,20 @@ def verdict_lines(claims: pl.DataFrame) -> list[str]:
 
 def _condition(row: dict[str, Any]) -> str:
     label = f"{row['condition']}: " if row["condition"] else ""
-    if row["value"] is None:
-        return f"{label}nothing to measure"
-    return f"{label}{interval(row['value'], row['ci_low'], row['ci_high'])}, n = {row['n']:,}, {row['verdict']}"
+    runs = "" if row["value"] is None else f", n = {row['n']:,}, {row['verdict']}"
+    return f"{label}{value(row)}{runs}"
 
 
-def interval(value: float, low: float | None, high: float | None) -> str:
+def value(row: dict[str, Any]) -> str:
+    """Return a condition's number with its interval."""
+    return "nothing to measure" if row["value"] is None else interval(row["value"], row["ci_low"], row["ci_high"])
+
+
+def interval(middle: float, low: float | None, high: float | None) -> str:
     """Return a number with its interval, to three digits."""
     if low is None or high is None:
-        return number(value)
-    return f"{number(value)} [{number(low)}, {number(high)}]"
+        return number(middle)
+    return f"{number(middle)} [{number(low)}, {number(high)}]"
 
 
 def number(value: float) -> str:

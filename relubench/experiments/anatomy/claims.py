@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from relubench.claims import Claim, Condition, Tables, mean_of, of_layers, of_measures, of_units, total_of
-from relubench.claims.metrics import Metric
+from relubench.claims.metrics import Metric, aggregated
 from relubench.experiments.anatomy.curves import BATCH, setting_label
 from relubench.experiments.by_optimizer import at
 
@@ -53,9 +53,7 @@ _OUTSIDE_DATA = Claim(
 
 def _slope_and_sign(tables: Tables) -> pl.DataFrame:
     """Return the metric: by how many units the counts of dead and of silent ones differ, over all layers and probes."""
-    finite = tables.runs.filter(~pl.col("diverged")).select("run_id")
-    apart = (pl.col("dead_train") - pl.col("silent_train")).abs().sum()
-    return tables.layers.join(finite, on="run_id").group_by("run_id").agg(value=apart)
+    return aggregated(tables, tables.layers, (pl.col("dead_train") - pl.col("silent_train")).abs().sum())
 
 
 _CONSTANT = Claim(
