@@ -12,7 +12,8 @@ from relubench.report import style
 from relubench.report.figure import Figure, line_panels, runs_note
 from relubench.report.plots import points, violins
 
-INIT, SCALE, OPTIMIZER = "model.init.name", "model.init.scale", "optimizer.name"
+INIT, SCALE = "model.init.name", "model.init.scale"
+OPTIMIZER, RATE = "optimizer.name", "optimizer.learning_rate"
 #: The rate is proper for the first and high for the second.
 OPTIMIZERS = ("sgd", "adam")
 #: Weights at birth hang on the seed alone; but runs that diverge later are left out, and with Adam the fewest do.
@@ -136,7 +137,7 @@ def _moments(frames: Frames) -> Figure:
     )
     caption = (
         "Mean square of the activations of each layer (not drawn where it is 0: the layer is dead), and the share that "
-        "are exactly 0, at birth and after training at rate .03, a proper one for SGD and a high one for Adam. "
+        f"are exactly 0, at birth and after training at rate {frames.setting[RATE]:g}. "
         f"Means over the runs that did not diverge, with 95 % BCa bootstrap intervals over seeds. {runs_note(panels)}"
     )
     return Figure("moments", figure, caption)
@@ -151,9 +152,9 @@ def _ends(frames: Frames) -> Figure:
     figure = points(rows, x="start", lines=OPTIMIZER)
     figure.axes[-1].set_xlabel("initial weights")
     caption = (
-        "Dead units before and after training, test accuracy and diverged runs, by initialisation; rate .03, a proper "
-        "one for SGD and a high one for Adam. Means over the runs that did not diverge, with 95 % BCa bootstrap "
-        "intervals over seeds; diverged: shares of runs with 95 % Clopper-Pearson intervals. "
+        "Dead units before and after training, test accuracy and diverged runs, by initialisation; rate "
+        f"{frames.setting[RATE]:g}. Means over the runs that did not diverge, with 95 % BCa bootstrap intervals over "
+        "seeds; diverged: shares of runs with 95 % Clopper-Pearson intervals. "
         f"{runs_note(rows)}"
     )
     return Figure("ends", figure, caption)

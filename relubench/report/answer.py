@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -83,7 +84,8 @@ def _surprises(table: pl.DataFrame) -> Iterator[str]:
 
 
 def _anchor(row: dict[str, Any]) -> str:
-    return f"claim-{row['claim']}-{row['experiment'].replace('_', '-')}"
+    words = re.sub("[^a-z0-9]+", "-", row["statement"].lower()).strip("-")
+    return f"claim-{row['claim']}-{words}"  # a claim may have several statements
 
 
 def _link(row: dict[str, Any]) -> str:

@@ -40,6 +40,12 @@ def test_links_of_the_page_lead_to_figures(reported):
     assert not [link for link in links if not (Path("results") / link).exists()]
 
 
+def test_each_statement_has_an_anchor_of_its_own_that_links_lead_to(reported):
+    anchors = re.findall(r'<a id="([^"]+)">', reported)
+    assert len(anchors) == len(set(anchors)) > 3
+    assert set(re.findall(r"\]\(#([^)]+)\)", reported)) == set(anchors)
+
+
 def test_a_folder_without_results_is_refused(relubench):
     status, _, errors = relubench("report", "out=nothing")
     assert status == 2

@@ -6,13 +6,15 @@ shibhansh/loss-of-plasticity) differs from it, and the paper is followed here bu
 - utility: the paper's (equation 1) is a running average that starts at 0; the code divides it by 1 - decay^age
   before ranking, takes the mean over the outgoing weights instead of the sum (the same ranks), and for a batch the
   mean of |h| over its examples, as here;
-- function: the code adds the mean contribution of a replaced unit to the next layer's biases, the paper doesn't;
+- function: the code means to add the mean contribution of a replaced unit to the next layer's biases (but sets that
+  mean to 0 before), the paper doesn't;
 - number: the paper replaces one unit of a layer at a time, the code the whole part of what has accumulated (or,
   by default, doesn't accumulate but replaces one with the probability of the fraction);
 - moments: the code also resets Adam's step count, which it keeps for each weight, of a replaced unit; here the unit's
   moments become 0 but optax's one count goes on, so that late in training a new unit's first updates under Adam are
   larger (about .1 / sqrt(.001), some three times the rate);
-- maturity: 100 in the paper's experiments, 20 by default in the code and 10 in some of its configurations.
+- maturity: 100 in the paper's experiments; by default 100 in the code's wrapper and 20 in its generator, and 10 in
+  some of its configurations.
 """
 
 from __future__ import annotations
