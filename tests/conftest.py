@@ -30,7 +30,10 @@ def _prepared():
 
 @pytest.fixture
 def relubench(tmp_path, monkeypatch, capsys):
-    """Run a command line in this process, in an empty folder: (exit status, standard output, standard error)."""
+    """Run a command line in this process, in an empty folder: (exit status, standard output, standard error).
+
+    Such tests ask what is found, so that their programs are compiled without most optimisations, in less time.
+    """
     from relubench import cli, sweeper
 
     monkeypatch.chdir(tmp_path)
@@ -43,4 +46,6 @@ def relubench(tmp_path, monkeypatch, capsys):
         told = capsys.readouterr()
         return status, told.out, told.err
 
-    return run
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield run
+    jax.config.update("jax_disable_most_optimizations", False)

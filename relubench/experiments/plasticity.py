@@ -15,6 +15,7 @@ STREAM, PERIOD, OPTIMIZER = "data.stream.name", "data.stream.period", "optimizer
 RATE, ACTIVATION, REMEDY = "optimizer.learning_rate", "model.activation.name", "remedy.name"
 #: What tells two settings of a stream apart.
 POINT = ("data.name", STREAM, OPTIMIZER, RATE, ACTIVATION, REMEDY)
+_LEARNER = (ACTIVATION, OPTIMIZER, RATE)
 #: Numbers whose change over a run is told, and the bounds of the change.
 CHANGING = {
     "dead_train": (-1.0, 1.0),
@@ -72,15 +73,20 @@ def _changes(tables: Tables) -> pl.DataFrame:
 def _tasks(frames: Frames, metric: str, streams: Sequence[str]) -> pl.DataFrame:
     """Return the points of a curve on some streams, with the number of tasks behind each and its panel's name."""
     rows = frames.curve_of(metric).filter(pl.col(STREAM).is_in(streams), pl.col("mean").is_not_null())
-    names = [_panel(row) for row in rows.iter_rows(named=True)]
+    varying = [key for key in (STREAM, *_LEARNER) if rows[key].n_unique() > 1]
+    names = [", ".join(_name(key, row[key]) for key in varying) for row in rows.iter_rows(named=True)]
     task = (pl.col("step") / pl.col(PERIOD)).alias("tasks")
     return rows.with_columns(task, pl.Series("problem", names, pl.String))
 
 
-def _panel(row: dict[str, object]) -> str:
-    stream = "fixed labels" if row[STREAM] == "none" else style.name(row[STREAM])
-    activation, optimizer, rate = (style.name(row[key]) for key in (ACTIVATION, OPTIMIZER, RATE))
-    return f"{stream}, {activation}, {optimizer} {rate}"
+def _name(key: str, value: object) -> str:
+    return "fixed labels" if (key, value) == (STREAM, "none") else style.title(value, key)
+
+
+def _in_common(rows: pl.DataFrame) -> str:
+    """Tell in a sentence what of the learner is no part of the panels' names."""
+    told = [_name(key, rows[key][0]) for key in _LEARNER if rows[key].n_unique() == 1]
+    return f"All learn with {', '.join(told)}. " if told else ""
 
 
 def _figure(
@@ -93,9 +99,9 @@ def _figure(
     shares = [label for label, (_, share) in rows.items() if share]
     figure = line_panels(points, x="tasks", columns="problem", lines=REMEDY, percent=shares)
     caption = (
-        f"{told} Probes stand at ends of tasks, before the next one begins; what is measured before updates is the "
-        "mean since the probe before. Means over the runs that did not diverge, with 95 % BCa bootstrap intervals "
-        f"over seeds. {runs_note(points)}"
+        f"{told} {_in_common(next(iter(points.values())))}Probes stand at ends of tasks, before the next one begins; "
+        "what is measured before updates is the mean since the probe before. Means over the runs that did not "
+        f"diverge, with 95 % BCa bootstrap intervals over seeds. {runs_note(points)}"
     )
     return Figure(name, figure, caption)
 

@@ -29,10 +29,10 @@ def copy(tmp_path_factory):
 
 
 def run(folder, *arguments):
+    environment = {**os.environ, "PYTHONPATH": str(folder), "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
     done = subprocess.run(
-        [sys.executable, "-m", "relubench", *arguments],
-        cwd=folder, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(folder)},
-    )  # fmt: skip
+        [sys.executable, "-m", "relubench", *arguments], cwd=folder, capture_output=True, text=True, env=environment
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
