@@ -100,8 +100,9 @@ def _figure(
     figure = line_panels(points, x="tasks", columns="problem", lines=REMEDY, percent=shares)
     caption = (
         f"{told} {_in_common(next(iter(points.values())))}Probes stand at ends of tasks, before the next one begins; "
-        "what is measured before updates is the mean since the probe before. Means over the runs that did not "
-        f"diverge, with 95 % BCa bootstrap intervals over seeds. {runs_note(points)}"
+        "what is measured before updates is the mean since the probe before. ReDo resets dormant units every "
+        f"{frames.setting['remedy.period']} steps: its points go up and down with the time since. Means over the runs "
+        f"that did not diverge, with 95 % BCa bootstrap intervals over seeds. {runs_note(points)}"
     )
     return Figure(name, figure, caption)
 
@@ -136,5 +137,5 @@ EXPERIMENT = Experiment(
     figures=_figures,
     curves=("dead_train", "dormant_train", "online_accuracy", "online_loss"),
     derived=(_changes,),
-    minutes=4.0,
+    minutes=9.0,
 )
