@@ -29,11 +29,16 @@ def _prepared():
 
 
 @pytest.fixture
-def relubench(tmp_path, monkeypatch, capsys):
-    """Run a command line in this process, in an empty folder: (exit status, standard output, standard error).
+def compiled_quickly():
+    """Compile without most optimisations, in less time: for tests that ask what is found, and not with which bits."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
 
-    Such tests ask what is found, so that their programs are compiled without most optimisations, in less time.
-    """
+
+@pytest.fixture
+def relubench(tmp_path, monkeypatch, capsys, compiled_quickly):
+    """Run a command line in this process, in an empty folder: (exit status, standard output, standard error)."""
     from relubench import cli, sweeper
 
     monkeypatch.chdir(tmp_path)
@@ -46,6 +51,4 @@ def relubench(tmp_path, monkeypatch, capsys):
         told = capsys.readouterr()
         return status, told.out, told.err
 
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield run
-    jax.config.update("jax_disable_most_optimizations", False)
+    return run

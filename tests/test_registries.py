@@ -9,6 +9,8 @@ import relubench
 from relubench import data, measures, nn, optim
 from relubench.data import regression, streams
 
+pytestmark = pytest.mark.usefixtures("compiled_quickly")
+
 SMALL = {
     "train.steps": 12,
     "data.stream.period": 5,

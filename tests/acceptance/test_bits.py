@@ -120,13 +120,18 @@ def test_after_kill_9(whole, tmp_path):
 
 
 def test_after_ctrl_c_in_the_middle_of_a_long_run(tmp_path):
-    long = [*BASE, "train.steps=800000", "train.batch_size=4", "model.widths=[4]", "probe.spacing=linear"]
+    long = [*BASE, "train.steps=200000", "train.batch_size=4", "model.widths=[4]", "probe.spacing=linear"]
     run(tmp_path, *long, "out=smooth")
-    process = subprocess.Popen(
-        command(*long, "out=cut"), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    told_at_once = (
+        "import sys; from relubench import cli; from relubench.report import progress; progress.LINE_SECONDS = 0; "
+        "sys.exit(cli.main())"
     )
+    process = subprocess.Popen(
+        [sys.executable, "-c", told_at_once, *long, "out=cut"],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
     checkpoints = tmp_path / "cut/checkpoints"
-    told = process.stdout.readline()  # a line of progress after ten seconds
+    told = process.stdout.readline()  # a line of progress after the first call of the program
     assert "run-steps/s" in told
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)

@@ -143,7 +143,7 @@ def test_shares_are_shares(published):
         (6, "UvA deep learning tutorial 3", [0.56, *(dead / 256 for dead in (0, 0, 7, 27, 89))]),
         (7, "GitHub study of the 40 %", [0.003, 0.10, 0.32, 0.48]),
         (8, "depth notebook on MNIST", [0.277, 0.121, 0.356, 0.441, 0.656]),
-        (9, "Dohare et al. 2024", [0.25, 0.60, 0.0, 0.0, 0.0, 0.0]),
+        (9, "Dohare et al. 2024", [0.25, 0.60, *[0.0] * 9]),
         (10, "Sokar et al. 2023", [0.10, 0.02, 0.35]),
     ],
 )
