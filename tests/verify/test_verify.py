@@ -19,6 +19,11 @@ needs_fashion_mnist = pytest.mark.skipif(
 
 
 @pytest.fixture
+def compiled_quickly():
+    """Nothing: counting on whole sets of images and in thousands of networks takes longer than compiling."""
+
+
+@pytest.fixture
 def shrunken(relubench, monkeypatch):
     """Run one study with fewer runs, and other settings: its rows of the table."""
 
