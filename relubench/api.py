@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+import os
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +66,9 @@ def load(out: str | Path) -> Results:
 
 def sweep(
     setting: Mapping[str, Any] | None = None,
-    grid_of: Mapping[str, Sequence[Any]] | None = None,
+    grid_of: Mapping[str, Iterable[Any]] | None = None,
     *,
-    root: str | None = None,
+    root: str | Path | None = None,
     width: int | None = None,
     devices: int | None = None,
 ) -> dict[str, pl.DataFrame]:
@@ -74,35 +76,74 @@ def sweep(
 
     `setting` and `grid_of` map dotted configuration keys to a value, or to the list of values to cross
     (`{"seed": range(16), "optimizer.learning_rate": [0.1, 1.0]}`); other keys have the defaults of the schema.
-    `root`, `width` and `devices` are `data.root`, `engine.width` and `engine.devices`. Unknown keys and values
-    that are not allowed raise `UserError`.
+    NumPy scalars and arrays are values, too. `root`, `width` and `devices` are `data.root`, `engine.width` and
+    `engine.devices`. Unknown keys and values that are not allowed raise `UserError`.
     """
-    runs = grid.build(
-        config.over_defaults(setting or {}), {key: list(values) for key, values in (grid_of or {}).items()}
-    )
-    parts = [rows.part_frame(trained, with_units=True) for trained in _train(runs, root, width, devices)]
-    return results.tables(pl.concat(parts).lazy())
+    values = config.over_defaults(_mapping("setting", setting))
+    lists = {key: _listed(key, leaf) for key, leaf in _mapping("grid_of", grid_of).items()}
+    trained = _train(grid.build(values, lists), root, width, devices)
+    return results.tables(pl.concat([rows.part_frame(chunk, with_units=True) for chunk in trained]).lazy())
 
 
-def retrain(out: str | Path, run_id: str, *, root: str | None = None) -> list[tuple[np.ndarray, np.ndarray]]:
+def _mapping(name: str, given: Any) -> Mapping[str, Any]:
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping) or not all(isinstance(key, str) for key in given):
+        raise UserError(f"{name}={given!r:.80}: it takes a mapping from dotted keys, such as {{'train.steps': 200}}")
+    return given
+
+
+def _listed(key: str, values: Any) -> Sequence[Any]:
+    """Return the values of an axis, which any iterable may hold, as a sequence."""
+    scalar = isinstance(values, str | bytes | Mapping) or getattr(values, "ndim", 1) == 0
+    if scalar or not isinstance(values, Iterable):
+        raise UserError(f"grid_of: {key}={values!r:.80}: it takes a list of values to cross, such as [{values!r:.80}]")
+    return values if isinstance(values, range) else list(values)
+
+
+def retrain(out: str | Path, run_id: str, *, root: str | Path | None = None) -> list[tuple[np.ndarray, np.ndarray]]:
     """Train one run of the folder `out` again; return (kernel [in, out], bias [out]) of each affine layer in order.
 
     It is computed at the width that the folder's runs were, so that on the same kind of machine its bits are
-    theirs. `root` is `data.root`.
+    theirs: what its probes tell is compared with the folder, and a difference is warned of. `root` is `data.root`.
     """
-    folder = results.Folder(out)
-    runs = load(out).runs
-    found = runs.filter(pl.col("run_id") == run_id)
-    if not found.height:
-        raise unknown(f"run_id in {folder.path}", run_id, runs["run_id"])
-    row = found.row(0, named=True)
+    folder, stored = results.Folder(out), load(out)
+    row = _row(stored, run_id)
     base = {name: key.parse(row[name]) for name, key in SETTING_KEYS.items()}
-    width = int(folder.origins()[0]["fingerprint"]["width"]) if folder.part_paths() else None
+    origins = folder.origins()
+    width = int(origins[0]["fingerprint"]["width"]) if origins else None
     (trained,) = _train(grid.build(base, {}), root, width, devices=1)
+    _compare(trained, stored, run_id)
     return [(np.asarray(kernel[0]), np.asarray(bias[0])) for kernel, bias in nn.affine_layers(trained.state.params)]
 
 
-def _train(runs: grid.Grid, root: str | None, width: int | None, devices: int | None) -> list[engine.Trained]:
+def _row(stored: Results, run_id: str) -> dict[str, Any]:
+    found = stored.runs.filter(pl.col("run_id") == run_id) if isinstance(run_id, str) else stored.runs.clear()
+    if not found.height:
+        raise unknown(f"run_id in {stored.path}", str(run_id), stored.runs["run_id"])
+    return found.row(0, named=True)
+
+
+def _compare(trained: engine.Trained, stored: Results, run_id: str) -> None:
+    """Warn where a run that was trained again differs from what the folder tells of it."""
+    again = results.tables(rows.part_frame(trained, with_units=False).lazy())
+    differing = []
+    for name, theirs in (("runs", stored.runs), ("probes", stored.probes), ("layers", stored.layers)):
+        columns = [column for column in again[name].columns if column in theirs.columns]
+        if not again[name].select(columns).equals(theirs.filter(pl.col("run_id") == run_id).select(columns)):
+            differing.append(name)
+    if differing:
+        here = trained.layout.origin["fingerprint"]
+        warnings.warn(
+            f"run {run_id}, trained again, is not the run of {stored.path} bit for bit: its {' and '.join(differing)} "
+            f"differ; here: {here}; there: see provenance.json",
+            stacklevel=3,
+        )
+
+
+def _train(runs: grid.Grid, root: str | Path | None, width: int | None, devices: int | None) -> list[engine.Trained]:
+    asked = {"engine.width": width, "engine.devices": devices, "data.root": os.fspath(root) if root else None}
+    checked = config.fill(config.Config(), {key: config.KEYS[key].parse(value) for key, value in asked.items()})
     machine.prepare()
-    ours = machine.make_machine(config.Engine(width=width, devices=devices))
-    return list(engine.train_grid(layout.plan(runs, data.loader(root), ours)))
+    ours = machine.make_machine(checked.engine)
+    return list(engine.train_grid(layout.plan(runs, data.loader(checked.data.root), ours)))

@@ -275,9 +275,9 @@ def _keys_set(written: Sequence[str]) -> Iterator[str]:
             yield from (f"{name}.{leaf}" for leaf in config.flatten(chosen))
 
 
-def _seeds(seeds: Any) -> list[int]:
+def _seeds(seeds: Any) -> Sequence[int]:
     if isinstance(seeds, int) and not isinstance(seeds, bool) and seeds >= 1:
-        return list(range(seeds))
+        return range(seeds)
     if isinstance(seeds, list) and seeds:
         return seeds
     raise UserError(f"seeds={seeds}: it takes a number of seeds >= 1, or a list of them")

@@ -19,10 +19,10 @@ import numpy as np
 from jax import Array, lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from relubench import config, train
+from relubench import train
 from relubench.grid import Grid
-from relubench.layout import STEP_OVERHEAD, Layout, device_arrays, group_setting, precise
-from relubench.machine import Machine
+from relubench.layout import STEP_OVERHEAD, Layout, device_arrays, group_setting
+from relubench.machine import Machine, pinned
 from relubench.state import Arrays, RunState
 
 #: Long runs are saved to disk this often.
@@ -47,8 +47,7 @@ class Trained:
     """Runs trained to the end, on the host: every array starts with an axis [runs]."""
 
     grid: Grid  # the runs' settings
-    setting: config.Setting  # of the group: its static fields are those of every run
-    steps: np.ndarray  # [probes]
+    layout: Layout  # of their group
     state: Any  # RunState of NumPy arrays
     seconds: float  # inside compiled programs
 
@@ -76,11 +75,11 @@ def train_grid(
     clock = clock or Clock()
     for program in _compiled_ahead(layouts, clock):
         layout = program.layout
-        with precise(layout.group):
+        with pinned(layout.setting.engine.precision):
             program.allot()
             for chunk in _chunks(program, checkpoints):
                 seconds = _run_chunk(chunk, clock, checkpoints, progress)
-                yield Trained(chunk.runs, layout.setting, layout.probes, chunk.fetch(), seconds)
+                yield Trained(chunk.runs, layout, chunk.fetch(), seconds)
                 if checkpoints is not None:
                     checkpoints.clear(chunk.run_ids)
 
@@ -115,17 +114,17 @@ def _compiled_ahead(layouts: Sequence[Layout], clock: Clock) -> Iterator[_Progra
 
 def _compile(layout: Layout) -> _Program:
     """Trace and compile a group's program, or load it from the cache."""
-    with precise(layout.group):
+    with pinned(layout.setting.engine.precision):
         machine = layout.machine
         arrays = device_arrays(layout.data, layout.group.static["engine.precision"])
-        lead = (machine.devices * layout.capacity, machine.width)
+        lead = (machine.partitions * layout.capacity, machine.width)
         sharding = NamedSharding(machine.mesh, PartitionSpec("runs"))
         state = jax.tree.map(
             lambda leaf: jax.ShapeDtypeStruct(lead + leaf.shape, leaf.dtype, sharding=sharding), layout.state
         )
         knobs = group_setting(layout.group, slice(0, 1), arrays.x.dtype)
         settings = jax.tree.map(lambda a: jax.ShapeDtypeStruct(lead, a.dtype), knobs)
-        blocks = jax.ShapeDtypeStruct((machine.devices,), np.int32)
+        blocks = jax.ShapeDtypeStruct((machine.partitions,), np.int32)
         scalar = jax.ShapeDtypeStruct((), np.int32)
         lowered = _jitted(machine.mesh).lower(settings, arrays, blocks, scalar, scalar, state)
         return _Program(layout, arrays, lowered.compile(), state, layout.guessed_rate)
@@ -156,14 +155,15 @@ def _jitted(mesh: Mesh) -> Any:
 
 
 def _placement(runs: int, machine: Machine, capacity: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return (position of each run among [devices x capacity x width] slots, blocks to train on each device)."""
+    """Return (position of each run among [partitions x capacity x width] slots, blocks to train on each partition)."""
     width, devices = machine.width, machine.devices
     block, lane = np.divmod(np.arange(runs), width)
     round_, device = np.divmod(block, devices)
     slots = (device * capacity + round_) * width + lane
     total = -(-runs // width)
-    blocks = (total + devices - 1 - np.arange(devices)) // devices
-    return slots, blocks.astype(np.int32)
+    blocks = np.zeros(machine.partitions, np.int32)
+    blocks[:devices] = (total + devices - 1 - np.arange(devices)) // devices
+    return slots, blocks
 
 
 class _Chunk:
@@ -179,7 +179,7 @@ class _Chunk:
         self.step = 0
 
     def _spread(self, values: np.ndarray) -> np.ndarray:
-        lanes = np.full(self.program.layout.lanes, values[0], values.dtype)
+        lanes = np.full(self.program.layout.slots, values[0], values.dtype)
         lanes[self.slots] = values
         return lanes.reshape(-1, self.machine.width)
 
@@ -205,7 +205,9 @@ class _Chunk:
         """Keep the states, unless a call that was cut off has consumed them."""
         leaves = jax.tree.leaves(self.program.state)
         if self.step > 0 and not any(leaf.is_deleted() for leaf in leaves):
-            checkpoints.save(self.run_ids, self.program.layout.origin, self.step, jax.tree.leaves(self.fetch()))
+            checkpoints.save(
+                self.run_ids, self.program.layout.checkpoint_origin, self.step, jax.tree.leaves(self.fetch())
+            )
 
     def restore(self, step: int, leaves: list[np.ndarray]) -> None:
         """Put saved states back."""
@@ -225,7 +227,7 @@ def _chunks(program: _Program, checkpoints: Checkpoints | None) -> Iterator[_Chu
     if checkpoints is not None:
         ids = layout.grid.take(layout.group.rows).run_ids()
         position: Mapping[Any, int] = {id_: place for place, id_ in enumerate(ids.tolist())}
-        for saved_ids, step, leaves in checkpoints.find(ids, layout.origin):
+        for saved_ids, step, leaves in checkpoints.find(ids, layout.checkpoint_origin):
             rows = np.array([position[id_] for id_ in saved_ids.tolist()])
             if len(rows) > layout.lanes:
                 continue

@@ -15,8 +15,14 @@ from typing import Any
 
 import numpy as np
 
+from relubench import memory
 from relubench.config import SETTING_KEYS, find_key, flatten
 from relubench.errors import UserError
+
+#: Memory that planning takes for a run, in bytes: its place, its positions, its id and the search for it on disk.
+RUN_BYTES = 400
+#: More runs than this cannot be counted in 64 bits on the way; a shard of so many is still planned at once.
+MOST_RUNS = 10**18
 
 
 @dataclass(frozen=True)
@@ -24,15 +30,18 @@ class Axis:
     """One direction of the grid: at each position a value for each of its keys (several keys are zipped)."""
 
     keys: tuple[str, ...]
-    values: tuple[tuple[Any, ...], ...]
+    columns: tuple[Sequence[Any], ...]  # the values of each key by position; whole numbers in a row are a range
 
     def __len__(self) -> int:
-        return len(self.values)
+        return len(self.columns[0])
 
-    def column(self, key: str) -> list[Any]:
+    def column(self, key: str) -> Sequence[Any]:
         """Return the values of one key by position."""
-        place = self.keys.index(key)
-        return [value[place] for value in self.values]
+        return self.columns[self.keys.index(key)]
+
+    def at(self, position: int) -> dict[str, Any]:
+        """Return the value of each key at one position."""
+        return {key: column[position] for key, column in zip(self.keys, self.columns, strict=True)}
 
 
 @dataclass(frozen=True)
@@ -46,14 +55,26 @@ class Group:
 
 @dataclass(frozen=True)
 class Grid:
-    """A table of runs: a base setting, and for each run its position on each axis."""
+    """A table of runs: a base setting, and each run's place among all combinations of the axes' positions."""
 
     base: dict[str, Any]
     axes: tuple[Axis, ...]
-    codes: np.ndarray = field(repr=False)  # int32 [runs, axes]
+    rows: Sequence[int] | np.ndarray = field(repr=False)  # places in the crossed axes, the last of which varies fastest
 
     def __len__(self) -> int:
-        return len(self.codes)
+        return len(self.rows)
+
+    @functools.cached_property
+    def codes(self) -> np.ndarray:
+        """Each run's position on each axis: int32 [runs, axes]. More runs than memory holds are refused."""
+        memory.require(
+            f"a table of {len(self):,} runs", len(self) * RUN_BYTES, hint="shard=i/n plans and trains one share of them"
+        )
+        codes = np.empty((len(self), len(self.axes)), np.int32)
+        shape = [len(axis) for axis in self.axes]
+        for place, column in enumerate(np.unravel_index(np.asarray(self.rows, np.int64), shape) if shape else ()):
+            codes[:, place] = column
+        return codes
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -68,24 +89,27 @@ class Grid:
 
     def take(self, rows: np.ndarray) -> Grid:
         """Return the grid of these rows (positions, or one bool a run)."""
-        return Grid(self.base, self.axes, self.codes[rows])
+        return Grid(self.base, self.axes, np.asarray(self.rows, np.int64)[rows])
 
     def shard(self, index: int, count: int) -> Grid:
         """Return every `count`-th run from `index` on; neighbours differ in the last axis, so shares are alike."""
-        return self.take(np.arange(index, len(self), count))
+        return Grid(self.base, self.axes, self.rows[index::count])
 
     def column(self, key: str) -> np.ndarray:
         """Return one key's value for each run (dtype object where a value is null or a list)."""
         for place, axis in enumerate(self.axes):
             if key in axis.keys:
-                return _array(axis.column(key))[self.codes[:, place]]
+                values, codes = axis.column(key), self.codes[:, place]
+                if isinstance(values, range):
+                    return values.start + values.step * codes.astype(np.int64)
+                return _array(values)[codes]
         return np.broadcast_to(_array([self.base[key]]), len(self))
 
     def setting(self, row: int) -> dict[str, Any]:
         """Return the whole setting of one run by dotted key."""
         values = dict(self.base)
         for place, axis in enumerate(self.axes):
-            values |= dict(zip(axis.keys, axis.values[self.codes[row, place]], strict=True))
+            values |= axis.at(int(self.codes[row, place]))
         return values
 
     def run_ids(self) -> np.ndarray:
@@ -98,8 +122,9 @@ class Grid:
         fixed = [_digest(key, value) for key, value in self.base.items() if key not in varied]
         total = np.full(len(self), sum(fixed) % 2**64, np.uint64)
         for place, axis in enumerate(self.axes):
-            sums = [sum(map(_digest, axis.keys, values)) % 2**64 for values in axis.values]
-            total += np.array(sums, np.uint64)[self.codes[:, place]]
+            used, code = np.unique(self.codes[:, place], return_inverse=True)
+            sums = [sum(map(_digest, *zip(*axis.at(n).items(), strict=True))) % 2**64 for n in used.tolist()]
+            total += np.array(sums, np.uint64)[code]
         text = total.astype(">u8").tobytes().hex().encode()
         return np.frombuffer(text, dtype="S16").astype("U16")
 
@@ -109,7 +134,9 @@ class Grid:
             return []
         label = np.zeros(len(self), np.int64)
         for place, axis in enumerate(self.axes):
-            structures = [_structure(axis.keys, values) for values in axis.values]
+            if isinstance(axis.columns[0], range) and not any(_is_static(key, 0) for key in axis.keys):
+                continue
+            structures = [_structure(axis.keys, values) for values in zip(*axis.columns, strict=True)]
             kinds = {structure: n for n, structure in enumerate(dict.fromkeys(structures))}
             label = label * len(kinds) + np.array([kinds[s] for s in structures])[self.codes[:, place]]
         _, first, inverse = np.unique(label, return_index=True, return_inverse=True)
@@ -187,12 +214,10 @@ def build(base: Mapping[str, Any], tree: Mapping[str, Any]) -> Grid:
     for key in seen:
         if seen.count(key) > 1:
             raise UserError(f"grid.{key}: it stands in grid and in grid.zip; it takes one of the two")
-    shape = [len(axis) for axis in axes]
-    runs = math.prod(shape)
-    codes = np.empty((runs, len(axes)), np.int32)
-    for place, codes_of_axis in enumerate(np.unravel_index(np.arange(runs), shape) if axes else ()):
-        codes[:, place] = codes_of_axis
-    return Grid({key: base[key] for key in SETTING_KEYS}, tuple(axes), codes)
+    runs = math.prod(len(axis) for axis in axes)
+    if runs > MOST_RUNS:
+        raise UserError(f"grid: its lists cross to {runs:.1e} runs; it takes at most {MOST_RUNS:.0e}")
+    return Grid({key: base[key] for key in SETTING_KEYS}, tuple(axes), range(runs))
 
 
 def _axis(leaves: Mapping[str, Any], where: str) -> Axis:
@@ -201,12 +226,19 @@ def _axis(leaves: Mapping[str, Any], where: str) -> Axis:
     if len(set(lengths.values())) > 1:
         told = ", ".join(f"{key} has {n}" for key, n in lengths.items())
         raise UserError(f"grid.zip: its lists go together and must be equally long, but {told}")
-    return Axis(tuple(columns), tuple(dict.fromkeys(zip(*columns.values(), strict=True))))
+    if all(isinstance(values, range) for values in columns.values()):
+        return Axis(tuple(columns), tuple(columns.values()))
+    unique = dict.fromkeys(zip(*columns.values(), strict=True))
+    return Axis(tuple(columns), tuple(zip(*unique, strict=True)))
 
 
-def _values(key: str, leaf: Any, where: str) -> list[Any]:
+def _values(key: str, leaf: Any, where: str) -> Sequence[Any]:
     schema = find_key(key)
-    if not isinstance(leaf, list | tuple):
+    if isinstance(leaf, range) and leaf and schema.type is int and not schema.is_list:
+        for end in (leaf[0], leaf[-1]):
+            schema.parse(end)
+        return leaf
+    if not isinstance(leaf, list | tuple | range):
         raise UserError(
             f"{where}.{key}={leaf}: it takes a list, such as [0.1,1.0]; in a shell quote it: "
             f"'{where}.{key}=${{logspace:-4,0,9}}'"

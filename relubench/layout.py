@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import hashlib
+import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -15,7 +17,7 @@ import numpy as np
 from relubench import config, nn
 from relubench.data import Dataset
 from relubench.grid import Grid, Group
-from relubench.machine import Machine, check_precision
+from relubench.machine import Machine, check_precision, pinned
 from relubench.state import Arrays, RunState, batch_size, probe_steps
 from relubench.train import init_state
 
@@ -55,11 +57,25 @@ class Layout:
         """The steps of the probes."""
         return probe_steps(self.setting.train, self.setting.probe)
 
+    @functools.cached_property
+    def origin(self) -> dict[str, dict[str, str]]:
+        """What the group's bits depend on besides its settings: entries, and for some a scope.
+
+        An entry is the same, or should be, for all runs; one with a scope for all runs of that scope: the digest of
+        the data for those that name the same data, the width for those of the same program.
+        """
+        static = {key: str(value) for key, value in self.group.static.items()}
+        named = {key: value for key, value in static.items() if key.startswith("data.") and "stream" not in key}
+        return {
+            "fingerprint": {**self.machine.fingerprint, "data": self.data.digest},
+            "scopes": {"data": _short_digest(named), "width": _short_digest(static)},
+        }
+
     @property
-    def origin(self) -> str:
-        """What a saved state must have come from to be gone on with: this machine, and states of this shape."""
+    def checkpoint_origin(self) -> str:
+        """What a saved state must have come from to be gone on with: the same fingerprint, states of this shape."""
         shapes = [(leaf.shape, str(leaf.dtype)) for leaf in jax.tree.leaves(self.state)]
-        return f"{self.machine.fingerprint} {shapes}"
+        return f"{self.origin['fingerprint']} {shapes}"
 
     @property
     def lanes(self) -> int:
@@ -67,9 +83,14 @@ class Layout:
         return self.machine.devices * self.capacity * self.machine.width
 
     @property
+    def slots(self) -> int:
+        """Places for a run's state that the program has, those of idle devices included."""
+        return self.machine.partitions * self.capacity * self.machine.width
+
+    @property
     def state_bytes(self) -> int:
-        """Memory of the states that all devices hold at once."""
-        return self.lanes * _state_bytes(self.state)
+        """Memory of the states that the program holds at once."""
+        return self.slots * _state_bytes(self.state)
 
     def seconds(self, steps: int, probes: int, blocks: int, rate: float) -> float:
         """Return the time that a device of so many FLOP/s takes for so many steps and probes of its blocks."""
@@ -113,7 +134,7 @@ def plan(grid: Grid, load: Callable[[config.Data], Dataset], machine: Machine) -
 def _layout(grid: Grid, group: Group, load: Callable[[config.Data], Dataset], machine: Machine) -> Layout:
     check_precision(group.static["engine.precision"], machine)
     data = load(config.build_setting(group.static).data)
-    with precise(group):
+    with pinned(group.static["engine.precision"]):
         arrays = _array_shapes(data, group.static["engine.precision"])
         setting = group_setting(group, slice(0, 1), arrays.x.dtype)
         batch = batch_size(setting.train, arrays.train_examples)
@@ -132,6 +153,10 @@ def _layout(grid: Grid, group: Group, load: Callable[[config.Data], Dataset], ma
     )
 
 
+def _short_digest(values: Mapping[str, str]) -> str:
+    return hashlib.blake2b(json.dumps(values, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
 def _state_bytes(state: RunState) -> int:
     """Return the memory of one run's state."""
     return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
@@ -147,11 +172,6 @@ def estimate(layouts: Sequence[Layout]) -> Estimate:
         seconds += layout.seconds(layout.setting.train.steps, len(layout.probes), blocks, layout.guessed_rate)
     memory = max((layout.state_bytes for layout in layouts), default=0)
     return Estimate(len(layouts), sum(chunks), max(sizes, default=0), memory, seconds)
-
-
-def precise(group: Group) -> Any:
-    """A context in which JAX keeps float64 where the group asks for it."""
-    return jax.enable_x64(group.static["engine.precision"] == "float64")
 
 
 def _dtype(precision: str) -> Any:

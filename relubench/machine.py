@@ -7,10 +7,14 @@ import functools
 import hashlib
 import os
 import platform
+import shlex
+import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import jax
+import jaxlib
 import numpy as np
 from jax.sharding import AxisType, Mesh
 
@@ -20,6 +24,35 @@ from relubench.errors import UserError
 #: Runs vectorised together on one device: on a CPU, wider blocks fall out of the cache.
 WIDTHS = {"cpu": 8}
 DEFAULT_WIDTH = 256
+#: A program for one device takes another way through XLA than one for several: it is not partitioned, so that it is
+#: simplified once less, and Adam's quotients round otherwise. So every program is one for two devices at least; where
+#: one is to train, the other has nothing to do. Only a CPU can be split so.
+FEWEST_PARTITIONS = {"cpu": 2}
+#: XLA flags that say where to write, what to tell and how to share work out, and leave every number as it is.
+HARMLESS_XLA_FLAGS = (
+    "--xla_force_host_platform_device_count",
+    "--xla_dump",
+    "--xla_hlo_graph",
+    "--xla_gpu_cuda_data_dir",
+)
+#: Environment variables that libraries below JAX read, and that change how products are computed.
+NUMERIC_VARIABLES = ("NVIDIA_TF32_OVERRIDE", "LIBTPU_INIT_ARGS", "ONEDNN_", "DNNL_", "TF_CUDNN", "TF_DETERMINISTIC")
+#: Settings of JAX that change numbers and cannot be pinned for a while: by name, with the values that they have when
+#: nobody has touched them.
+NUMERIC_SETTINGS: dict[str, tuple[object, ...]] = {
+    "jax_random_seed_offset": (0,),
+    "jax_accurate_erf_inv": (False,),
+    "jax_use_direct_linearize": (True,),
+    "jax_use_hlo_logistic_lowering": (None,),
+    "jax_disable_most_optimizations": (False,),
+    "jax_optimization_level": ("UNKNOWN",),
+    "jax_exec_time_optimization_effort": (0.0,),
+    "jax_memory_fitting_level": ("O2",),
+    "jax_memory_fitting_effort": (0.0,),
+    "jax_compiler_enable_remat_pass": (True,),
+    "jax_use_shardy_partitioner": (True,),
+    "jax_threefry_gpu_kernel_lowering": (False,),
+}
 
 
 def usable_cores() -> int:
@@ -41,8 +74,9 @@ def processor_type() -> str:
 
 def prepare() -> None:
     """Set JAX up, before its first array: one host device per core, and compiled programs kept on disk."""
+    devices = max(usable_cores(), FEWEST_PARTITIONS["cpu"], jax.config.values["jax_num_cpu_devices"])
     with contextlib.suppress(RuntimeError):  # a caller of the library has used JAX already: its devices serve
-        jax.config.update("jax_num_cpu_devices", usable_cores())
+        jax.config.update("jax_num_cpu_devices", devices)
     if not jax.config.values["jax_compilation_cache_dir"]:
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         kind = hashlib.sha256(processor_type().encode()).hexdigest()[:12]
@@ -51,11 +85,54 @@ def prepare() -> None:
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
+@contextlib.contextmanager
+def pinned(precision: str) -> Iterator[None]:
+    """Give JAX, in this thread and for a while, the settings that our numbers and our counting hang on.
+
+    `precision` is `engine.precision`. Divergence is counted by relubench itself, so that a NaN is no error.
+    """
+    with contextlib.ExitStack() as stack:
+        for context in (
+            jax.enable_x64(precision == "float64"),
+            jax.threefry_partitionable(True),
+            jax.default_prng_impl("threefry2x32"),
+            jax.numpy_dtype_promotion("standard"),
+            jax.softmax_custom_jvp(False),
+            jax.disable_jit(False),
+            jax.debug_nans(False),
+            jax.debug_infs(False),
+        ):
+            stack.enter_context(context)
+        yield
+
+
+def numeric_flags() -> str:
+    """Return what the environment asks of XLA, JAX and the libraries below that may change numbers, in one line."""
+    options = _xla_flags()
+    options += [f"{name}={value}" for name, value in os.environ.items() if name.startswith(NUMERIC_VARIABLES)]
+    for name, untouched in NUMERIC_SETTINGS.items():
+        value = jax.config.values.get(name, untouched[0])
+        if value not in untouched:
+            options.append(f"{name}={value}")
+    return " ".join(sorted(options))
+
+
+def _xla_flags() -> list[str]:
+    """Return `XLA_FLAGS` without the harmless ones: of a flag that is given twice the last counts."""
+    text = os.environ.get("XLA_FLAGS", "")
+    if text.strip() and not text.strip().startswith("-"):  # the name of a file that holds them
+        with contextlib.suppress(OSError):
+            text = Path(text.strip()).read_text(encoding="utf-8")
+    flags = dict(flag.partition("=")[::2] for flag in shlex.split(text))
+    return [f"{name}={value or 'true'}" for name, value in flags.items() if not name.startswith(HARMLESS_XLA_FLAGS)]
+
+
 @dataclass(frozen=True)
 class Machine:
     """The devices that train, and the width of their blocks."""
 
     mesh: Mesh
+    devices: int  # the first ones of the mesh; the others idle
     width: int
 
     @property
@@ -64,18 +141,20 @@ class Machine:
         return self.mesh.devices.flat[0].platform
 
     @property
-    def devices(self) -> int:
-        """The number of devices."""
+    def partitions(self) -> int:
+        """The number of devices that a program is compiled for."""
         return self.mesh.devices.size
 
     @property
     def fingerprint(self) -> dict[str, str]:
-        """What a run's bits may depend on besides its setting."""
+        """What a run's bits may depend on besides its setting and its data."""
         device = self.mesh.devices.flat[0]
         return {
             "backend": self.platform,
             "processor": processor_type() if self.platform == "cpu" else device.device_kind,
             "jax": jax.__version__,
+            "jaxlib": jaxlib.__version__,
+            "flags": numeric_flags(),
             "width": str(self.width),
         }
 
@@ -83,12 +162,19 @@ class Machine:
 def make_machine(engine: config.Engine) -> Machine:
     """Return the machine that the configuration asks for."""
     found = jax.devices()
-    wanted = engine.devices or len(found)
-    if wanted > len(found):
-        raise UserError(f"engine.devices={wanted}: there are {len(found)} devices ({found[0].platform})")
     kind = found[0].platform
-    mesh = Mesh(np.array(found[:wanted]), ("runs",), axis_types=(AxisType.Auto,))
-    return Machine(mesh, engine.width or WIDTHS.get(kind, DEFAULT_WIDTH))
+    wanted = engine.devices or (min(len(found), usable_cores()) if kind == "cpu" else len(found))
+    if wanted > len(found):
+        raise UserError(f"engine.devices={wanted}: there are {len(found)} devices ({kind})")
+    partitions = max(wanted, FEWEST_PARTITIONS.get(kind, 1))
+    if partitions > len(found):
+        warnings.warn(
+            "JAX was in use, with one CPU device, before relubench could set it up: bits may differ from those of "
+            "other runs; set JAX_NUM_CPU_DEVICES=2, or call relubench before the first array is made",
+            stacklevel=2,
+        )
+    mesh = Mesh(np.array(found[:partitions]), ("runs",), axis_types=(AxisType.Auto,))
+    return Machine(mesh, wanted, engine.width or WIDTHS.get(kind, DEFAULT_WIDTH))
 
 
 def check_precision(precision: str, machine: Machine) -> None:

@@ -16,7 +16,7 @@ import os
 import socket
 import time
 import zipfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -218,16 +218,28 @@ class Folder:
         """Return where the runs of each part come from."""
         return [json.loads(_check_version(path)[_ORIGIN_KEY]) for path in self.part_paths()]
 
-    def check_origin(self, fingerprint: Mapping[str, str], mixed: bool) -> None:
-        """Refuse to add to, or merge, parts that were computed in a way that may change their bits."""
+    def check_origins(self, planned: Sequence[Mapping[str, Any]], mixed: bool) -> None:
+        """Refuse to add to, or merge, parts that were computed in ways that may change their bits.
+
+        `planned` are the origins of what is to be added. An entry of a fingerprint is compared within its scope: the
+        data's digest among parts of the same data, for example.
+        """
         if mixed:
             return
-        for path, origin in zip(self.part_paths(), self.origins(), strict=True):
-            for key, value in fingerprint.items():
-                if origin["fingerprint"][key] != value:
+        stored = [(path.name, origin) for path, origin in zip(self.part_paths(), self.origins(), strict=True)]
+        origins = [*stored, *(("this", origin) for origin in planned)]
+        keys = dict.fromkeys(key for _, origin in origins for key in origin["fingerprint"])
+        seen: dict[tuple[str, str | None], tuple[str, str]] = {}
+        for name, origin in origins:
+            for key in keys:
+                value = origin["fingerprint"].get(key, "(not recorded)")
+                scope = origin.get("scopes", {}).get(key)
+                first, other = seen.setdefault((key, scope), (name, value))
+                if other != value:
                     raise UserError(
-                        f"out={self.path}: {path.name} was computed with {key}={origin['fingerprint'][key]}, this is "
-                        f"{key}={value}; bits may differ: choose another out=, or allow it by engine.mixed=true"
+                        f"out={self.path}: {first} was computed with {key}={other or 'none'}, {name} "
+                        f"{'is' if name == 'this' else 'with'} {key}={value or 'none'}; bits may differ: choose "
+                        "another out=, or allow it by engine.mixed=true"
                     )
 
     def merge(self) -> Tables:

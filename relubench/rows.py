@@ -20,7 +20,7 @@ def part_frame(trained: Trained, with_units: bool) -> pl.DataFrame:
     tables = {"probes": _probe_rows(trained), "layers": _layer_rows(trained)}
     if with_units:
         tables["units"] = _unit_rows(trained)
-    if trained.setting.probe.measures:
+    if trained.layout.setting.probe.measures:
         tables["measures"] = _measure_rows(trained)
     nested = [_as_lists(name, table, len(runs)) for name, table in tables.items()]
     return pl.concat([runs, metrics, *nested], how="horizontal").sort("run_id")
@@ -44,7 +44,7 @@ def _as_lists(name: str, table: pl.DataFrame, runs: int) -> pl.DataFrame:
 def _valid(trained: Trained) -> np.ndarray:
     """Whether each probe [runs, probes] came before the run's first non-finite number."""
     diverged = trained.state.diverged_step[:, None]
-    return (diverged < 0) | (trained.steps[None, :] < diverged)
+    return (diverged < 0) | (trained.layout.probes[None, :] < diverged)
 
 
 def _masked(values: np.ndarray, valid: np.ndarray, dtype: Any = None) -> pl.Series:
@@ -56,7 +56,7 @@ def _masked(values: np.ndarray, valid: np.ndarray, dtype: Any = None) -> pl.Seri
 
 def _probe_rows(trained: Trained) -> pl.DataFrame:
     probes, valid = trained.state.probes, _valid(trained)
-    columns = {"step": pl.Series(np.tile(trained.steps.astype(np.int64), len(trained.grid)))}
+    columns = {"step": pl.Series(np.tile(trained.layout.probes.astype(np.int64), len(trained.grid)))}
     for name in _PROBE_NUMBERS:
         columns[name] = _masked(getattr(probes, name).astype(np.float64), valid).fill_nan(None)
     return pl.DataFrame(columns)
@@ -67,7 +67,7 @@ def _layer_rows(trained: Trained) -> pl.DataFrame:
     counts, valid = trained.state.probes.layers, _valid(trained)[:, :, None]
     sizes = np.array([record.bias.shape[1] for record in trained.state.unit_records], np.int64)
     shape = counts.dead_train.shape
-    steps = np.broadcast_to(trained.steps.astype(np.int64)[None, :, None], shape)
+    steps = np.broadcast_to(trained.layout.probes.astype(np.int64)[None, :, None], shape)
     layer = np.broadcast_to(np.arange(1, shape[2] + 1)[None, None, :], shape)
     columns = {
         "step": pl.Series(steps.ravel()),
@@ -80,7 +80,9 @@ def _layer_rows(trained: Trained) -> pl.DataFrame:
             known = valid & (values >= 0)
         if name == "batch_dead":  # a mean a step; none came before the first probe
             known = valid & (steps > 0)
-            columns[name] = _masked(values / np.maximum(np.diff(trained.steps, prepend=0), 1)[None, :, None], known)
+            columns[name] = _masked(
+                values / np.maximum(np.diff(trained.layout.probes, prepend=0), 1)[None, :, None], known
+            )
         else:
             columns[name] = _masked(values.astype(np.int64), known)
     return pl.DataFrame(columns)
@@ -118,7 +120,7 @@ def _unit_rows(trained: Trained) -> pl.DataFrame:
 def _measure_rows(trained: Trained) -> pl.DataFrame:
     """Rows in the order run, measure, layer, probe, item; `layer` and `item` are null where a measure has none."""
     tables = []
-    for name, found in zip(trained.setting.probe.measures, trained.state.measures, strict=True):
+    for name, found in zip(trained.layout.setting.probe.measures, trained.state.measures, strict=True):
         if isinstance(found, tuple):
             tables += [_one_measure(trained, name, layer, values) for layer, values in enumerate(found, start=1)]
         else:
@@ -132,7 +134,11 @@ def _one_measure(trained: Trained, name: str, layer: int | None, values: np.ndar
     items = np.arange(flat.shape[2]) if values.ndim > 2 else [None]
     run, step, item = (
         np.broadcast_to(axis, flat.shape).ravel()
-        for axis in (np.arange(flat.shape[0])[:, None, None], trained.steps[None, :, None], np.arange(flat.shape[2]))
+        for axis in (
+            np.arange(flat.shape[0])[:, None, None],
+            trained.layout.probes[None, :, None],
+            np.arange(flat.shape[2]),
+        )
     )
     known = pl.Series("item", items, pl.Int64)
     return pl.DataFrame({"run": run, "step": step.astype(np.int64)}).with_columns(
@@ -169,7 +175,7 @@ def _run_metrics(trained: Trained) -> pl.DataFrame:
             columns[f"{name}_fraction"] = _masked(share, finite & (total > 0))
     for name in _PROBE_NUMBERS:
         columns[name] = _masked(getattr(probes, name)[:, -1].astype(np.float64), finite).fill_nan(None)
-    columns["steps"] = pl.Series(np.full(runs, trained.setting.train.steps, np.int64))
+    columns["steps"] = pl.Series(np.full(runs, trained.layout.setting.train.steps, np.int64))
     columns["diverged"] = pl.Series(~finite)
     columns["diverged_step"] = _masked(state.diverged_step.astype(np.int64), ~finite)
     columns["born_collapsed"] = _masked(probes.collapsed[:, 0], finite)

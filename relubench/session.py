@@ -47,7 +47,7 @@ def _finish(request: Request, folder: results.Folder, console: Console) -> int:
     """Merge the parts, write the tables, draw, and print; 1 if runs of the grid are missing."""
     from relubench.report.table import print_table
 
-    _check_one_origin(folder, request.config.engine.mixed)
+    folder.check_origins((), request.config.engine.mixed or any(origin["mixed"] for origin in folder.origins()))
     ids = request.grid.run_ids()
     ours = folder.merge().of(ids.tolist())
     absent = len(ids) - ours.runs.height
@@ -73,12 +73,6 @@ def _fold(name: str, folder: results.Folder, ours: results.Tables, axes: summary
     results.write_table(folder.path / "curves.parquet", pl.concat(curves, how="diagonal_relaxed"))
     results.write_table(folder.path / "claims.parquet", claims.evaluate(experiment.claims, ours, name))
     return table
-
-
-def _check_one_origin(folder: results.Folder, mixed: bool) -> None:
-    origins = folder.origins()
-    if origins:
-        folder.check_origin(origins[0]["fingerprint"], mixed or any(origin["mixed"] for origin in origins))
 
 
 def _provenance(request: Request, folder: results.Folder) -> dict[str, Any]:

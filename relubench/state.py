@@ -112,7 +112,7 @@ class RunState(NamedTuple):
 
 def named_key(seed: ArrayLike, name: str) -> Array:
     """Return the run's random key for one purpose: the same whatever else is drawn, so that settings pair."""
-    return jax.random.fold_in(jax.random.key(seed), zlib.crc32(name.encode()))
+    return jax.random.fold_in(jax.random.key(seed, impl="threefry2x32"), zlib.crc32(name.encode()))
 
 
 def probe_steps(train: config.Train, probe: config.Probe) -> np.ndarray:

@@ -19,6 +19,7 @@ from relubench.grid import Grid
 
 if TYPE_CHECKING:
     from relubench.compose import Request
+    from relubench.engine import Trained
     from relubench.layout import Layout
     from relubench.machine import Machine
 
@@ -32,12 +33,12 @@ def train_missing(request: Request, console: Console) -> None:
     missing = lacking(grid, folder)
     machine, layouts = plan(request, missing) if len(missing) else (None, [])
     if machine is not None:
-        folder.check_origin(machine.fingerprint, request.config.engine.mixed)
+        folder.check_origins([layout.origin for layout in layouts], request.config.engine.mixed)
     folder.claim(request.config.name, request.base, set(request.grid.keys), request.yaml)
     if len(missing) < len(grid):
         console.print(f"{len(grid) - len(missing):,} of {len(grid):,} runs are on disk already")
     if machine is not None:
-        _train(request, folder, machine, layouts, console)
+        _train(request, folder, layouts, console)
 
 
 def share(request: Request) -> Grid:
@@ -59,7 +60,7 @@ def plan(request: Request, grid: Grid) -> tuple[Machine, list[Layout]]:
     return ours, layout.plan(grid, data.loader(request.config.data.root), ours)
 
 
-def _train(request: Request, folder: results.Folder, machine: Machine, layouts: list[Layout], console: Console) -> None:
+def _train(request: Request, folder: results.Folder, layouts: list[Layout], console: Console) -> None:
     from relubench import engine, rows
     from relubench.report.progress import Progress
 
@@ -70,7 +71,7 @@ def _train(request: Request, folder: results.Folder, machine: Machine, layouts: 
     run_steps = sum(layout.setting.train.steps * len(layout.group.rows) for layout in layouts)
     with Progress(console, runs, run_steps) as progress:
         for trained in engine.train_grid(layouts, checkpoints=folder, progress=progress.steps, clock=clock):
-            folder.write_part(rows.part_frame(trained, with_units), _origin(machine, trained, mixed))
+            folder.write_part(rows.part_frame(trained, with_units), _origin(trained, mixed))
             progress.runs(len(trained.grid))
     seconds = time.perf_counter() - begun
     console.print(
@@ -80,12 +81,12 @@ def _train(request: Request, folder: results.Folder, machine: Machine, layouts: 
     )
 
 
-def _origin(machine: Machine, trained: Any, mixed: bool) -> dict[str, Any]:
+def _origin(trained: Trained, mixed: bool) -> dict[str, Any]:
     return {
-        "fingerprint": machine.fingerprint,
-        "devices": machine.devices,
+        **trained.layout.origin,
+        "devices": trained.layout.machine.devices,
         "runs": len(trained.grid),
-        "run_steps": trained.setting.train.steps * len(trained.grid),
+        "run_steps": trained.layout.setting.train.steps * len(trained.grid),
         "seconds": trained.seconds,
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "versions": _versions(),

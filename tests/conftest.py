@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 
 settings.register_profile("relubench", deadline=None, derandomize=True, max_examples=50)  # compiling takes its time
 settings.load_profile("relubench")
-jax.config.update("jax_num_cpu_devices", 2)
+jax.config.update("jax_num_cpu_devices", 4)  # two that train by default, and four to compare with
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 

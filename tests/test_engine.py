@@ -1,5 +1,7 @@
 """Many runs at once: the same bits for a run, wherever it stands."""
 
+import itertools
+
 import jax
 import numpy as np
 import polars as pl
@@ -7,7 +9,7 @@ import pytest
 from planned import layouts
 
 import relubench
-from relubench import config, engine, layout, machine
+from relubench import config, engine, layout, machine, optim
 
 SETTING = {"train.steps": 40, "model.widths": [12, 12], "probe.count": 6, "optimizer.name": "momentum"}
 GRID = {"optimizer.learning_rate": [0.01, 0.3], "model.init.bias": [0.0, -0.3], "seed": list(range(11))}
@@ -39,10 +41,34 @@ def test_the_order_of_the_grid_does_not_matter(whole):
         assert turned[name].equals(whole[name])
 
 
-def test_one_device_gives_the_bits_of_two(whole):
-    assert len(jax.devices()) == 2
-    for name, table in relubench.sweep(SETTING, GRID, devices=1).items():
-        assert table.equals(whole[name])
+VARIANTS = {
+    "plain": {},
+    **{remedy: {"remedy.name": remedy, "remedy.period": 3, "remedy.tau": 1.0} for remedy in optim.REMEDIES},
+    "batch_norm": {"model.norm": "batch"},
+    "layer_norm": {"model.norm": "layer"},
+    "cnn": {"model.name": "cnn", "model.widths": [4, 4]},
+}
+VARIANTS.pop("none")
+CROSS_SECTION = {("adam", "plain"), ("adamw", "redo"), ("rmsprop", "cnn"), ("sgd", "batch_norm")}
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "variant"),
+    [
+        pytest.param(*pair, marks=() if pair in CROSS_SECTION else pytest.mark.slow)
+        for pair in itertools.product(optim.OPTIMIZERS, VARIANTS)
+    ],
+)
+def test_one_two_and_four_devices_give_the_same_bits(optimizer, variant):
+    small = {"train.steps": 7, "model.widths": [12, 12], "probe.count": 3, "optimizer.learning_rate": 0.01}
+    setting = small | {"optimizer.name": optimizer, "remedy.replacement_rate": 0.1, "remedy.maturity": 2}
+    one, two, four = (
+        relubench.sweep(setting | VARIANTS[variant], {"seed": range(5)}, width=2, devices=devices)
+        for devices in (1, 2, 4)
+    )
+    for name, table in one.items():
+        assert table.equals(two[name])
+        assert table.equals(four[name])
 
 
 def test_a_run_cut_into_many_calls_has_the_bits_of_one_call(whole, monkeypatch):
@@ -126,11 +152,14 @@ def test_flops_are_six_a_weight_and_example_but_four_in_layer_1():
 @pytest.mark.parametrize("runs", [1, 8, 9, 33, 100])
 def test_every_run_has_a_slot_of_its_own_within_the_blocks_that_are_trained(runs):
     ours = machine.make_machine(config.Engine(width=8))
+    assert (ours.devices, ours.partitions) == (min(4, machine.usable_cores()), max(2, ours.devices))
     slots, blocks = engine._placement(runs, ours, capacity=16)
     assert len(set(slots.tolist())) == runs
     device, rest = np.divmod(slots, 16 * 8)
     assert (rest // 8 < blocks[device]).all()
-    assert max(blocks) - min(blocks) <= 1
+    training = blocks[: ours.devices]
+    assert max(training) - min(training) <= 1
+    assert not blocks[ours.devices :].any()
 
 
 @pytest.mark.parametrize("precision", ["tf32", "bfloat16"])
@@ -140,5 +169,5 @@ def test_a_precision_that_the_backend_would_replace_silently_is_refused(precisio
 
 
 def test_more_devices_than_there_are_is_refused():
-    with pytest.raises(relubench.api.UserError, match=r"engine\.devices=99: there are 2 devices"):
+    with pytest.raises(relubench.api.UserError, match=r"engine\.devices=99: there are 4 devices"):
         machine.make_machine(config.Engine(devices=99))

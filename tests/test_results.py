@@ -100,12 +100,25 @@ def test_a_folder_can_be_claimed_again_by_its_experiment_or_along_a_grid_axis(fo
     folder.claim("mine", {"train.steps": 6}, {"train.steps"}, CONFIG)
 
 
-@pytest.mark.parametrize("key", ["jax", "width"])
+@pytest.mark.parametrize("key", ["jax", "width", "flags"])
 def test_parts_computed_in_another_way_are_refused_unless_mixed(folder, key):
-    other = ORIGIN["fingerprint"] | {key: "other"}
+    other = {"fingerprint": ORIGIN["fingerprint"] | {key: "other"}, "mixed": False}
     with pytest.raises(UserError, match=f"was computed with {key}="):
-        folder.check_origin(other, mixed=False)
-    folder.check_origin(other, mixed=True)
+        folder.check_origins([other], mixed=False)
+    folder.check_origins([other], mixed=True)
+    folder.write_part(FRAME.with_columns(run_id=pl.Series(["c", "d"])), other)
+    with pytest.raises(UserError, match=f"with {key}="):
+        folder.check_origins([], mixed=False)
+
+
+def test_the_digest_of_the_data_is_compared_among_parts_of_the_same_data(folder):
+    def origin(digest, scope):
+        fingerprint = ORIGIN["fingerprint"] | {"data": digest}
+        return {"fingerprint": fingerprint, "scopes": {"data": scope}, "mixed": False}
+
+    folder.check_origins([origin("1", "digits"), origin("2", "moons"), origin("1", "digits")], mixed=False)
+    with pytest.raises(UserError, match="was computed with data=1, this is data=2"):
+        folder.check_origins([origin("1", "digits"), origin("2", "digits")], mixed=False)
 
 
 def test_temporary_files_of_a_dead_writer_are_removed_and_those_of_a_living_one_kept(folder):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from typing import Any, NamedTuple
 
@@ -25,6 +26,7 @@ class Dataset(NamedTuple):
     y_test: np.ndarray
     outputs: int
     image_shape: tuple[int, int, int] | None
+    digest: str  # of all of these: whether two runs were trained on the same examples
 
 
 def load(data: config.Data) -> Dataset:
@@ -35,14 +37,17 @@ def load(data: config.Data) -> Dataset:
     examples = SOURCES[data.name](data)
     (x_train, y_train), (x_test, y_test) = _split(examples, data)
     shift, scale = _statistics(x_train, data.normalize)
-    return Dataset(
-        (x_train - shift) / scale,
-        _labels(y_train),
-        (x_test - shift) / scale,
-        _labels(y_test),
-        examples.outputs,
-        examples.image_shape,
-    )
+    arrays = ((x_train - shift) / scale, _labels(y_train), (x_test - shift) / scale, _labels(y_test))
+    kind = (examples.outputs, examples.image_shape)
+    return Dataset(*arrays, *kind, _digest(arrays, kind))
+
+
+def _digest(arrays: Sequence[np.ndarray], kind: object) -> str:
+    digest = hashlib.blake2b(repr(kind).encode(), digest_size=8)
+    for array in arrays:
+        digest.update(f"{array.dtype.str} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()
 
 
 def _labels(y: np.ndarray) -> np.ndarray:

@@ -147,7 +147,7 @@ def two_inputs() -> Check:
     machine.prepare()
     inputs = np.array([[1.0, -0.5, 1.0], [0.5, 1.0, 1.0]])  # two inputs, each with the bias's 1
     model = config.Model(widths=[400_000], init=config.Init(name="normal"))
-    network = nn.build(model, jax.random.key(2), features=3, image_shape=None, outputs=1)
+    network = nn.build(model, jax.random.key(2, impl="threefry2x32"), features=3, image_shape=None, outputs=1)
     (layer,) = network(inputs, train=False).hidden
     dead = np.asarray(units.dead(units.observe(*layer)))
     cosine = inputs[0] @ inputs[1] / np.prod(np.linalg.norm(inputs, axis=1))
