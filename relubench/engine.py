@@ -51,6 +51,11 @@ class Trained:
     state: Any  # RunState of NumPy arrays
     seconds: float  # inside compiled programs
 
+    @property
+    def probes(self) -> np.ndarray:
+        """The steps of the probes."""
+        return self.layout.probes
+
 
 @dataclass
 class Clock:

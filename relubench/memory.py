@@ -35,7 +35,7 @@ def _free_of_machine() -> int:
 
 
 def require(what: str, needed: float, there: int | None = None, *, hint: str) -> None:
-    """Refuse `what` where it needs more bytes than are `there` (default: in main memory); `hint` says what to change."""
+    """Refuse `what` where it needs more bytes than are `there` (by default in main memory); `hint`: what to change."""
     there = available() if there is None else there
     if needed > there:
         raise UserError(f"{what}: it needs {shown(needed)} of memory, there are {shown(there)}; {hint}")

@@ -44,7 +44,7 @@ def _as_lists(name: str, table: pl.DataFrame, runs: int) -> pl.DataFrame:
 def _valid(trained: Trained) -> np.ndarray:
     """Whether each probe [runs, probes] came before the run's first non-finite number."""
     diverged = trained.state.diverged_step[:, None]
-    return (diverged < 0) | (trained.layout.probes[None, :] < diverged)
+    return (diverged < 0) | (trained.probes[None, :] < diverged)
 
 
 def _masked(values: np.ndarray, valid: np.ndarray, dtype: Any = None) -> pl.Series:
@@ -56,7 +56,7 @@ def _masked(values: np.ndarray, valid: np.ndarray, dtype: Any = None) -> pl.Seri
 
 def _probe_rows(trained: Trained) -> pl.DataFrame:
     probes, valid = trained.state.probes, _valid(trained)
-    columns = {"step": pl.Series(np.tile(trained.layout.probes.astype(np.int64), len(trained.grid)))}
+    columns = {"step": pl.Series(np.tile(trained.probes.astype(np.int64), len(trained.grid)))}
     for name in _PROBE_NUMBERS:
         columns[name] = _masked(getattr(probes, name).astype(np.float64), valid).fill_nan(None)
     return pl.DataFrame(columns)
@@ -67,7 +67,7 @@ def _layer_rows(trained: Trained) -> pl.DataFrame:
     counts, valid = trained.state.probes.layers, _valid(trained)[:, :, None]
     sizes = np.array([record.bias.shape[1] for record in trained.state.unit_records], np.int64)
     shape = counts.dead_train.shape
-    steps = np.broadcast_to(trained.layout.probes.astype(np.int64)[None, :, None], shape)
+    steps = np.broadcast_to(trained.probes.astype(np.int64)[None, :, None], shape)
     layer = np.broadcast_to(np.arange(1, shape[2] + 1)[None, None, :], shape)
     columns = {
         "step": pl.Series(steps.ravel()),
@@ -80,9 +80,7 @@ def _layer_rows(trained: Trained) -> pl.DataFrame:
             known = valid & (values >= 0)
         if name == "batch_dead":  # a mean a step; none came before the first probe
             known = valid & (steps > 0)
-            columns[name] = _masked(
-                values / np.maximum(np.diff(trained.layout.probes, prepend=0), 1)[None, :, None], known
-            )
+            columns[name] = _masked(values / np.maximum(np.diff(trained.probes, prepend=0), 1)[None, :, None], known)
         else:
             columns[name] = _masked(values.astype(np.int64), known)
     return pl.DataFrame(columns)
@@ -136,7 +134,7 @@ def _one_measure(trained: Trained, name: str, layer: int | None, values: np.ndar
         np.broadcast_to(axis, flat.shape).ravel()
         for axis in (
             np.arange(flat.shape[0])[:, None, None],
-            trained.layout.probes[None, :, None],
+            trained.probes[None, :, None],
             np.arange(flat.shape[2]),
         )
     )

@@ -46,7 +46,7 @@ def _digest(arrays: Sequence[np.ndarray], kind: object) -> str:
     digest = hashlib.blake2b(repr(kind).encode(), digest_size=8)
     for array in arrays:
         digest.update(f"{array.dtype.str} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array))
+        digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
 
