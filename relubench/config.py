@@ -12,11 +12,18 @@ import dataclasses
 import math
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from relubench.errors import UserError, unknown
+from relubench.errors import UserError, shown, unknown
+
+#: Counters of the compiled program are 32 bits wide, and so is every whole number that it takes.
+MOST = 2**31 - 1
+#: (smallest, largest) magnitude of a knob other than 0, by the precision that its run computes in. Smaller numbers are
+#: denormal: processors take them for 0.
+MAGNITUDES = {"float64": (2.2250738585072014e-308, 1.7976931348623157e308)}
+SINGLE = (1.1754943508222875e-38, 3.4028234663852886e38)
 
 
 def _field(default: Any, doc: str, **limits: Any) -> Any:
@@ -56,7 +63,7 @@ class Data:
     """Where the examples come from, how inputs and targets are scaled, and how they change over training."""
 
     name: str = static("digits", "source of the data")
-    root: str | None = outside(None, "folder of IDX files; null: the usual places")
+    root: str | None = outside(None, "folder of IDX files; null: the usual places", filled=True)
     normalize: str = static("scalar", "statistics of the training set", choices=("none", "scalar", "feature"))
     scale: float = knob(1.0, "factor on the normalised inputs")
     offset: float = knob(0.0, "added after `scale`")
@@ -65,7 +72,7 @@ class Data:
     examples: int = static(1000, "number of generated examples (train and test)", low=4)
     features: int = static(2, "inputs of a generated example", low=1)
     classes: int = static(2, "classes of a generated set", low=2)
-    noise: float = static(0.1, "standard deviation of the noise of a generated set", low=0.0)
+    noise: float = static(0.1, "standard deviation of the noise of a generated set", low=0.0, high=1e30)
     function: str = static("abs", "target on an interval")
     target_scale: float = knob(1.0, "factor on real-valued targets")
     target_offset: float = knob(0.0, "added to real-valued targets after `target_scale`")
@@ -161,7 +168,7 @@ class Train:
 class Probe:
     """The exact counts on whole sets."""
 
-    count: int = static(20, "probes, first and last step included", low=2)
+    count: int = static(20, "probes, first and last step included", low=2, high=100_000)
     spacing: str = static("log", "spacing of the probes", choices=("log", "linear"))
     tau: float = knob(0.025, "dormancy threshold (Sokar et al. 2023)", low=0.0)
     measures: list[str] = static([], "what else each probe measures: names of relubench/measures/")
@@ -181,7 +188,7 @@ class Engine:
 class Setting:
     """Everything that decides the result of one run."""
 
-    seed: int = knob(0, "initial weights, batches and every other draw of a run", low=0, high=2**31 - 1)
+    seed: int = knob(0, "initial weights, batches and every other draw of a run", low=0)
     data: Data = field(default_factory=Data)
     model: Model = field(default_factory=Model)
     optimizer: Optimizer = field(default_factory=Optimizer)
@@ -196,12 +203,12 @@ class Setting:
 class Config(Setting):
     """A setting, the grid of values around it, and where the results go."""
 
-    name: str = outside("custom", "name of the experiment")
+    name: str = outside("custom", "name of the experiment", filled=True)
     seeds: Any = outside(None, "number of seeds, or a list: short for grid.seed")
     size: str = outside("small", "size of the experiment", choices=("small", "full"))
     grid: dict[str, Any] = field(default_factory=dict, metadata={"kind": "outside", "doc": "lists to cross"})
     shard: str | None = outside(None, "i/n: train only the i-th of n shares, from 0")
-    out: str = outside("results/${name}", "folder of the results")
+    out: str = outside("results/${name}", "folder of the results", filled=True)
     figures: bool = outside(True, "draw the figures after a run")
 
 
@@ -222,6 +229,7 @@ class Key:
 
     def parse(self, value: Any) -> Any:
         """Return `value` in the key's type, or raise a `UserError` naming key, value and what is allowed."""
+        value = _plain(value)
         if value is None:
             if self.optional:
                 return None
@@ -233,39 +241,55 @@ class Key:
             return tuple(self._scalar(item, value) for item in items)
         return self._scalar(value, value)
 
-    def _scalar(self, value: Any, shown: Any) -> Any:
+    def _scalar(self, value: Any, whole: Any) -> Any:
         if self.type is bool or isinstance(value, bool):
             fits = isinstance(value, bool) and self.type is bool
         elif self.type is float:
-            fits = isinstance(value, int | float) and math.isfinite(value)
+            fits = isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
         elif self.type is int:
             fits = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
         else:
             fits = isinstance(value, self.type)
         if not fits:
-            raise self._refuse(shown)
-        value = self.type(value)
-        self._check_limits(value, shown)
+            raise self._refuse(whole)
+        if self.type is float and abs(value) > MAGNITUDES["float64"][1]:  # a whole number of hundreds of digits
+            raise self._refuse(whole)
+        value = self.type(value) + 0.0 if self.type is float else self.type(value)  # -0.0 is 0.0
+        self._check_limits(value, whole)
         return value
 
-    def _check_limits(self, value: Any, shown: Any) -> None:
+    def _check_limits(self, value: Any, whole: Any) -> None:
         limits = self.metadata
         choices = limits.get("choices")
         if choices and value not in choices:
             raise unknown(self.name, value, choices)
-        low, high = limits.get("low", -math.inf), limits.get("high", math.inf)
+        low, high = limits.get("low", -math.inf), limits.get("high", MOST if self.type is int else math.inf)
         outside_range = self.type in (int, float) and not low <= value <= high
-        if outside_range or (limits.get("positive") and value <= 0) or (limits.get("nonzero") and value == 0):
-            raise self._refuse(shown)
+        empty = self.type is str and (not value.isprintable() or (limits.get("filled") and not value.strip()))
+        if outside_range or empty or (limits.get("positive") and value <= 0) or (limits.get("nonzero") and value == 0):
+            raise self._refuse(whole)
+
+    def check_magnitude(self, values: Iterable[Any], precision: str) -> None:
+        """Refuse a number that `precision` would take for infinite or for 0."""
+        smallest, largest = MAGNITUDES.get(precision, SINGLE)
+        for value in values:
+            if value and self.type is float and not smallest <= abs(value) <= largest:
+                wider = "" if precision in MAGNITUDES else "; engine.precision=float64 takes more"
+                raise UserError(
+                    f"{self.name}={value!r}: in {precision} it takes 0 or a magnitude from {smallest:.3g} to "
+                    f"{largest:.3g}{wider}"
+                )
 
     def allowed(self) -> str:
         """What the key takes, in words."""
         words = {int: "a whole number", float: "a number", str: "a name", bool: "true or false"}[self.type]
-        low, high = self.metadata.get("low"), self.metadata.get("high")
+        low, high = self.metadata.get("low"), self.metadata.get("high", MOST if self.type is int else None)
         if low is not None:
             words += f" >= {low}"
         if high is not None:
             words += f" and <= {high}" if low is not None else f" <= {high}"
+        if self.metadata.get("filled"):
+            words += " of at least one letter"
         if self.metadata.get("positive"):
             words += " > 0"
         if self.metadata.get("nonzero"):
@@ -276,7 +300,22 @@ class Key:
 
     def _refuse(self, value: Any) -> UserError:
         hint = "; with slope 0 it is model.activation.name=relu" if self.metadata.get("nonzero") else ""
-        return UserError(f"{self.name}={value!r}: it takes {self.allowed()}{hint}")
+        return UserError(f"{self.name}={shown(value)}: it takes {self.allowed()}{hint}")
+
+
+def _plain(value: Any) -> Any:
+    """Return a scalar or array of NumPy's or JAX's as plain Python values, all else as it is.
+
+    A number of fewer bits than Python's counts as the shortest decimal that stands for it: float32's .1 is .1.
+    """
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if not (hasattr(value, "dtype") and hasattr(value, "ndim")):
+        return value
+    if value.ndim:
+        return [_plain(item) for item in value]
+    plain = value.item()
+    return float(str(value)) if isinstance(plain, float) else plain
 
 
 def _key(name: str, hint: Any, metadata: Mapping[str, Any]) -> Key:

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable
 
 MOST_NAMES_LISTED = 20  # a longer list would bury the hint
+MOST_LETTERS_SHOWN = 80
 
 
 class UserError(ValueError):
@@ -20,10 +21,16 @@ class StorageError(UserError):
     exit_status = 1
 
 
+def shown(value: object) -> str:
+    """Return a value as Python writes it, in one line and not too long to be read."""
+    text = repr(value)
+    return text if len(text) <= MOST_LETTERS_SHOWN else f"{text[:MOST_LETTERS_SHOWN]}…"
+
+
 def unknown(kind: str, got: str, known: Iterable[str]) -> UserError:
     """The error for a name that nothing answers to: it lists the known ones and the nearest."""
     names = sorted(known)
     nearest = difflib.get_close_matches(got, names, n=1, cutoff=0.5)
     hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
     listed = f": it takes one of {', '.join(names)}" if len(names) <= MOST_NAMES_LISTED else ""
-    return UserError(f"unknown {kind} {got!r}{listed}{hint}")
+    return UserError(f"unknown {kind} {shown(got)}{listed}{hint}")

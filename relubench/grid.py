@@ -148,6 +148,8 @@ class Grid:
         values, members = self.setting(int(rows[0])), self.take(rows)
         static = {key: value for key, value in values.items() if _is_static(key, value)}
         knobs = {key: members.column(key) for key in values if key not in static}
+        for key, column in knobs.items():
+            SETTING_KEYS[key].check_magnitude(np.unique(column).tolist(), static["engine.precision"])
         numbers: dict[str, np.ndarray] = {
             key: column.astype(SETTING_KEYS[key].type, copy=False) for key, column in knobs.items()
         }

@@ -14,8 +14,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from relubench import config, nn
+from relubench import config, memory, nn
 from relubench.data import Dataset
+from relubench.errors import shown
+from relubench.evaluate import BLOCK
 from relubench.grid import Grid, Group
 from relubench.machine import Machine, check_precision, pinned
 from relubench.state import Arrays, RunState, batch_size, probe_steps
@@ -90,7 +92,7 @@ class Layout:
     @property
     def state_bytes(self) -> int:
         """Memory of the states that the program holds at once."""
-        return self.slots * _state_bytes(self.state)
+        return self.slots * _bytes(self.state)
 
     def seconds(self, steps: int, probes: int, blocks: int, rate: float) -> float:
         """Return the time that a device of so many FLOP/s takes for so many steps and probes of its blocks."""
@@ -141,15 +143,36 @@ def _layout(grid: Grid, group: Group, load: Callable[[config.Data], Dataset], ma
         state = jax.eval_shape(init_state, jax.tree.map(lambda a: jax.ShapeDtypeStruct((), a.dtype), setting), arrays)
     budget = STATE_BYTES.get(machine.platform, DEFAULT_STATE_BYTES)
     kernels = [kernel.shape for kernel, _ in nn.affine_layers(state.params)]
-    return Layout(
+    layout = Layout(
         grid=grid,
         group=group,
         data=data,
         machine=machine,
         state=state,
-        capacity=int(np.clip(budget // (_state_bytes(state) * machine.width), 1, MOST_BLOCKS)),
+        capacity=int(np.clip(budget // (_bytes(state) * machine.width), 1, MOST_BLOCKS)),
         step_flops=step_flops(kernels, batch),
         probe_flops=2.0 * sum(map(math.prod, kernels)) * arrays.x.shape[0],
+    )
+    _require_memory(layout, arrays, max(batch, min(BLOCK, arrays.x.shape[0])))
+    return layout
+
+
+def _require_memory(layout: Layout, arrays: Arrays, examples: int) -> None:
+    """Refuse a group that the machine's memory does not hold, by what its program takes at the very least.
+
+    That is the states, the data on each device, and for a block of runs the gradients, the steps, and z, h and slope
+    of every unit on the `examples` that pass through the network at once.
+    """
+    setting, machine, shapes = layout.setting, layout.machine, layout.state
+    params = _bytes(shapes.params)
+    units = sum(bias.shape[0] for _, bias in nn.affine_layers(shapes.params))
+    working = machine.width * (2 * params + 3 * examples * units * arrays.x.dtype.itemsize)
+    needed = layout.state_bytes + machine.partitions * (working + _bytes((arrays.x, arrays.y)))
+    memory.require(
+        f"model.widths={shown(list(setting.model.widths))} in blocks of engine.width={machine.width} runs",
+        needed,
+        machine.memory(),
+        hint="it takes a smaller model.widths, engine.width, train.batch_size or probe.count",
     )
 
 
@@ -157,9 +180,9 @@ def _short_digest(values: Mapping[str, str]) -> str:
     return hashlib.blake2b(json.dumps(values, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
-def _state_bytes(state: RunState) -> int:
-    """Return the memory of one run's state."""
-    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
+def _bytes(tree: Any) -> int:
+    """Return the memory that a tree of arrays takes, or would take if it is of shapes."""
+    return sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
 
 
 def estimate(layouts: Sequence[Layout]) -> Estimate:

@@ -18,7 +18,7 @@ import jaxlib
 import numpy as np
 from jax.sharding import AxisType, Mesh
 
-from relubench import config
+from relubench import config, memory
 from relubench.errors import UserError
 
 #: Runs vectorised together on one device: on a CPU, wider blocks fall out of the cache.
@@ -144,6 +144,13 @@ class Machine:
     def partitions(self) -> int:
         """The number of devices that a program is compiled for."""
         return self.mesh.devices.size
+
+    def memory(self) -> int:
+        """Return the bytes that all devices of the mesh have between them, or on a CPU those that are free."""
+        if self.platform == "cpu":
+            return memory.available()
+        stats = self.mesh.devices.flat[0].memory_stats() or {}
+        return self.partitions * stats.get("bytes_limit", 2**63 - 1)
 
     @property
     def fingerprint(self) -> dict[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from relubench import config
-from relubench.data.source import SOURCES, Examples
+from relubench.data.source import SOURCES, Examples, require_room
 from relubench.registry import Registry
 
 #: The targets of Lu et al. 2020, section 6 (equations 6.1 to 6.3).
@@ -22,6 +22,7 @@ _TEACHER_UNITS = 32
 @SOURCES.register("plane")
 def plane(data: config.Data) -> Examples:
     """Two inputs, uniform on [-sqrt(3), sqrt(3)]^2, and [|x1 + x2|, |x1 - x2|] (Lu et al. 2020, section 6)."""
+    require_room(data, 4)
     x = np.random.default_rng(data.split_seed).uniform(-np.sqrt(3), np.sqrt(3), (data.examples, 2))
     return Examples(x, np.abs(x @ np.array([[1.0, 1.0], [1.0, -1.0]])), outputs=2)
 
@@ -29,6 +30,7 @@ def plane(data: config.Data) -> Examples:
 @SOURCES.register("interval")
 def interval(data: config.Data) -> Examples:
     """One input, evenly spaced over [-sqrt(3), sqrt(3)] (variance 1), and `data.function` of it."""
+    require_room(data, 2)
     x = np.linspace(-np.sqrt(3), np.sqrt(3), data.examples)[:, None]
     return Examples(x, FUNCTIONS[data.function](x), outputs=1)
 
@@ -39,6 +41,7 @@ def teacher(data: config.Data) -> Examples:
 
     It has mean 0 and variance 1 over the set, plus noise of standard deviation `data.noise`.
     """
+    require_room(data, data.features + _TEACHER_UNITS, data.features * _TEACHER_UNITS)
     draw = np.random.default_rng(data.split_seed)
     x = draw.standard_normal((data.examples, data.features))
     hidden = np.tanh(x @ draw.standard_normal((data.features, _TEACHER_UNITS)))

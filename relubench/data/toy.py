@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from relubench import config
-from relubench.data.source import SOURCES, Examples
+from relubench.data.source import SOURCES, Examples, require_room
 from relubench.errors import UserError
 
 
 @SOURCES.register("moons")
 def moons(data: config.Data) -> Examples:
     """Two interleaved half circles with Gaussian noise of standard deviation `data.noise`."""
+    require_room(data, 3)
     from sklearn.datasets import make_moons
 
     x, y = make_moons(data.examples, noise=data.noise, random_state=data.split_seed)
@@ -25,6 +26,7 @@ def gaussian(data: config.Data) -> Examples:
     The label is the largest of `data.classes` Gaussian projections, each with Gaussian noise of standard
     deviation `data.noise`.
     """
+    require_room(data, data.features + 2 * data.classes, data.features * data.classes)
     draw = np.random.default_rng(data.split_seed)
     x = draw.standard_normal((data.examples, data.features))
     teacher = draw.standard_normal((data.features, data.classes))
