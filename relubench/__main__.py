@@ -1,8 +1,6 @@
 """`python -m relubench`."""
 
-import sys
-
-from relubench.cli import main
+from relubench.cli import process
 
 if __name__ == "__main__":
-    sys.exit(main())
+    process()

@@ -5,11 +5,14 @@ Modules are imported where a verb needs them: `--help` imports nothing, and only
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
+from relubench import interrupts, output
 from relubench.errors import UserError, unknown
 
 if TYPE_CHECKING:
@@ -37,13 +40,34 @@ examples
   python -m relubench shard=0/4                            one share of four; then: python -m relubench merge
 
 Keys are those of conf/ (`--cfg job` prints them with their values); results go to out=results/NAME.
-Exit status: 0 done, 1 failed or incomplete, 2 bad input, 130 interrupted.
+Exit status: 0 done, 1 failed or incomplete, 2 bad input; stopped by Ctrl-C 130, SIGTERM 143, SIGHUP 129.
 """
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line (default: the process's own) and return its exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    with output.forgiving() as stdout, interrupts.noted():
+        status = _run_command(arguments)
+        stdout.flush()
+    lost = output.complaint(stdout)
+    if lost:
+        print(f"relubench: {lost}", file=sys.stderr)
+    return max(status, 1) if lost else status
+
+
+def process() -> NoReturn:
+    """Run the process's command line, and end the process."""
+    status = main()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    if status > 128:  # at once, though a thread may be compiling
+        os._exit(status)
+    sys.exit(status)
+
+
+def _run_command(arguments: list[str]) -> int:
     if arguments in (["--help"], ["-h"], ["help"]):
         print(HELP, end="")
         return 0
@@ -58,12 +82,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"relubench: {error}", file=sys.stderr)
         return error.exit_status
-    except KeyboardInterrupt:
-        print(f"relubench: interrupted; the same command resumes: {_command(arguments)}", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # the reader of our output has gone, as in `relubench list | head -1`
-        sys.stderr.close()
-        return 1
+    except KeyboardInterrupt as error:
+        print(
+            f"relubench: interrupted; what is on disk is safe; the same command resumes: {_command(arguments)}",
+            file=sys.stderr,
+        )
+        return getattr(error, "exit_status", 130)
 
 
 def _command(arguments: Sequence[str]) -> str:

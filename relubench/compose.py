@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,19 +16,27 @@ import yaml
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, Sweep
+from hydra.core.override_parser.types import Override, Sweep, ValueType
 from hydra.errors import HydraException
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from relubench import config, grid, sweeper
 from relubench.config import KEYS, SETTING_KEYS, Config
-from relubench.errors import StorageError, UserError, unknown
+from relubench.errors import StorageError, UserError, shown, unknown
 
 _PACKAGED = Path(__file__).parent / "conf"
 _CHECKOUT = Path(__file__).parent.parent / "conf"
 #: The folder of the YAML files: inside the package in a wheel, beside it in a checkout.
 CONF = _PACKAGED if (_PACKAGED / "config.yaml").exists() else _CHECKOUT
+
+#: Options of Hydra's that make sense here, and those that are followed by a value.
+_OPTIONS = ("-m", "--multirun", "--resolve", "--hydra-help", "-h", "--help", "--version")
+_VALUED_OPTIONS = ("-c", "--cfg", "-p", "--package", "-i", "--info")
+#: Sweeps over values that aren't written out.
+_OPEN_SWEEPS = (ValueType.GLOB_CHOICE_SWEEP, ValueType.INTERVAL_SWEEP)
+#: A list that a resolver makes holds at most so many values: each becomes a node of the configuration.
+MOST_LISTED = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -57,13 +66,20 @@ def _linspace(first: float, last: float, count: int) -> ListConfig:
 
 
 def _evenly(first: float, last: float, count: int) -> list[float]:
-    if count < 1:
-        raise UserError(f"a list of {count} values: it takes at least one")
+    _check_length(count)
     return [first + (last - first) * n / max(count - 1, 1) for n in range(count)]
 
 
 def _range(*limits: int) -> ListConfig:
+    _check_length(len(range(*limits)))
     return ListConfig(list(range(*limits)))
+
+
+def _check_length(count: int) -> None:
+    if not 1 <= count <= MOST_LISTED:
+        raise UserError(
+            f"a list of {count:,} values: it takes from one to {MOST_LISTED:,}; seeds=N, of any N, makes no list"
+        )
 
 
 def _by_size(small: Any, full: Any, *, _root_: DictConfig) -> Any:
@@ -89,8 +105,7 @@ def groups() -> dict[str, list[str]]:
 def main(arguments: Sequence[str], task: Callable[[Request], int]) -> int:
     """Compose the command line, give each resulting request to `task`, and return the worst exit status."""
     _register()
-    arguments = [_with_force_add(argument) for argument in arguments]
-    _check_overrides(arguments)
+    arguments = _checked(arguments)
     statuses: list[int] = []
 
     def job(composed: DictConfig) -> int:
@@ -131,46 +146,96 @@ def _one_line(error: BaseException) -> str:
 
 
 def _first_line(text: str) -> str:
-    lines = text.strip().splitlines()
+    lines = re.sub(r"^\w+ raised while resolving interpolation: ", "", text.strip()).splitlines()
     return f"{lines[0]} {lines[1].strip()}" if lines[0].endswith(":") and len(lines) > 1 else lines[0]
 
 
-def _with_force_add(argument: str) -> str:
-    """Let `grid.x=…` be written without Hydra's `++`, whether or not the experiment has the key."""
-    return f"++{argument}" if argument.startswith("grid.") else argument
+def _checked(arguments: Sequence[str]) -> list[str]:
+    """Return the words of a command line as Hydra takes them.
 
-
-def _check_overrides(arguments: Sequence[str]) -> None:
-    """Refuse, in our own words, what Hydra would refuse in six lines: unknown keys, wrong types, unknown choices."""
-    for text in arguments:
-        if text.startswith("-") or not ("=" in text or text.startswith(("~", "+"))):
-            continue  # an option of Hydra's or its value
-        override = _parse(text)
-        key = override.key_or_group
-        if key.startswith("hydra"):
-            continue
-        if key.startswith("grid."):
-            _check_grid_override(text, override)
-        elif override.is_delete() and key != "grid":
-            raise UserError(
-                f"{text}: only axes of the grid can be taken away, such as ~grid.seed; {key}=null unsets a key"
-            )
+    Refused in our own words is what Hydra would believe, or refuse in six lines: unknown options, keys and choices,
+    values of a wrong type.
+    """
+    words: list[str] = []
+    for word in arguments:
+        if words and words[-1] in _VALUED_OPTIONS and "=" not in word:
+            words.append(word)
+        elif word.startswith("-"):
+            words.append(_checked_option(word))
+        elif "=" not in word and not word.startswith("~"):
+            raise UserError(f"{shown(word)} is no KEY=VALUE; a verb comes first, before options and keys")
         else:
-            _check_override(override)
+            words.append(_checked_override(word))
+    return words
+
+
+def _checked_option(word: str) -> str:
+    if word.partition("=")[0] not in (*_OPTIONS, *_VALUED_OPTIONS):
+        known = ", ".join((*_OPTIONS, *_VALUED_OPTIONS))
+        raise UserError(f"unknown option {shown(word)}: it takes {known}; keys are written KEY=VALUE")
+    return word
+
+
+def _checked_override(text: str) -> str:
+    """Return an override as Hydra takes it: axes of the grid added or taken away by force, odd paths quoted."""
+    text = _with_home(text)
+    try:
+        override = _parse(text)
+    except UserError:
+        text = _quoted(text)
+        override = _parse(text)
+    key = override.key_or_group
+    if key.startswith("hydra"):
+        return text
+    if override.is_delete():
+        if not key.startswith("grid."):
+            raise UserError(
+                f"{text}: only an axis of the grid can be taken away, such as ~grid.seed; {key}=null unsets a key"
+            )
+        config.find_key(key.removeprefix("grid.").removeprefix("zip."))
+        return f"++{key}=null"
+    if key.startswith("grid."):
+        _check_grid_override(text, override)
+        return f"++{text.lstrip('+')}"
+    _check_override(override)
+    return text
+
+
+def _with_home(text: str) -> str:
+    """Return a path that begins with ~ in full: a shell leaves it as it is after an equals sign."""
+    key, _, value = text.partition("=")
+    is_path = key in KEYS and KEYS[key].metadata.get("path")
+    return f"{key}={os.path.expanduser(value)}" if is_path and value.startswith("~") else text
+
+
+def _quoted(text: str) -> str:
+    """Return a text that Hydra's grammar has no letters for in its quotes; all else as it is."""
+    key, _, value = text.partition("=")
+    name = key.lstrip("+")
+    if name not in KEYS or KEYS[name].type is not str or value[:1] in ("", "'", '"', "[", "{"):
+        return text
+    escaped = re.sub(r"(\\*)('|$)", lambda match: 2 * match[1] + ("\\'" if match[2] else ""), value)
+    return f"{key}='{escaped}'"
 
 
 def _parse(text: str) -> Override:
     try:
         return OverridesParser.create().parse_override(text)
     except HydraException as error:
-        raise UserError(f"{text!r} cannot be read as KEY=VALUE: {_one_line(error)}") from error
+        raise UserError(f"{shown(text)} cannot be read as KEY=VALUE: {_one_line(error)}") from error
 
 
 def _check_override(override: Override) -> None:
     choices, key = groups(), override.key_or_group
+    if override.value_type in _OPEN_SWEEPS and not (
+        key in choices and override.value_type is ValueType.GLOB_CHOICE_SWEEP
+    ):
+        raise UserError(
+            f"{shown(override.input_line)}: it takes values, such as {key}=a,b with -m; no glob, no interval"
+        )
     if key in choices:
         for name in _values(override):
-            if name is not None and name not in choices[key]:
+            if name not in choices[key]:
                 raise unknown(key, str(name), choices[key])
     elif key not in KEYS:
         raise unknown("configuration key", key, [*KEYS, *choices])
@@ -183,7 +248,7 @@ def _check_override(override: Override) -> None:
 def _values(override: Override) -> Iterator[Any]:
     if not override.is_sweep_override():
         yield _plain(override.value())
-    elif override.is_discrete_sweep():
+    elif override.value_type not in _OPEN_SWEEPS:
         yield from map(_plain, override.sweep_iterator())
 
 
@@ -210,11 +275,9 @@ def _check_grid_override(text: str, override: Override) -> None:
 
 
 def _request(composed: DictConfig, overrides: Sequence[str]) -> Request:
-    try:
-        tree: Any = OmegaConf.to_container(composed, resolve=True)
-    except OmegaConfBaseException as error:
-        raise UserError(_one_line(error)) from error
+    tree = _resolved(composed)
     _check_keys(tree)
+    _prune(tree, overrides)
     notes = _take_as_meant(tree, overrides)
     base = config.setting_values(tree)
     checked = config.fill(Config(seeds=tree["seeds"], grid=tree["grid"]), {**base, **config.outside_values(tree)})
@@ -228,8 +291,32 @@ def _request(composed: DictConfig, overrides: Sequence[str]) -> Request:
         shard=_shard(checked.shard),
         overrides=tuple(overrides),
         notes=tuple(notes),
-        yaml=yaml.safe_dump(tree, sort_keys=False, default_flow_style=None),
+        yaml=yaml.safe_dump(tree, sort_keys=False, default_flow_style=None, allow_unicode=True),
     )
+
+
+def _resolved(composed: DictConfig) -> dict[str, Any]:
+    """Return the configuration with its ${…} replaced, in the types they give.
+
+    A typed configuration would bend them to the key's: a number of steps to `true`.
+    """
+    try:
+        untyped = OmegaConf.create(OmegaConf.to_container(composed, resolve=False))
+        tree: Any = OmegaConf.to_container(untyped, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        raise UserError(_one_line(error)) from error
+    return tree
+
+
+def _prune(tree: dict[str, Any], overrides: Sequence[str]) -> None:
+    """Take away the axes of the grid that are null, and with `seed` the number of seeds."""
+    if not isinstance(tree["grid"], Mapping) or not isinstance(tree["grid"].get("zip") or {}, Mapping):
+        raise UserError(f"grid={shown(tree['grid'])}: it takes keys with lists, such as grid.seed=[0,1]")
+    absent = [key for key, leaf in grid.leaves(tree["grid"]).items() if leaf is None]
+    if "seed" in absent and not any(text.startswith("seeds=") for text in overrides):
+        tree["seeds"] = None
+    for key in absent:
+        tree["grid"] = grid.without(tree["grid"], key)
 
 
 def _check_keys(tree: Mapping[str, Any]) -> None:
@@ -243,7 +330,9 @@ def _take_as_meant(tree: dict[str, Any], overrides: Sequence[str]) -> list[str]:
     """Let keys set on the command line take the place of the grid's axes; return a line for each."""
     notes, written = [], [override.lstrip("+") for override in overrides]
     in_grid = {
-        text.split("=", 1)[0].removeprefix("grid.").removeprefix("zip.") for text in written if text[:5] == "grid."
+        text.split("=", 1)[0].removeprefix("grid.").removeprefix("zip.")
+        for text in written
+        if text[:5] == "grid." and not text.endswith("=null")
     }
     if any(text.startswith("seeds=") for text in written):
         if "seed" in in_grid:
@@ -267,12 +356,13 @@ def _keys_set(written: Sequence[str]) -> Iterator[str]:
     """Yield the setting keys that the overrides set, by their own name or by choosing a file of a group."""
     choices = groups()
     for text in written:
-        name, _, value = text.partition("=")
+        name = text.partition("=")[0]
         if name in SETTING_KEYS:
             yield name
         elif name in choices and name != "experiment":
-            chosen = yaml.safe_load((CONF / name / f"{value}.yaml").read_text())
-            yield from (f"{name}.{leaf}" for leaf in config.flatten(chosen))
+            for value in _values(_parse(text)):
+                chosen = yaml.safe_load((CONF / name / f"{value}.yaml").read_text(encoding="utf-8"))
+                yield from (f"{name}.{leaf}" for leaf in config.flatten(chosen))
 
 
 def _seeds(seeds: Any) -> Sequence[int]:
@@ -280,13 +370,13 @@ def _seeds(seeds: Any) -> Sequence[int]:
         return range(seeds)
     if isinstance(seeds, list) and seeds:
         return seeds
-    raise UserError(f"seeds={seeds}: it takes a number of seeds >= 1, or a list of them")
+    raise UserError(f"seeds={shown(seeds)}: it takes a number of seeds >= 1, or a list of them")
 
 
 def _shard(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
-    index, _, count = text.partition("/")
-    if index.isdigit() and count.isdigit() and int(index) < int(count):
-        return int(index), int(count)
-    raise UserError(f"shard={text}: it takes i/n with i from 0 to n - 1, such as 0/4")
+    match = re.fullmatch(r"([0-9]{1,18})/([0-9]{1,18})", text)
+    if match and int(match[1]) < int(match[2]):
+        return int(match[1]), int(match[2])
+    raise UserError(f"shard={shown(text)}: it takes i/n with i from 0 to n - 1, such as 0/4")

@@ -63,7 +63,7 @@ class Data:
     """Where the examples come from, how inputs and targets are scaled, and how they change over training."""
 
     name: str = static("digits", "source of the data")
-    root: str | None = outside(None, "folder of IDX files; null: the usual places", filled=True)
+    root: str | None = outside(None, "folder of IDX files; null: the usual places", filled=True, path=True)
     normalize: str = static("scalar", "statistics of the training set", choices=("none", "scalar", "feature"))
     scale: float = knob(1.0, "factor on the normalised inputs")
     offset: float = knob(0.0, "added after `scale`")
@@ -208,7 +208,7 @@ class Config(Setting):
     size: str = outside("small", "size of the experiment", choices=("small", "full"))
     grid: dict[str, Any] = field(default_factory=dict, metadata={"kind": "outside", "doc": "lists to cross"})
     shard: str | None = outside(None, "i/n: train only the i-th of n shares, from 0")
-    out: str = outside("results/${name}", "folder of the results", filled=True)
+    out: str = outside("results/${name}", "folder of the results", filled=True, path=True)
     figures: bool = outside(True, "draw the figures after a run")
 
 

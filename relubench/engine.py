@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -27,6 +27,8 @@ from relubench.state import Arrays, RunState
 
 #: Long runs are saved to disk this often.
 CHECKPOINT_SECONDS = 60.0
+#: How often the wait for a compilation is interrupted to tell of it.
+POLL_SECONDS = 0.1
 
 
 class Checkpoints(Protocol):
@@ -72,18 +74,21 @@ def train_grid(
     checkpoints: Checkpoints | None = None,
     progress: Callable[[int], None] = lambda run_steps: None,
     clock: Clock | None = None,
+    hurried: Callable[[], bool] = lambda: False,
 ) -> Iterator[Trained]:
     """Train every run, group by group; yield the finished runs of each chunk.
 
-    `progress` is told the run-steps after each call.
+    `progress` is told the run-steps after each call, and none from time to time while a program is compiled; it stops
+    the training by raising `KeyboardInterrupt`, upon which states are saved. They are saved after every call where
+    `hurried` says so.
     """
     clock = clock or Clock()
-    for program in _compiled_ahead(layouts, clock):
+    for program in _compiled_ahead(layouts, clock, progress):
         layout = program.layout
         with pinned(layout.setting.engine.precision):
             program.allot()
             for chunk in _chunks(program, checkpoints):
-                seconds = _run_chunk(chunk, clock, checkpoints, progress)
+                seconds = _run_chunk(chunk, clock, checkpoints, progress, hurried)
                 yield Trained(chunk.runs, layout, chunk.fetch(), seconds)
                 if checkpoints is not None:
                     checkpoints.clear(chunk.run_ids)
@@ -105,16 +110,21 @@ class _Program:
         self.state = jax.tree.map(lambda s: jax.device_put(np.zeros(s.shape, s.dtype), s.sharding), self.shapes)
 
 
-def _compiled_ahead(layouts: Sequence[Layout], clock: Clock) -> Iterator[_Program]:
+def _compiled_ahead(layouts: Sequence[Layout], clock: Clock, progress: Callable[[int], None]) -> Iterator[_Program]:
     """Yield each group's program; the next group's is compiled while this one trains."""
-    with ThreadPoolExecutor(max_workers=1) as pool:
+    pool = ThreadPoolExecutor(max_workers=1)
+    try:
         futures = [pool.submit(_compile, layout) for layout in layouts[:1]]
         for place in range(len(layouts)):
             start = time.perf_counter()
+            while not wait(futures, timeout=POLL_SECONDS).done:
+                progress(0)
             program = futures.pop().result()
             clock.compiling += time.perf_counter() - start
             futures = [pool.submit(_compile, layout) for layout in layouts[place + 1 : place + 2]]
             yield program
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # a compilation cannot be stopped: whoever interrupts it ends
 
 
 def _compile(layout: Layout) -> _Program:
@@ -204,7 +214,9 @@ class _Chunk:
 
     def fetch(self) -> Any:
         """Return the runs' states (RunState) on the host, as NumPy arrays [runs, ...]."""
-        return jax.tree.map(lambda a: np.asarray(a).reshape(-1, *a.shape[2:])[self.slots], self.program.state)
+        return jax.tree.map(
+            lambda a: np.asarray(a).reshape(self.program.layout.slots, *a.shape[2:])[self.slots], self.program.state
+        )
 
     def save(self, checkpoints: Checkpoints) -> None:
         """Keep the states, unless a call that was cut off has consumed them."""
@@ -219,7 +231,7 @@ class _Chunk:
         state, treedef = jax.tree.flatten(self.program.state)
         placed = []
         for now, saved in zip(state, leaves, strict=True):
-            lanes = np.array(now).reshape(-1, *now.shape[2:])
+            lanes = np.array(now).reshape(self.program.layout.slots, *now.shape[2:])
             lanes[self.slots] = saved
             placed.append(jax.device_put(lanes.reshape(now.shape), now.sharding))
         self.program.state, self.step = jax.tree.unflatten(treedef, placed), step
@@ -246,7 +258,13 @@ def _chunks(program: _Program, checkpoints: Checkpoints | None) -> Iterator[_Chu
         yield _Chunk(program, rows)
 
 
-def _run_chunk(chunk: _Chunk, clock: Clock, checkpoints: Checkpoints | None, progress: Callable[[int], None]) -> float:
+def _run_chunk(
+    chunk: _Chunk,
+    clock: Clock,
+    checkpoints: Checkpoints | None,
+    progress: Callable[[int], None],
+    hurried: Callable[[], bool],
+) -> float:
     """Train the chunk to its end, saving it from time to time; return the seconds inside compiled programs."""
     saved, spent, layout = time.monotonic(), 0.0, chunk.program.layout
     try:
@@ -257,12 +275,13 @@ def _run_chunk(chunk: _Chunk, clock: Clock, checkpoints: Checkpoints | None, pro
             done = (chunk.step - before) * len(chunk.runs)
             clock.compiled, clock.run_steps = clock.compiled + seconds, clock.run_steps + done
             spent += seconds
-            progress(done)
             if chunk.step >= layout.setting.train.steps:
+                progress(done)
                 return spent
-            if checkpoints is not None and time.monotonic() - saved > CHECKPOINT_SECONDS:
+            if checkpoints is not None and (time.monotonic() - saved > CHECKPOINT_SECONDS or hurried()):
                 chunk.save(checkpoints)
                 saved = time.monotonic()
+            progress(done)
     except KeyboardInterrupt:
         if checkpoints is not None:
             chunk.save(checkpoints)

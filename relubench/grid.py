@@ -179,12 +179,17 @@ def _digest(key: str, value: Any) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
+def leaves(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the lists of a grid node by dotted key, zipped ones included."""
+    return _crossed(tree) | flatten(tree.get("zip") or {})
+
+
 def grid_keys(tree: Mapping[str, Any]) -> set[str]:
     """Return the keys that a grid node varies."""
-    return set(_leaves(tree)) | set(_leaves(tree.get("zip") or {}))
+    return set(leaves(tree))
 
 
-def _leaves(tree: Mapping[str, Any]) -> dict[str, Any]:
+def _crossed(tree: Mapping[str, Any]) -> dict[str, Any]:
     return flatten({name: value for name, value in tree.items() if name != "zip"})
 
 
@@ -208,8 +213,8 @@ def build(base: Mapping[str, Any], tree: Mapping[str, Any]) -> Grid:
     The node mirrors the configuration; each leaf is a list, crossed with the others; the lists under `zip` go
     together. Unknown keys, values of a wrong type or out of range, and leaves that are no lists are refused.
     """
-    axes = [_axis({key: leaf}, "grid") for key, leaf in _leaves(tree).items()]
-    zipped = _leaves(tree.get("zip") or {})
+    axes = [_axis({key: leaf}, "grid") for key, leaf in _crossed(tree).items()]
+    zipped = flatten(tree.get("zip") or {})
     if zipped:
         axes.append(_axis(zipped, "grid.zip"))
     seen = [key for axis in axes for key in axis.keys]

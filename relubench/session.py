@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from rich.console import Console
 
-from relubench import experiments, results, training
+from relubench import experiments, interrupts, results, training
 from relubench.errors import UserError
 from relubench.training import lacking, share, train_missing
 
@@ -49,6 +49,7 @@ def _finish(request: Request, folder: results.Folder, console: Console) -> int:
 
     folder.check_origins((), request.config.engine.mixed or any(origin["mixed"] for origin in folder.origins()))
     ids = request.grid.run_ids()
+    interrupts.check()
     ours = folder.merge().of(ids.tolist())
     absent = len(ids) - ours.runs.height
     if ours.runs.height:
@@ -67,6 +68,7 @@ def _fold(name: str, folder: results.Folder, ours: results.Tables, axes: summary
     from relubench import claims, summary
 
     experiment = experiments.find(name)
+    interrupts.check()
     table = summary.summarize(ours.runs, axes)
     results.write_table(folder.path / "summary.parquet", table)
     curves = [summary.curves(ours, axes, experiment.curves), *(derive(ours) for derive in experiment.derived)]
@@ -123,6 +125,7 @@ def _draw(folder: results.Folder) -> list[Path]:
     drawn: list[Path] = []
     verdicts = verdict_lines(frames.claims)
     for figure in experiments.find(name).figures(frames):
+        interrupts.check()
         drawn += save(figure._replace(caption="\n".join([figure.caption, *verdicts])), folder.path / "figures")
     return drawn
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rich.console import Console
 
-from relubench import experiments, results
+from relubench import experiments, interrupts, results
 from relubench.grid import Grid
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def train_missing(request: Request, console: Console) -> None:
     machine, layouts = plan(request, missing) if len(missing) else (None, [])
     if machine is not None:
         folder.check_origins([layout.origin for layout in layouts], request.config.engine.mixed)
+    interrupts.check()
     folder.claim(request.config.name, request.base, set(request.grid.keys), request.yaml)
     if len(missing) < len(grid):
         console.print(f"{len(grid) - len(missing):,} of {len(grid):,} runs are on disk already")
@@ -70,7 +71,14 @@ def _train(request: Request, folder: results.Folder, layouts: list[Layout], cons
     runs = sum(len(layout.group.rows) for layout in layouts)
     run_steps = sum(layout.setting.train.steps * len(layout.group.rows) for layout in layouts)
     with Progress(console, runs, run_steps) as progress:
-        for trained in engine.train_grid(layouts, checkpoints=folder, progress=progress.steps, clock=clock):
+
+        def tell(run_steps: int) -> None:
+            if run_steps:
+                progress.steps(run_steps)
+            interrupts.check()
+
+        whole = engine.train_grid(layouts, checkpoints=folder, progress=tell, clock=clock, hurried=interrupts.hurried)
+        for trained in whole:
             folder.write_part(rows.part_frame(trained, with_units), _origin(trained, mixed))
             progress.runs(len(trained.grid))
     seconds = time.perf_counter() - begun

@@ -36,7 +36,7 @@ class Progress:
     ) -> None:
         if self.bar:
             self.bar.stop()
-        if kind is KeyboardInterrupt:
+        if kind is not None and issubclass(kind, KeyboardInterrupt):
             self.console.print(f"{self.done_runs:,} of {self.total_runs:,} runs finished and are safe on disk")
 
     def steps(self, run_steps: int) -> None:
