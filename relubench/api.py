@@ -14,13 +14,15 @@ import polars as pl
 
 from relubench import config, data, engine, grid, layout, machine, nn, results, rows
 from relubench.config import SETTING_KEYS
-from relubench.errors import UserError, unknown
+from relubench.errors import UserError, shown, unknown
 
 
 class Results:
     """The tables of a results folder, each read when it is first asked for; a missing one is a `UserError`."""
 
     def __init__(self, out: str | Path) -> None:
+        if not isinstance(out, str | os.PathLike):
+            raise UserError(f"out={shown(out)}: it takes the path of a results folder")
         self.path = Path(out)
         if not self.path.is_dir():
             raise UserError(f"out={self.path}: no such folder")
@@ -89,7 +91,7 @@ def _mapping(name: str, given: Any) -> Mapping[str, Any]:
     if given is None:
         return {}
     if not isinstance(given, Mapping) or not all(isinstance(key, str) for key in given):
-        raise UserError(f"{name}={given!r:.80}: it takes a mapping from dotted keys, such as {{'train.steps': 200}}")
+        raise UserError(f"{name}={shown(given)}: it takes a mapping from dotted keys, such as {{'train.steps': 200}}")
     return given
 
 
@@ -97,7 +99,9 @@ def _listed(key: str, values: Any) -> Sequence[Any]:
     """Return the values of an axis, which any iterable may hold, as a sequence."""
     scalar = isinstance(values, str | bytes | Mapping) or getattr(values, "ndim", 1) == 0
     if scalar or not isinstance(values, Iterable):
-        raise UserError(f"grid_of: {key}={values!r:.80}: it takes a list of values to cross, such as [{values!r:.80}]")
+        raise UserError(
+            f"grid_of: {key}={shown(values)}: it takes a list of values to cross, such as [{shown(values)}]"
+        )
     return values if isinstance(values, range) else list(values)
 
 
@@ -107,7 +111,7 @@ def retrain(out: str | Path, run_id: str, *, root: str | Path | None = None) -> 
     It is computed at the width that the folder's runs were, so that on the same kind of machine its bits are
     theirs: what its probes tell is compared with the folder, and a difference is warned of. `root` is `data.root`.
     """
-    folder, stored = results.Folder(out), load(out)
+    stored, folder = load(out), results.Folder(out)
     row = _row(stored, run_id)
     base = {name: key.parse(row[name]) for name, key in SETTING_KEYS.items()}
     origins = folder.origins()
@@ -141,8 +145,12 @@ def _compare(trained: engine.Trained, stored: Results, run_id: str) -> None:
         )
 
 
+def _path(path: Any) -> Any:
+    return os.fspath(path) if isinstance(path, os.PathLike) else path
+
+
 def _train(runs: grid.Grid, root: str | Path | None, width: int | None, devices: int | None) -> list[engine.Trained]:
-    asked = {"engine.width": width, "engine.devices": devices, "data.root": os.fspath(root) if root else None}
+    asked = {"engine.width": width, "engine.devices": devices, "data.root": _path(root)}
     checked = config.fill(config.Config(), {key: config.KEYS[key].parse(value) for key, value in asked.items()})
     machine.prepare()
     ours = machine.make_machine(checked.engine)

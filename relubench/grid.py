@@ -118,11 +118,11 @@ class Grid:
         The digests of "key=value" over all setting keys are added up modulo 2^64, so that the order and the
         way in which a grid is written do not matter.
         """
-        varied = set(self.keys)
+        varied, codes = set(self.keys), self.codes
         fixed = [_digest(key, value) for key, value in self.base.items() if key not in varied]
         total = np.full(len(self), sum(fixed) % 2**64, np.uint64)
         for place, axis in enumerate(self.axes):
-            used, code = np.unique(self.codes[:, place], return_inverse=True)
+            used, code = np.unique(codes[:, place], return_inverse=True)
             sums = [sum(map(_digest, *zip(*axis.at(n).items(), strict=True))) % 2**64 for n in used.tolist()]
             total += np.array(sums, np.uint64)[code]
         text = total.astype(">u8").tobytes().hex().encode()

@@ -44,7 +44,7 @@ class Forgiving:
 
     def _redirect(self) -> None:
         """Let the file descriptor lead nowhere: Python flushes at its exit what the stream still holds."""
-        with contextlib.suppress(OSError), open(os.devnull, "w", encoding="utf-8") as nowhere:
+        with contextlib.suppress(OSError, AttributeError), open(os.devnull, "w", encoding="utf-8") as nowhere:
             os.dup2(nowhere.fileno(), self.stream.fileno())
 
 

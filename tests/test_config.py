@@ -1,5 +1,7 @@
 """The schema: what each key takes."""
 
+import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from relubench import config
@@ -17,6 +19,14 @@ from relubench.errors import UserError
         ("model.widths", [], ()),
         ("model.init.bias", -0.5, -0.5),
         ("engine.mixed", True, True),
+        ("optimizer.learning_rate", np.float32(0.1), 0.1),
+        ("optimizer.learning_rate", jnp.float32(0.1), 0.1),
+        ("optimizer.learning_rate", np.float16(0.1), 0.1),
+        ("optimizer.learning_rate", -0.0, 0.0),
+        ("train.steps", np.int64(3), 3),
+        ("model.widths", np.array([3, 2]), (3, 2)),
+        ("optimizer.name", np.str_("adam"), "adam"),
+        ("remedy.freeze", np.bool_(False), False),
     ],
 )
 def test_a_value_is_taken_in_the_type_of_its_key(key, value, parsed):
@@ -39,6 +49,10 @@ def test_a_value_is_taken_in_the_type_of_its_key(key, value, parsed):
         ("seed", -1, "a whole number >= 0 and <= 2147483647"),
         ("loss.reduction", "means", "did you mean 'mean'"),
         ("engine.mixed", 1, "true or false"),
+        ("engine.mixed", np.int64(1), "true or false"),
+        ("optimizer.learning_rate", np.array([0.1, 0.2]), "it takes a number"),
+        ("optimizer.learning_rate", 10**400, "it takes a number"),
+        ("out", "a\x00b", "it takes a name"),
     ],
 )
 def test_a_value_that_is_not_allowed_is_refused_with_what_is(key, value, told):
@@ -55,3 +69,22 @@ def test_every_key_has_a_word_on_what_it_is():
 def test_a_setting_goes_through_its_flat_form_and_back():
     values = config.setting_values(config.Setting()) | {"model.widths": (3, 2), "optimizer.clip_norm": 2.0}
     assert config.setting_values(config.build_setting(values)) == values
+
+
+@pytest.mark.parametrize("key", [key for key in config.KEYS.values() if key.type is int], ids=lambda key: key.name)
+def test_no_whole_number_is_wider_than_the_program_takes(key):
+    with pytest.raises(UserError, match=f"{key.name}="):
+        key.parse([2**31] if key.is_list else 2**31)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [key for key in config.SETTING_KEYS.values() if (key.type, key.kind) == (float, "knob")],
+    ids=lambda k: k.name,
+)
+def test_no_knob_is_larger_or_smaller_than_its_precision_holds(key):
+    for value, precision in [(1e39, "float32"), (-1e39, "tf32"), (1e-39, "float32"), (1e-320, "float64")]:
+        with pytest.raises(UserError, match=f"in {precision} it takes 0 or a magnitude"):
+            key.check_magnitude([0.0, value], precision)
+    key.check_magnitude([None, 0.0, 3e38, -2e-38], "float32")
+    key.check_magnitude([1e300], "float64")

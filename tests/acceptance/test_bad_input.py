@@ -3,8 +3,12 @@
 import errno
 import os
 import re
+import shlex
 import struct
+import subprocess
+import sys
 
+import polars as pl
 import pytest
 
 CUSTOM = "experiment=custom"
@@ -40,14 +44,55 @@ CASES = {
     (CUSTOM, "seeds=0"): "seeds=0: it takes a number of seeds >= 1",
     (CUSTOM, "seeds=2", "grid.seed=[0]"): "one of the two",
     (CUSTOM, "seed=1", "grid.seed=[0]"): "one of the two",
-    (CUSTOM, "shard=4/4"): "shard=4/4: it takes i/n",
+    (CUSTOM, "shard=4/4"): "shard='4/4': it takes i/n",
     (CUSTOM, "shard=a"): "it takes i/n",
     (CUSTOM, "engine.devices=99"): "engine.devices=99",
     (CUSTOM, "engine.precision=bfloat16"): "a CPU takes float32 or float64",
     (CUSTOM, "data=mnist", "data.root=nowhere"): "data.root=nowhere",
     (CUSTOM, "data=moons", "model=cnn"): "images",
     (CUSTOM, "data=moons", "data.examples=4", "data.test_fraction=.1"): "data.test_fraction",
-    (CUSTOM, "~seeds"): "only axes of the grid can be taken away",
+    (CUSTOM, "~seeds"): "only an axis of the grid can be taken away",
+    (CUSTOM, "~grid.sede"): "did you mean 'seed'",
+    (CUSTOM, "~grid"): "only an axis of the grid can be taken away",
+    (CUSTOM, "grid=[1]"): "grid",
+    (CUSTOM, "optimizer=null"): "unknown optimizer 'None'",
+    (CUSTOM, "model=null"): "unknown model 'None'",
+    (CUSTOM, "data=null"): "unknown data 'None'",
+    (CUSTOM, "data.function=glob(*)"): "no glob",
+    (CUSTOM, "optimizer.learning_rate=interval(0,1)"): "no interval",
+    ("-m", CUSTOM, "seed=glob(*)"): "no glob",
+    (CUSTOM, "out=''"): "out='': it takes",
+    (CUSTOM, "out='a\nb'"): "out=",
+    (CUSTOM, "data.root=''"): "data.root='': it takes",
+    (CUSTOM, "remedy.freeze=${train.steps}"): "remedy.freeze=1000: it takes true or false",
+    (CUSTOM, "engine.width=0"): "engine.width=0: it takes a whole number >= 1",
+    (CUSTOM, "engine.devices=-1"): "engine.devices=-1",
+    (CUSTOM, "-probe.tau"): "unknown option '-probe.tau'",
+    (CUSTOM, "--config-dir", "mine"): "unknown option '--config-dir'",
+    (CUSTOM, "--multi"): "unknown option '--multi'",
+    (CUSTOM, "plan"): "a verb comes first",
+    (CUSTOM, "shard=0/99999999999999999999"): "it takes i/n",
+    (CUSTOM, "shard=²/4"): "it takes i/n",
+    (CUSTOM, "grid.seed=${range:2000000000}"): "it takes from one to 1,000,000",
+    (CUSTOM, "grid.optimizer.learning_rate=${linspace:0,1,2000000000}"): "it takes from one to 1,000,000",
+    (CUSTOM, "seeds=1000000000000"): "seed=999999999999: it takes a whole number >= 0 and <= 2147483647",
+    (CUSTOM, "optimizer.schedule.warmup_steps=4294967296"): "and <= 2147483647",
+    (CUSTOM, "optimizer.schedule.decay_steps=4294967296"): "and <= 2147483647",
+    (CUSTOM, "remedy.period=4294967296"): "and <= 2147483647",
+    (CUSTOM, "train.steps=1099511627776"): "and <= 2147483647",
+    (CUSTOM, "data.stream.period=9223372036854775808"): "and <= 2147483647",
+    (CUSTOM, "data=moons", "data.examples=2000000000"): "data.examples=2000000000: it needs",
+    (CUSTOM, "data=gaussian", "data.features=100000", "data.classes=1000000"): "of memory, there are",
+    (CUSTOM, "optimizer.learning_rate=1e39"): "in float32 it takes 0 or a magnitude from 1.18e-38 to 3.4e+38",
+    (CUSTOM, "optimizer.learning_rate=1e-320"): "in float32 it takes 0 or a magnitude",
+    (CUSTOM, "grid.data.scale=[1,-1e39]"): "data.scale=-1e+39: in float32",
+    (CUSTOM, "engine.precision=float64", "optimizer.learning_rate=1e-320"): "in float64 it takes 0 or a magnitude",
+    (
+        CUSTOM,
+        "model.widths=[1000000,1000000]",
+    ): "model.widths=[1000000, 1000000] in blocks of engine.width=8 runs: it needs",
+    (CUSTOM, "engine.width=1000000"): "engine.width=1000000 runs: it needs",
+    (CUSTOM, "seeds=2000000000"): "a table of 2,000,000,000 runs: it needs",
     (CUSTOM, "a b=3"): "'a b=3' cannot be read as KEY=VALUE",
     (CUSTOM, "${range:3}"): "${range:3}",
     (CUSTOM, "grid.seed=${rang:3}"): "rang",
@@ -62,6 +107,7 @@ def test_bad_input_is_one_clear_line_and_exit_2(relubench, tmp_path, arguments):
     status, out, err = relubench(*arguments)
     assert status == 2
     assert len(err.strip().splitlines()) == 1
+    assert len(err) < 500
     assert CASES[arguments] in err
     assert "Traceback" not in out + err
     assert not list(tmp_path.rglob("*.yaml"))
@@ -138,3 +184,66 @@ def test_an_out_that_is_a_file_is_one_line_and_exit_1(relubench, tmp_path):
     status, _, err = relubench(*TINY, "out=taken")
     assert (status, len(err.strip().splitlines())) == (1, 1)
     assert "taken" in err
+
+
+def test_a_share_of_a_sweep_that_no_memory_holds_is_planned(relubench):
+    status, out, _ = relubench("plan", CUSTOM, "seeds=2000000000", "shard=3/1000000", "train.steps=2")
+    assert status == 0
+    assert "2,000 (2,000 to train)" in out
+
+
+@pytest.mark.parametrize("out", ["日本é", "~/x", "a'b", "a\\", "a=b", "a b", "(", "x{y", "ü,[z"])
+def test_any_path_that_a_file_system_takes_is_taken(relubench, tmp_path, monkeypatch, out):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    status, _, err = relubench("merge", *TINY, f"out={out}")
+    assert status == 2
+    assert f"out={out.replace('~', str(tmp_path / 'home'))}: no such folder" in err
+
+
+def test_an_axis_of_the_grid_can_be_taken_away(relubench):
+    assert "runs        1 " in relubench("plan", *TINY, "seeds=null", "~grid.seed")[1]
+    few = ("plan", "experiment=learning_rate", "grid.optimizer.learning_rate=[.1]", "~grid.model.activation.name")
+    runs = [int(relubench(*few, word)[1].split()[1]) for word in ("~grid.seed", "seeds=2")]
+    assert runs[1] == 2 * runs[0]
+
+
+def test_a_network_without_hidden_layers_is_a_linear_one(relubench):
+    import relubench as library
+
+    small = (CUSTOM, "train.steps=2", "probe.count=2", "seeds=5", "data=moons")
+    status, _, err = relubench(*small, "grid.model.widths=[[],[4]]")
+    assert (status, err) == (0, "")
+    tables = library.load("results/custom")
+    linear = tables.runs.filter(pl.col("model.widths").list.len() == 0)
+    assert linear["units"].to_list() == [0] * 5
+    assert linear["dead_train_fraction"].null_count() == 5
+    assert linear["train_accuracy"].is_not_null().all()
+    assert tables.layers["run_id"].is_in(linear["run_id"].implode()).sum() == 0
+    assert tables.probes["run_id"].is_in(linear["run_id"].implode()).sum() == 10
+
+
+def test_output_that_nobody_takes_stops_nothing(relubench, tmp_path, monkeypatch):
+    class Full:
+        def write(self, text):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        def flush(self):
+            self.write("")
+
+        def isatty(self):
+            return False
+
+    monkeypatch.setattr("sys.stdout", Full())
+    status, _, err = relubench(*TINY)
+    assert status == 1
+    assert err.startswith("relubench: standard output: No space left on device")
+    assert (tmp_path / "results/custom/summary.parquet").exists()
+
+
+@pytest.mark.parametrize("redirection", ["| head -c 1", ">&-"])
+def test_a_reader_that_goes_leaves_the_results_complete(tmp_path, redirection):
+    words = [sys.executable, "-m", "relubench", *TINY]
+    line = f"set -o pipefail; {shlex.join(words)} {redirection}"
+    done = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "results/custom/provenance.json").exists()
