@@ -68,10 +68,10 @@ def process() -> NoReturn:
 
 
 def _run_command(arguments: list[str]) -> int:
-    if arguments in (["--help"], ["-h"], ["help"]):
+    if arguments == ["help"] or {"--help", "-h"} & set(arguments):
         print(HELP, end="")
         return 0
-    if arguments == ["--version"]:
+    if "--version" in arguments:
         import importlib.metadata
 
         print(f"relubench {importlib.metadata.version('relubench')}")

@@ -30,9 +30,15 @@ _CHECKOUT = Path(__file__).parent.parent / "conf"
 #: The folder of the YAML files: inside the package in a wheel, beside it in a checkout.
 CONF = _PACKAGED if (_PACKAGED / "config.yaml").exists() else _CHECKOUT
 
-#: Options of Hydra's that make sense here, and those that are followed by a value.
-_OPTIONS = ("-m", "--multirun", "--resolve", "--hydra-help", "-h", "--help", "--version")
-_VALUED_OPTIONS = ("-c", "--cfg", "-p", "--package", "-i", "--info")
+#: Options of Hydra's that make sense here, with the values that follow some of them.
+_OPTIONS: dict[str, tuple[str, ...]] = {
+    "-m": (),
+    "--multirun": (),
+    "--cfg": ("job", "hydra", "all"),
+    "--resolve": (),
+    "--info": ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath"),
+    "--hydra-help": (),
+}
 #: Sweeps over values that aren't written out.
 _OPEN_SWEEPS = (ValueType.GLOB_CHOICE_SWEEP, ValueType.INTERVAL_SWEEP)
 #: A list that a resolver makes holds at most so many values: each becomes a node of the configuration.
@@ -156,24 +162,31 @@ def _checked(arguments: Sequence[str]) -> list[str]:
     Refused in our own words is what Hydra would believe, or refuse in six lines: unknown options, keys and choices,
     values of a wrong type.
     """
+    options: list[str] = []  # in front: Hydra takes no option between two overrides
     words: list[str] = []
-    for word in arguments:
-        if words and words[-1] in _VALUED_OPTIONS and "=" not in word:
-            words.append(word)
-        elif word.startswith("-"):
-            words.append(_checked_option(word))
+    rest = list(arguments)
+    while rest:
+        word = rest.pop(0)
+        if word.startswith("-"):
+            options.append(_checked_option(word, rest))
         elif "=" not in word and not word.startswith("~"):
             raise UserError(f"{shown(word)} is no KEY=VALUE; a verb comes first, before options and keys")
         else:
             words.append(_checked_override(word))
-    return words
+    return [*options, *words]
 
 
-def _checked_option(word: str) -> str:
-    if word.partition("=")[0] not in (*_OPTIONS, *_VALUED_OPTIONS):
-        known = ", ".join((*_OPTIONS, *_VALUED_OPTIONS))
-        raise UserError(f"unknown option {shown(word)}: it takes {known}; keys are written KEY=VALUE")
-    return word
+def _checked_option(word: str, rest: list[str]) -> str:
+    """Return an option with its value, which may be the first word of the `rest` (and is then taken from it)."""
+    name, _, value = word.partition("=")
+    if name not in _OPTIONS:
+        raise UserError(f"unknown option {shown(word)}: it takes {', '.join(_OPTIONS)}; keys are written KEY=VALUE")
+    allowed = _OPTIONS[name]
+    if allowed and not value and rest and "=" not in rest[0]:
+        value = rest.pop(0)
+    if (value or allowed) and value not in allowed:
+        raise UserError(f"{name}={shown(value)}: it takes {' or '.join(allowed) if allowed else 'no value'}")
+    return f"{name}={value}" if value else name
 
 
 def _checked_override(text: str) -> str:
