@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from relubench import config, data, engine, grid, layout, machine, nn, results, rows
+from relubench import config, data, engine, grid, layout, machine, nn, results, rows, storage
 from relubench.config import SETTING_KEYS
 from relubench.errors import UserError, shown, unknown
 
@@ -28,7 +28,7 @@ class Results:
             raise UserError(f"out={self.path}: no such folder")
 
     def _read(self, name: str) -> pl.DataFrame:
-        return results.read_table(self.path / f"{name}.parquet")
+        return storage.read_table(self.path / f"{name}.parquet")
 
     @functools.cached_property
     def runs(self) -> pl.DataFrame:

@@ -6,14 +6,16 @@ Modules are imported where a verb needs them: `--help` imports nothing, and only
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import shlex
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from relubench import interrupts, output
-from relubench.errors import UserError, unknown
+from relubench.errors import Notice, UserError, unknown
 
 if TYPE_CHECKING:
     from relubench.compose import Request
@@ -47,6 +49,7 @@ Exit status: 0 done, 1 failed or incomplete, 2 bad input; stopped by Ctrl-C 130,
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line (default: the process's own) and return its exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    _speak_plainly()
     with output.forgiving() as stdout, interrupts.noted():
         status = _run_command(arguments)
         stdout.flush()
@@ -88,6 +91,25 @@ def _run_command(arguments: list[str]) -> int:
             file=sys.stderr,
         )
         return getattr(error, "exit_status", 130)
+
+
+def _speak_plainly() -> None:
+    """Escape what the terminal's encoding lacks, and show a notice as the line that it is."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    warnings.formatwarning = _warning_line
+
+
+_format_warning = warnings.formatwarning
+
+
+def _warning_line(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    if issubclass(category, Notice):
+        return f"relubench: {message}\n"
+    return _format_warning(message, category, filename, lineno, line)
 
 
 def _command(arguments: Sequence[str]) -> str:

@@ -27,6 +27,10 @@ def shown(value: object) -> str:
     return text if len(text) <= MOST_LETTERS_SHOWN else f"{text[:MOST_LETTERS_SHOWN]}…"
 
 
+class Notice(UserWarning):
+    """Something damaged was put right, or is done without: one line, and the work goes on."""
+
+
 def unknown(kind: str, got: str, known: Iterable[str]) -> UserError:
     """The error for a name that nothing answers to: it lists the known ones and the nearest."""
     names = sorted(known)

@@ -7,110 +7,30 @@ whole or not at all. Everything else in the folder can be made again from the pa
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
-import io
-import itertools
-import json
 import os
-import socket
-import time
-import zipfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import warnings
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 
+from relubench import checkpoint
 from relubench.config import SETTING_KEYS
-from relubench.errors import StorageError, UserError
+from relubench.errors import Notice, UserError
 from relubench.grid import Grid
+from relubench.storage import atomic, clean, make_folder, read_verified, read_yaml, refusing, write_table, write_yaml
 
-#: Version of the columns of every Parquet file, stored in its metadata.
-SCHEMA_VERSION = "2"
 #: Keys whose change, when no grid axis, makes another experiment of a folder.
 FIXED_PREFIXES = ("data.", "train.", "probe.")
-#: A temporary file this old belongs to a process that is gone, whichever machine it ran on.
-STALE_SECONDS = 3600.0
-
 #: Columns of a part that hold a table of their own start with this.
 NESTED = "table_"
 
-_VERSION_KEY, _ORIGIN_KEY = "relubench_schema", "relubench_origin"
-_TEMPORARY = ".tmp-"
-_counter = itertools.count()
-
-
-def _storage_error(path: Path, error: Exception) -> StorageError:
-    code = getattr(error, "errno", None)
-    if code == errno.ENOSPC or "No space left" in str(error):
-        reason = "the disk is full"
-    elif code in (errno.EROFS, errno.EACCES, errno.EPERM):
-        reason = "it cannot be written (read-only, or no permission)"
-    else:
-        reason = str(getattr(error, "strerror", None) or error).splitlines()[0]
-    return StorageError(f"out={path.parent}: {path.name}: {reason}; what was written before is safe")
-
-
-@contextlib.contextmanager
-def atomic(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success it takes the name `path`, durably, in one step."""
-    temporary = path.parent / f"{_TEMPORARY}{socket.gethostname()}-{os.getpid()}-{next(_counter)}"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        if isinstance(error, OSError | pl.exceptions.ComputeError):
-            raise _storage_error(path, error) from error
-        raise
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file in one step."""
-    with atomic(path) as temporary:
-        temporary.write_text(text)
-
-
-def write_table(path: Path, frame: pl.DataFrame, origin: Mapping[str, Any] | None = None) -> None:
-    """Write a Parquet file in one step, with the schema version and, for a part, where its runs come from."""
-    metadata = {_VERSION_KEY: SCHEMA_VERSION}
-    if origin is not None:
-        metadata[_ORIGIN_KEY] = json.dumps(origin)
-    buffer = io.BytesIO()  # polars' own file errors lose the reason (full, read-only)
-    frame.write_parquet(buffer, compression="zstd", metadata=metadata)
-    with atomic(path) as temporary:
-        temporary.write_bytes(buffer.getbuffer())
-
-
-def read_table(path: Path) -> pl.DataFrame:
-    """Return a Parquet table of a results folder; a missing, damaged or foreign file is refused."""
-    if not path.exists():
-        raise UserError(f"{path}: no such file; run or merge the experiment first")
-    _check_version(path)
-    return pl.read_parquet(path)
-
-
-def _check_version(path: Path) -> dict[str, str]:
-    try:
-        metadata = pl.read_parquet_metadata(path)
-    except Exception as error:  # polars raises several kinds for a damaged file
-        raise UserError(
-            f"{path}: damaged ({str(error).splitlines()[0]}); delete it and run again: only its runs are trained anew"
-        ) from error
-    if metadata.get(_VERSION_KEY) != SCHEMA_VERSION:
-        raise UserError(f"{path}: schema version {metadata.get(_VERSION_KEY)}, this relubench reads {SCHEMA_VERSION}")
-    return metadata
+_PART_AGAIN = "delete it (or move it away) and run again: only its runs are trained anew"
+_CONFIG_AGAIN = "move it away and run the experiment again: that writes it anew, and the parts stay"
 
 
 class Tables(NamedTuple):
@@ -144,6 +64,15 @@ def tables(parts: pl.LazyFrame) -> dict[str, pl.DataFrame]:
     return found
 
 
+class Part(NamedTuple):
+    """What a part tells without its rows."""
+
+    path: Path
+    origin: dict[str, Any]  # where its runs come from
+    run_ids: pl.Series
+    columns: pl.Schema
+
+
 class Folder:
     """The results of one experiment on disk."""
 
@@ -151,24 +80,25 @@ class Folder:
         self.path = Path(out)
         self.parts = self.path / "parts"
         self.checkpoints = self.path / "checkpoints"
+        self._verified: dict[tuple[Path, int, int, int], Part] = {}
 
     def claim(self, name: str, values: Mapping[str, Any], axes: set[str], config_yaml: str) -> None:
         """Take the folder for an experiment, or refuse because it holds another one.
 
         `values` are the base setting by dotted key, `axes` the grid's keys. A folder without parts is free.
         """
-        self._check_writable()
-        self._clean()
+        make_folder(self.parts)
+        clean(self.path)
         path = self.path / "config.yaml"
-        if path.exists() and self.part_paths():
+        for part in self._checked_parts():
+            if part.origin.get("name", name) != name:
+                raise UserError(
+                    f"out={self.path}: {part.path.name} belongs to the experiment {part.origin['name']!r}, not "
+                    f"{name!r}; choose another out="
+                )
+        if os.path.lexists(path) and self.part_paths():
             self._check_owner(path, name, values, axes)
-        write_text(path, config_yaml)
-
-    def _check_writable(self) -> None:
-        try:
-            self.parts.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise _storage_error(self.parts, error) from error
+        write_yaml(path, config_yaml)
 
     def _check_owner(self, path: Path, name: str, values: Mapping[str, Any], axes: set[str]) -> None:
         stored_name, stored, stored_axes = read_config(path)
@@ -181,31 +111,30 @@ class Folder:
                 held = f"{self.path} holds runs with {key}={_shown(stored[key])}"
                 raise UserError(f"{key}={_shown(value)}: {held}; choose another out=")
 
-    def _clean(self) -> None:
-        """Remove temporary files whose writer is gone."""
-        for path in [*self.path.glob(f"{_TEMPORARY}*"), *self.path.glob(f"*/{_TEMPORARY}*")]:
-            with contextlib.suppress(OSError):
-                if _is_stale(path):
-                    path.unlink()
-
     def part_paths(self) -> list[Path]:
         """Return the parts on disk."""
         return sorted(self.parts.glob("*.parquet"))
 
-    def _checked_parts(self) -> list[Path]:
-        """Return the parts on disk; a damaged or foreign one is refused."""
-        paths = self.part_paths()
-        for path in paths:
-            _check_version(path)
-        return paths
+    def _checked_parts(self) -> list[Part]:
+        """Return the parts on disk, each verified once; a damaged or foreign one is refused."""
+        return [self._part(path) for path in self.part_paths()]
+
+    def _part(self, path: Path) -> Part:
+        with refusing(path, _PART_AGAIN):
+            status = path.stat()
+            key = (path, status.st_ino, status.st_size, status.st_mtime_ns)
+            if key not in self._verified:
+                raw, origin = read_verified(path)
+                if not {"fingerprint", "mixed"} <= origin.keys():
+                    raise ValueError("it is another table, not a part")
+                ids = pl.read_parquet(raw, columns=["run_id"])["run_id"].cast(pl.String)
+                self._verified[key] = Part(path, origin, ids, pl.Schema(pl.read_parquet_schema(raw)))
+            return self._verified[key]
 
     def done_ids(self) -> np.ndarray:
         """Return the ids of the runs that are on disk, in order."""
-        paths = self._checked_parts()
-        if not paths:
-            return np.array([], dtype="U16")
-        ids = pl.scan_parquet(paths, missing_columns="insert", extra_columns="ignore").select("run_id").collect()
-        return np.unique(ids["run_id"].to_numpy().astype("U16"))
+        ids = [part.run_ids.to_numpy().astype("U16") for part in self._checked_parts()]
+        return np.unique(np.concatenate([np.array([], "U16"), *ids]))
 
     def write_part(self, frame: pl.DataFrame, origin: Mapping[str, Any]) -> Path:
         """Write finished runs as one part; its name depends on the runs alone."""
@@ -216,7 +145,7 @@ class Folder:
 
     def origins(self) -> list[dict[str, Any]]:
         """Return where the runs of each part come from."""
-        return [json.loads(_check_version(path)[_ORIGIN_KEY]) for path in self.part_paths()]
+        return [part.origin for part in self._checked_parts()]
 
     def check_origins(self, planned: Sequence[Mapping[str, Any]], mixed: bool) -> None:
         """Refuse to add to, or merge, parts that were computed in ways that may change their bits.
@@ -244,11 +173,11 @@ class Folder:
 
     def merge(self) -> Tables:
         """Write runs, probes, layers (and units, measures) from the parts; return them."""
-        paths = self._checked_parts()
-        if not paths:
+        parts = self._checked_parts()
+        if not parts:
             raise UserError(f"out={self.path}: there are no parts to merge; run the experiment first")
-        whole = pl.scan_parquet(paths).unique("run_id", keep="first")
-        merged = tables(whole)
+        _check_alike(parts)
+        merged = _merged([part.path for part in parts])
         for name, table in merged.items():
             write_table(self.path / f"{name}.parquet", table)
         return Tables(**merged)
@@ -259,20 +188,34 @@ class Folder:
         """Yield the checkpoints of this origin that hold only runs of `run_ids`."""
         wanted = set(run_ids.tolist())
         for path in sorted(self.checkpoints.glob("*.npz")):
-            try:
-                with np.load(path) as saved:
-                    ids, step, found = saved["run_ids"], int(saved["step"]), str(saved["origin"])
-                    leaves = [saved[f"leaf{n}"] for n in range(len(saved.files) - 3)]
-            except (OSError, ValueError, KeyError, zipfile.BadZipFile):  # a damaged checkpoint costs time, not results
-                continue
-            if found == origin and wanted.issuperset(ids.tolist()):
-                yield ids, step, leaves
+            saved = self._intact(path)
+            if saved is not None and saved.origin == origin and wanted.issuperset(saved.run_ids.tolist()):
+                yield saved.run_ids, saved.step, saved.leaves
+
+    def _intact(self, path: Path) -> checkpoint.Checkpoint | None:
+        """Return a checkpoint; set a damaged one aside, as it costs time and not results."""
+        try:
+            saved = checkpoint.read(path)
+            if path != self._checkpoint(saved.run_ids):
+                raise ValueError("it holds other runs than its name says")
+            return saved
+        except MemoryError:
+            raise
+        except Exception:  # zipfile and NumPy raise many kinds for a damaged file
+            aside = path.with_name(path.name + ".damaged")
+            with contextlib.suppress(OSError):
+                os.replace(path, aside)
+            warnings.warn(
+                f"{path}: a damaged checkpoint, set aside as {aside.name}; its runs are trained anew",
+                Notice,
+                stacklevel=2,
+            )
+            return None
 
     def save(self, run_ids: np.ndarray, origin: str, step: int, leaves: list[np.ndarray]) -> None:
         """Keep the states of these runs at `step`; `origin` tells who can go on from them."""
-        arrays: Any = {f"leaf{n}": leaf for n, leaf in enumerate(leaves)}
-        with atomic(self._checkpoint(run_ids)) as temporary, open(temporary, "wb") as file:
-            np.savez(file, run_ids=run_ids, step=step, origin=origin, **arrays)
+        with atomic(self._checkpoint(run_ids)) as temporary:
+            checkpoint.write(temporary, checkpoint.Checkpoint(run_ids, origin, step, leaves))
 
     def clear(self, run_ids: np.ndarray) -> None:
         """Forget the states of these runs."""
@@ -283,21 +226,31 @@ class Folder:
         return self.checkpoints / f"{digest}.npz"
 
 
-def _is_stale(path: Path) -> bool:
-    host, _, rest = path.name.removeprefix(_TEMPORARY).rpartition("-")[0].rpartition("-")
-    if host == socket.gethostname() and rest.isdigit():
-        return not _is_alive(int(rest))
-    return time.time() - path.stat().st_mtime > STALE_SECONDS
+def _check_alike(parts: list[Part]) -> None:
+    """Refuse a part whose experiment or columns are not those of the most."""
+    columns = _most(tuple(part.columns.items()) for part in parts)
+    name = _most(part.origin["name"] for part in parts if "name" in part.origin)
+    for part in parts:
+        with refusing(part.path, _PART_AGAIN):
+            if part.origin.get("name", name) != name:
+                raise ValueError(f"it belongs to the experiment {part.origin['name']!r}, others to {name!r}")
+            if tuple(part.columns.items()) != columns:
+                raise ValueError("it has other columns than the other parts")
 
 
-def _is_alive(pid: int) -> bool:
+def _most(kinds: Iterable[Any]) -> Any:
+    """Return the most frequent one, None if there is none."""
+    return next((kind for kind, _ in Counter(kinds).most_common(1)), None)
+
+
+def _merged(paths: list[Path]) -> dict[str, pl.DataFrame]:
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+        return tables(pl.scan_parquet(paths).unique("run_id", keep="first"))
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        for path in paths:
+            with refusing(path, _PART_AGAIN):
+                pl.read_parquet(path)
+        raise
 
 
 def _shown(value: Any) -> str:
@@ -311,11 +264,17 @@ def read_config(path: Path) -> tuple[str, dict[str, Any], set[str]]:
     from relubench.config import flatten
     from relubench.grid import grid_keys
 
-    tree = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
-    assert isinstance(tree, dict)
-    flat = flatten(tree)
-    values = {name: key.parse(flat[name]) for name, key in SETTING_KEYS.items() if name in flat}
-    return str(tree["name"]), values, grid_keys(tree["grid"])
+    with refusing(path, _CONFIG_AGAIN):
+        tree = OmegaConf.to_container(OmegaConf.create(read_yaml(path)), resolve=True)
+        if (
+            not isinstance(tree, dict)
+            or not isinstance(tree.get("name"), str)
+            or not isinstance(tree.get("grid"), dict)
+        ):
+            raise ValueError("it lacks name or grid")
+        flat = flatten(tree)
+        values = {name: key.parse(flat[name]) for name, key in SETTING_KEYS.items() if name in flat}
+        return tree["name"], values, grid_keys(tree["grid"])
 
 
 def run_rows(grid: Grid) -> pl.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from rich.console import Console
 
 from relubench import experiments, interrupts, results, training
 from relubench.errors import UserError
+from relubench.storage import read_table, write_json, write_table
 from relubench.training import lacking, share, train_missing
 
 if TYPE_CHECKING:
@@ -55,7 +57,7 @@ def _finish(request: Request, folder: results.Folder, console: Console) -> int:
     if ours.runs.height:
         axes = {key: request.grid.values(key) for key in request.grid.keys if key != "seed"}
         print_table(_fold(request.config.name, folder, ours, axes), list(axes), console)
-    results.write_text(folder.path / "provenance.json", json.dumps(_provenance(request, folder), indent=2) + "\n")
+    write_json(folder.path / "provenance.json", _provenance(request, folder))
     drawn = _draw(folder) if request.config.figures and ours.runs.height else []
     _print_paths(folder, drawn, console)
     if absent:
@@ -70,10 +72,11 @@ def _fold(name: str, folder: results.Folder, ours: results.Tables, axes: summary
     experiment = experiments.find(name)
     interrupts.check()
     table = summary.summarize(ours.runs, axes)
-    results.write_table(folder.path / "summary.parquet", table)
+    origin = {"name": name}
+    write_table(folder.path / "summary.parquet", table, origin)
     curves = [summary.curves(ours, axes, experiment.curves), *(derive(ours) for derive in experiment.derived)]
-    results.write_table(folder.path / "curves.parquet", pl.concat(curves, how="diagonal_relaxed"))
-    results.write_table(folder.path / "claims.parquet", claims.evaluate(experiment.claims, ours, name))
+    write_table(folder.path / "curves.parquet", pl.concat(curves, how="diagonal_relaxed"), origin)
+    write_table(folder.path / "claims.parquet", claims.evaluate(experiment.claims, ours, name), origin)
     return table
 
 
@@ -113,13 +116,13 @@ def _draw(folder: results.Folder) -> list[Path]:
     from relubench.report.verdicts import verdict_lines
 
     path = folder.path / "config.yaml"
-    if not path.exists():
+    if not os.path.lexists(path):
         raise UserError(f"out={folder.path}: no config.yaml there; it is not a folder of results")
     name, values, _ = results.read_config(path)
     frames = experiments.Frames(
-        summary=results.read_table(folder.path / "summary.parquet"),
-        curves=results.read_table(folder.path / "curves.parquet"),
-        claims=results.read_table(folder.path / "claims.parquet"),
+        summary=read_table(folder.path / "summary.parquet", name=name),
+        curves=read_table(folder.path / "curves.parquet", name=name),
+        claims=read_table(folder.path / "claims.parquet", name=name),
         setting=values,
     )
     drawn: list[Path] = []
@@ -169,7 +172,7 @@ def report(request: Request) -> int:
     root, console = Path(request.config.out), _console()
     table = collect.judged(collect.studies(root))
     collect.print_claims(table, console)
-    results.write_table(root / "report.parquet", table)
+    write_table(root / "report.parquet", table)
     answer.write(root, root / "answer.md")
     for name in ("report.parquet", "answer.md"):
         print(f"wrote {root / name}")

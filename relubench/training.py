@@ -65,7 +65,6 @@ def _train(request: Request, folder: results.Folder, layouts: list[Layout], cons
     from relubench import engine, rows
     from relubench.report.progress import Progress
 
-    mixed = request.config.engine.mixed
     with_units = experiments.find(request.config.name).units
     clock, begun = engine.Clock(), time.perf_counter()
     runs = sum(len(layout.group.rows) for layout in layouts)
@@ -79,7 +78,7 @@ def _train(request: Request, folder: results.Folder, layouts: list[Layout], cons
 
         whole = engine.train_grid(layouts, checkpoints=folder, progress=tell, clock=clock, hurried=interrupts.hurried)
         for trained in whole:
-            folder.write_part(rows.part_frame(trained, with_units), _origin(trained, mixed))
+            folder.write_part(rows.part_frame(trained, with_units), _origin(request, trained))
             progress.runs(len(trained.grid))
     seconds = time.perf_counter() - begun
     console.print(
@@ -89,8 +88,9 @@ def _train(request: Request, folder: results.Folder, layouts: list[Layout], cons
     )
 
 
-def _origin(trained: Trained, mixed: bool) -> dict[str, Any]:
+def _origin(request: Request, trained: Trained) -> dict[str, Any]:
     return {
+        "name": request.config.name,
         **trained.layout.origin,
         "devices": trained.layout.machine.devices,
         "runs": len(trained.grid),
@@ -99,7 +99,7 @@ def _origin(trained: Trained, mixed: bool) -> dict[str, Any]:
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "versions": _versions(),
         "commit": _commit(),
-        "mixed": mixed,
+        "mixed": request.config.engine.mixed,
     }
 
 
@@ -119,6 +119,6 @@ def _commit() -> str | None:
     """Return the commit of the checkout that runs, with `-dirty` for uncommitted changes; None for a wheel."""
     command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+        return subprocess.run(command, capture_output=True, encoding="utf-8", check=True, timeout=10).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return None

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from relubench import results
+from relubench import results, storage
 from relubench.errors import StorageError, UserError
 
 STEPS = [[{"step": 0}, {"step": 5}]] * 2
@@ -29,11 +29,11 @@ def test_parts_are_merged_into_sorted_tables_with_a_schema_version(folder):
     assert merged.runs["run_id"].to_list() == ["a", "b"]
     assert (merged.units, merged.measures) == (None, None)
     assert merged.of(["b"]).probes.rows() == [("b", 0), ("b", 5)]
-    probes = results.read_table(folder.path / "probes.parquet")
+    probes = storage.read_table(folder.path / "probes.parquet")
     assert probes.rows() == [("a", 0), ("a", 5), ("b", 0), ("b", 5)]
     for name in ("runs", "probes", "layers"):
         metadata = pl.read_parquet_metadata(folder.path / f"{name}.parquet")
-        assert metadata["relubench_schema"] == results.SCHEMA_VERSION
+        assert metadata["relubench_schema"] == storage.SCHEMA_VERSION
 
 
 def test_a_run_that_two_parts_hold_is_merged_once(folder):
@@ -122,7 +122,7 @@ def test_the_digest_of_the_data_is_compared_among_parts_of_the_same_data(folder)
 
 
 def test_temporary_files_of_a_dead_writer_are_removed_and_those_of_a_living_one_kept(folder):
-    host = results.socket.gethostname()
+    host = storage.socket.gethostname()
     dead, living = (folder.parts / f".tmp-{host}-{pid}-0" for pid in (2**22 + 1, os.getpid()))
     foreign_new, foreign_old = (folder.parts / f".tmp-elsewhere-1-{n}" for n in (0, 1))
     for path in (dead, living, foreign_new, foreign_old):

@@ -18,8 +18,8 @@ import polars as pl
 from relubench.claims.claim import DOES_NOT_HOLD, HOLDS, NOT_DECIDED
 from relubench.report.collect import Study, judged, studies
 from relubench.report.verdicts import number, value
-from relubench.results import read_table, write_text
-from relubench.verify import FILE, words
+from relubench.storage import read_table, write_text
+from relubench.verify import FILE, VERIFY_AGAIN, words
 
 _HEAD = """\
 # What is the dying ReLU problem? Answered by measurement
@@ -39,12 +39,12 @@ def write(root: Path, page: Path) -> None:
     """Write the page from the results folders under `root`, with links relative to it."""
     found = studies(root)
     table = judged(found)
-    verified = next((path for path in (root / FILE, root / "verify" / FILE) if path.exists()), None)
+    verified = next((path for path in (root / FILE, root / "verify" / FILE) if os.path.lexists(path)), None)
     parts = [_HEAD, *_overview(table), *_surprises(table)]
     for study in found:
         parts += _experiment(study, table.filter(pl.col("experiment") == study.name), page.parent)
     if verified is not None:
-        parts += _published(read_table(verified))
+        parts += _published(read_table(verified, VERIFY_AGAIN))
     write_text(page, "\n".join(parts))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +14,7 @@ from rich.table import Table
 from relubench import claims, experiments
 from relubench.errors import UserError
 from relubench.report.verdicts import interval
-from relubench.results import read_table
+from relubench.storage import MERGE_AGAIN, read_json, read_table
 
 
 class Study(NamedTuple):
@@ -46,8 +45,8 @@ def studies(root: Path) -> list[Study]:
 
 def _study(path: Path) -> Study:
     folder = path.parent
-    told = json.loads((folder / "provenance.json").read_text())
-    table = read_table(path).with_columns(experiment=pl.lit(folder.name))
+    told = read_json(folder / "provenance.json", {"name": str, "command": list, "runs_in_grid": int}, MERGE_AGAIN)
+    table = read_table(path, name=told["name"]).with_columns(experiment=pl.lit(folder.name))
     question = experiments.find(told["name"]).question
     command = " ".join(_quoted(word) for word in told["command"])
     return Study(folder.name, question, folder, table, command, told["runs_in_grid"])

@@ -12,7 +12,7 @@ from matplotlib import pyplot as plt
 
 from relubench.report.plots.canvas import house_style
 from relubench.report.plots.lines import line_panels
-from relubench.results import atomic, write_text
+from relubench.storage import atomic, write_text
 
 __all__ = ["Figure", "line_panels", "runs_note", "save"]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -13,7 +13,8 @@ from rich.table import Table
 
 from relubench import config
 from relubench.errors import UserError
-from relubench.results import Folder, read_table, write_table
+from relubench.results import Folder
+from relubench.storage import read_table, write_table
 from relubench.training import train_missing
 from relubench.verify import words
 from relubench.verify.oracles import ORACLES, Check
@@ -23,6 +24,8 @@ from relubench.verify.study import Part, Study, effect, measure, request_of
 
 #: The name of the table's file in its folder.
 FILE = "verify.parquet"
+#: What to do about a file that cannot be read.
+VERIFY_AGAIN = "move it away; `python -m relubench verify` makes its rows again"
 _SCHEMA: dict[str, Any] = {
     "kind": pl.String,  # oracle, or published
     "row": pl.Int64,
@@ -58,20 +61,20 @@ def verify(asked: config.Config, rows: Collection[int], console: Console) -> pl.
     for row in rows:
         if row not in known:
             raise UserError(f"verify {row}: it takes rows of published numbers from {known[0]} to {known[-1]}")
+    path = Folder(asked.out).path / FILE
+    old = read_table(path, VERIFY_AGAIN) if os.path.lexists(path) else None
     found = [] if rows else [_oracle_row(check()) for check in ORACLES]
     for study in STUDIES:
         if not rows or study.row in rows:
             found += _study_rows(study, asked, console)
     table = pl.DataFrame(found, _SCHEMA, orient="row").fill_nan(None)
-    path = Folder(asked.out).path / FILE
-    write_table(path, _over_old(table, path))
+    write_table(path, table if old is None else _over_old(table, old))
     print_table(table, console)
     return table
 
 
-def _over_old(table: pl.DataFrame, path: Path) -> pl.DataFrame:
-    """Return the table with the file's other rows, oracles first."""
-    old = read_table(path) if path.exists() else table.clear()
+def _over_old(table: pl.DataFrame, old: pl.DataFrame) -> pl.DataFrame:
+    """Return the table with the other rows of the old one, oracles first."""
     others = old.join(table, on=["kind", "row"], how="anti")
     return pl.concat([others, table], how="diagonal").sort("kind", "row", maintain_order=True)
 

@@ -1,0 +1,231 @@
+"""Files of a results folder: whole or not at all, in UTF-8, and refused by one line where they are damaged.
+
+Each holds a digest of its content, verified before anything else looks at it: a flipped bit in a Parquet page
+would be read as another number, and one in its header may crash the reader.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import io
+import itertools
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from relubench.errors import StorageError, UserError
+
+#: Version of the columns of every Parquet file, stored in its metadata.
+SCHEMA_VERSION = "3"
+#: The version before, whose files hold no digest; they are read without one.
+UNSIGNED_VERSION = "2"
+#: A temporary file this old belongs to a process that is gone, whichever machine it ran on.
+STALE_SECONDS = 3600.0
+
+#: What to do about a table that cannot be read.
+MERGE_AGAIN = "delete it; `python -m relubench merge`, with the words of the run, makes it again from the parts"
+
+_VERSION_KEY, _DIGEST_KEY, _ORIGIN_KEY = "relubench_schema", "relubench_digest", "relubench_origin"
+_MARK = b"relubench-blake2b:"  # in a Parquet file, the digest follows it
+_DIGITS = 32
+_HEADER = "# digest of the lines below: "  # the first line of a YAML file
+_TEMPORARY = ".tmp-"
+_counter = itertools.count()
+
+
+def _reason(error: BaseException) -> str:
+    text = getattr(error, "strerror", None) or str(error).strip() or type(error).__name__
+    return str(text).splitlines()[0]
+
+
+@contextlib.contextmanager
+def refusing(path: Path, remedy: str) -> Iterator[None]:
+    """Turn whatever the content of a file makes its readers raise into one line: the file, why, and the remedy."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except (Exception, pl.exceptions.PanicException) as error:  # a panic of polars is no Exception
+        raise UserError(f"{path}: it cannot be read ({_reason(error)}); {remedy}") from error
+
+
+def _storage_error(path: Path, error: Exception) -> StorageError:
+    code = getattr(error, "errno", None)
+    if code == errno.ENOSPC or "No space left" in str(error):
+        reason = "the disk is full"
+    elif code in (errno.EROFS, errno.EACCES, errno.EPERM):
+        reason = "it cannot be written (read-only, or no permission)"
+    else:
+        reason = _reason(error)
+    return StorageError(f"out={path.parent}: {path.name}: {reason}; what was written before is safe")
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it, where it isn't there."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _storage_error(path, error) from error
+
+
+@contextlib.contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on success it takes the name `path`, durably, in one step."""
+    temporary = path.parent / f"{_TEMPORARY}{socket.gethostname()}-{os.getpid()}-{next(_counter)}"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        if isinstance(error, OSError | pl.exceptions.ComputeError):
+            raise _storage_error(path, error) from error
+        raise
+
+
+def clean(folder: Path) -> None:
+    """Remove temporary files whose writer is gone, in a folder and the folders in it."""
+    for path in [*folder.glob(f"{_TEMPORARY}*"), *folder.glob(f"*/{_TEMPORARY}*")]:
+        with contextlib.suppress(OSError):
+            if _is_stale(path):
+                path.unlink()
+
+
+def _is_stale(path: Path) -> bool:
+    host, _, rest = path.name.removeprefix(_TEMPORARY).rpartition("-")[0].rpartition("-")
+    if host == socket.gethostname() and rest.isdigit():
+        return not _is_alive(int(rest))
+    return time.time() - path.stat().st_mtime > STALE_SECONDS
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file in one step."""
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _digest(pieces: Sequence[bytes | memoryview]) -> str:
+    digest = hashlib.blake2b(digest_size=_DIGITS // 2)
+    for piece in pieces:
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def write_yaml(path: Path, text: str) -> None:
+    """Write YAML in one step, under a comment with its digest."""
+    write_text(path, f"{_HEADER}{_digest([text.encode()])}\n{text}")
+
+
+def read_yaml(path: Path) -> str:
+    """Return the text of a YAML file; without our comment, its content is believed."""
+    text = path.read_bytes().decode()
+    header, _, rest = text.partition("\n")
+    if not header.startswith(_HEADER):
+        return text
+    if header.removeprefix(_HEADER) != _digest([rest.encode()]):
+        raise ValueError("it is not what was written: damaged, or edited by hand")
+    return rest
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """Write a mapping as JSON in one step, with its digest."""
+    sealed = {**values, "digest": _digest([json.dumps(values).encode()])}
+    write_text(path, json.dumps(sealed, indent=2) + "\n")
+
+
+def read_json(path: Path, keys: Mapping[str, type], remedy: str) -> dict[str, Any]:
+    """Return the mapping in a JSON file that holds `keys` of these types; without a digest, it is believed."""
+    with refusing(path, remedy):
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(values, dict):
+            raise ValueError("it holds no mapping")
+        digest = values.pop("digest", None)
+        if digest is not None and digest != _digest([json.dumps(values).encode()]):
+            raise ValueError("it is not what was written: damaged, or edited by hand")
+        wrong = [key for key, kind in keys.items() if not isinstance(values.get(key), kind)]
+        if wrong:
+            raise ValueError(f"it lacks {', '.join(wrong)}")
+        return values
+
+
+def write_table(path: Path, frame: pl.DataFrame, origin: Mapping[str, Any] | None = None) -> None:
+    """Write a Parquet file in one step, with schema version, digest and `origin`: where its rows come from.
+
+    The digest is over the file's name and all of its bytes, with zeros in the place of the digest itself.
+    """
+    zeros = "0" * _DIGITS
+    metadata = {_VERSION_KEY: SCHEMA_VERSION, _DIGEST_KEY: _MARK.decode() + zeros}
+    if origin is not None:
+        metadata[_ORIGIN_KEY] = json.dumps(origin)
+    buffer = io.BytesIO()  # polars' own file errors lose the reason (full, read-only)
+    frame.write_parquet(buffer, compression="zstd", metadata=metadata)
+    raw = buffer.getbuffer()
+    place = _digest_place(buffer.getvalue())
+    raw[place : place + _DIGITS] = _table_digest(path, raw, place).encode()
+    with atomic(path) as temporary:
+        temporary.write_bytes(raw)
+
+
+def _digest_place(raw: bytes) -> int:
+    """Return where the digest of a Parquet file begins, 0 if it has none."""
+    return raw.rfind(_MARK) + len(_MARK) if _MARK in raw else 0
+
+
+def _table_digest(path: Path, raw: bytes | memoryview, place: int) -> str:
+    view = memoryview(raw)
+    return _digest([os.fsencode(path.name), view[:place], b"0" * _DIGITS, view[place + _DIGITS :]])
+
+
+def read_table(path: Path, remedy: str = MERGE_AGAIN, name: str | None = None) -> pl.DataFrame:
+    """Return a Parquet table of a results folder; a missing, damaged or foreign file is refused.
+
+    `name` is the experiment to which it has to belong.
+    """
+    if not os.path.lexists(path):
+        raise UserError(f"{path}: no such file; run or merge the experiment first")
+    with refusing(path, remedy):
+        raw, origin = read_verified(path)
+        if name is not None and origin.get("name", name) != name:
+            raise ValueError(f"it belongs to the experiment {origin['name']!r}, not {name!r}")
+        return pl.read_parquet(raw)
+
+
+def read_verified(path: Path) -> tuple[bytes, dict[str, Any]]:
+    """Return the bytes of a Parquet file and its origin; raise an error where they are not what was written."""
+    raw = path.read_bytes()
+    place = _digest_place(raw)
+    if place and raw[place : place + _DIGITS] != _table_digest(path, raw, place).encode():
+        raise ValueError("it is not what was written under this name: damaged, or another file")
+    metadata = pl.read_parquet_metadata(io.BytesIO(raw))
+    version = metadata.get(_VERSION_KEY)
+    if version not in (SCHEMA_VERSION, UNSIGNED_VERSION):
+        raise ValueError(f"schema version {version}, this relubench reads {UNSIGNED_VERSION} and {SCHEMA_VERSION}")
+    if version == SCHEMA_VERSION and not place:
+        raise ValueError("its digest is damaged")
+    return raw, json.loads(metadata.get(_ORIGIN_KEY, "{}"))
