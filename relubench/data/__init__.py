@@ -36,6 +36,8 @@ def load(data: config.Data) -> Dataset:
     """
     examples = SOURCES[data.name](data)
     (x_train, y_train), (x_test, y_test) = _split(examples, data)
+    if _are_classes(y_train):
+        _check_classes(y_train, y_test, data.name)
     shift, scale = _statistics(x_train, data.normalize)
     arrays = ((x_train - shift) / scale, _labels(y_train), (x_test - shift) / scale, _labels(y_test))
     kind = (examples.outputs, examples.image_shape)
@@ -56,6 +58,15 @@ def _labels(y: np.ndarray) -> np.ndarray:
 
 def _are_classes(y: np.ndarray) -> bool:
     return y.dtype.kind in "iu"
+
+
+def _check_classes(y_train: np.ndarray, y_test: np.ndarray, name: str) -> None:
+    classes = np.unique(y_train)
+    if len(classes) < 2:
+        raise UserError(f"data.name={name}: its training set has {len(classes)} class; it takes two or more")
+    unknown = np.setdiff1d(y_test, classes)
+    if len(unknown):
+        raise UserError(f"data.name={name}: no example for training has the label {unknown[0]} of its test set")
 
 
 def loader(root: str | None) -> Callable[[config.Data], Dataset]:

@@ -7,6 +7,7 @@ import math
 import struct
 import zlib
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -18,24 +19,50 @@ from relubench.errors import UserError
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 _UNSIGNED_BYTE = 0x08
 _TRAIN = 60_000
+_PIECE = 2**20  # bytes read at once
 
 
-def read_idx(path: Path) -> np.ndarray:
-    """Return the array of unsigned bytes in an IDX file; a damaged one is refused, naming it and what is wrong."""
+def read_idx(path: Path, rank: int) -> np.ndarray:
+    """Return the array of unsigned bytes in an IDX file of so many axes; a damaged one is refused, and why.
+
+    No more is read than its header says, whatever the file holds.
+    """
     try:
-        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
+            shape = _read_shape(path, file, rank)
+            body = _read_most(file, math.prod(shape) + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"data.root: {path}: it cannot be read ({error}); it takes an IDX file") from error
-    if len(raw) < 4 or raw[:2] != b"\0\0" or raw[2] != _UNSIGNED_BYTE:
-        raise UserError(f"data.root: {path}: it begins with {raw[:4].hex(' ')}, an IDX file of bytes with 00 00 08")
-    rank = raw[3]
-    if len(raw) < 4 + 4 * rank:
-        raise UserError(f"data.root: {path}: it ends within its header")
-    shape = struct.unpack(f">{rank}I", raw[4 : 4 + 4 * rank])
-    body = raw[4 + 4 * rank :]
     if len(body) != math.prod(shape):
-        raise UserError(f"data.root: {path}: {len(body)} bytes follow the header, {math.prod(shape)} belong to {shape}")
+        more = "or more " if len(body) > math.prod(shape) else ""
+        raise UserError(
+            f"data.root: {path}: {len(body)} {more}bytes follow the header, {math.prod(shape)} belong to {shape}"
+        )
     return np.frombuffer(body, np.uint8).reshape(shape)
+
+
+def _read_shape(path: Path, file: BinaryIO | gzip.GzipFile, rank: int) -> tuple[int, ...]:
+    """Return the shape in the header of an IDX file."""
+    magic, expected = file.read(4), bytes([0, 0, _UNSIGNED_BYTE, rank])
+    if magic != expected:
+        raise UserError(
+            f"data.root: {path}: it begins with {magic.hex(' ')}, an IDX file of these with {expected.hex(' ')}"
+        )
+    sizes = file.read(4 * rank)
+    if len(sizes) < 4 * rank:
+        raise UserError(f"data.root: {path}: it ends within its header")
+    shape = struct.unpack(f">{rank}I", sizes)
+    if 0 in shape:
+        raise UserError(f"data.root: {path}: its shape is {shape}, which holds nothing")
+    return shape
+
+
+def _read_most(file: BinaryIO | gzip.GzipFile, size: int) -> bytearray:
+    """Return the next `size` bytes, fewer at the end of the file, in the memory that they take."""
+    body = bytearray()
+    while piece := file.read(min(_PIECE, size - len(body))):
+        body += piece
+    return body
 
 
 def _find(root: Path, stem: str, kind: str) -> Path:
@@ -48,10 +75,14 @@ def _find(root: Path, stem: str, kind: str) -> Path:
 
 def _pair(root: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
     path = _find(root, f"{part}-images", "idx3-ubyte")
-    images, labels = read_idx(path), read_idx(_find(root, f"{part}-labels", "idx1-ubyte"))
-    if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels) or not len(images):
+    images, labels = read_idx(path, 3), read_idx(_labels_path(root, part), 1)
+    if len(images) != len(labels):
         raise UserError(f"data.root: {path}: images of shape {images.shape} do not go with labels of {labels.shape}")
     return images, labels
+
+
+def _labels_path(root: Path, part: str) -> Path:
+    return _find(root, f"{part}-labels", "idx1-ubyte")
 
 
 def _read_folder(root: Path) -> Examples:
@@ -60,6 +91,11 @@ def _read_folder(root: Path) -> Examples:
         raise UserError(
             f"data.root={root}: images of {images.shape[1:]} for training, {test_images.shape[1:]} for test"
         )
+    if labels.min() == labels.max():
+        raise UserError(f"data.root: {_labels_path(root, 'train')}: it has one class; it takes two or more")
+    unknown = np.setdiff1d(test_labels, labels)
+    if len(unknown):
+        raise UserError(f"data.root: {_labels_path(root, 't10k')}: no image for training has its label {unknown[0]}")
 
     def flat(images: np.ndarray) -> np.ndarray:
         return images.reshape(len(images), -1) / 255.0
@@ -67,7 +103,7 @@ def _read_folder(root: Path) -> Examples:
     return Examples(
         flat(images),
         labels,
-        outputs=int(max(labels.max(), test_labels.max())) + 1,
+        outputs=int(labels.max()) + 1,
         image_shape=(*images.shape[1:], 1),
         test=(flat(test_images), test_labels),
     )

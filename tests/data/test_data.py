@@ -2,6 +2,7 @@
 
 import gzip
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -72,7 +73,7 @@ def test_idx_files_are_read_plain_and_gzipped_and_keep_their_own_test_set(folder
     assert found.x_test.shape == (12, 20)
     assert found.image_shape == (5, 4, 1)
     assert found.outputs == 3
-    images = idx.read_idx(folder / "train-images-idx3-ubyte.gz")
+    images = idx.read_idx(folder / "train-images-idx3-ubyte.gz", 3)
     np.testing.assert_array_equal(found.x_train, images.reshape(30, 20) / 255)
 
 
@@ -82,6 +83,11 @@ DAMAGES = {
     "another type": (lambda raw: b"\0\0\x0d" + raw[3:], "00 00 08"),
     "no IDX file": (lambda raw: b"<html>", "it begins with"),
     "empty": (lambda raw: b"", "it begins with"),
+    "one byte more": (lambda raw: raw + b"\0", "31 or more bytes"),
+    "another rank": (lambda raw: b"\0\0\x08\xff" + raw[4:] + bytes(2000), "it begins with 00 00 08 ff"),
+    "no example": (lambda raw: raw[:4] + bytes(4), "holds nothing"),
+    "one class": (lambda raw: raw[:8] + b"\2" * 30, "it has one class"),
+    "fewer labels": (lambda raw: raw[:7] + b"\x1d" + raw[8:-1], "do not go with labels"),
 }
 
 
@@ -90,16 +96,52 @@ def test_a_damaged_file_is_refused_by_name(folder, damage):
     spoil, told = DAMAGES[damage]
     path = folder / "train-labels-idx1-ubyte"
     path.write_bytes(spoil(path.read_bytes()))
-    with pytest.raises(UserError, match="train-labels-idx1-ubyte") as caught:
+    with pytest.raises(UserError, match="train-") as caught:
         data.load(config.Data(name="mnist", root=str(folder)))
     assert told in str(caught.value)
 
 
-def test_a_damaged_gzip_file_is_refused_by_name(folder):
+@pytest.mark.parametrize("spoil", [lambda raw: raw[:-9], lambda raw: raw[:-6] + b"\0\0" + raw[-4:], lambda raw: b""])
+def test_a_damaged_gzip_file_is_refused_by_name(folder, spoil):
     path = folder / "t10k-images-idx3-ubyte.gz"
-    path.write_bytes(path.read_bytes()[:-9])
+    path.write_bytes(spoil(path.read_bytes()))
     with pytest.raises(UserError, match="t10k-images-idx3-ubyte"):
         data.load(config.Data(name="mnist", root=str(folder)))
+
+
+def test_no_more_of_a_gzip_file_is_unpacked_than_its_header_says(folder):
+    path = folder / "train-images-idx3-ubyte.gz"
+    with gzip.open(path, "wb") as file:
+        file.write(struct.pack(">BBBB3I", 0, 0, 8, 3, 30, 5, 4))
+        for _ in range(64):
+            file.write(bytes(2**20))
+    tracemalloc.start()
+    with pytest.raises(UserError, match="601 or more bytes follow the header, 600 belong"):
+        idx.read_idx(path, 3)
+    assert tracemalloc.get_traced_memory()[1] < 2**20
+    tracemalloc.stop()
+
+
+def test_images_without_pixels_are_refused(folder):
+    write_idx(folder / "train-images-idx3-ubyte", np.zeros((30, 0, 4)))
+    with pytest.raises(UserError, match=r"train-images-idx3-ubyte: its shape is \(30, 0, 4\), which holds nothing"):
+        data.load(config.Data(name="mnist", root=str(folder)))
+
+
+def test_a_test_label_that_training_lacks_is_refused(folder):
+    write_idx(folder / "t10k-labels-idx1-ubyte", np.arange(12))
+    with pytest.raises(UserError, match="t10k-labels-idx1-ubyte: no image for training has its label 3"):
+        data.load(config.Data(name="mnist", root=str(folder)))
+
+
+@pytest.mark.parametrize(
+    ("y", "y_test", "told"), [([1, 1], [1], "has 1 class"), ([0, 1], [2], "no example for training has the label 2")]
+)
+def test_classes_are_checked_whatever_the_source(monkeypatch, y, y_test, told):
+    examples = data.Examples(np.ones((2, 3)), np.array(y), outputs=3, test=(np.ones((1, 3)), np.array(y_test)))
+    monkeypatch.setitem(data.SOURCES._entries, "digits", lambda data: examples)
+    with pytest.raises(UserError, match=f"data.name=digits: .*{told}"):
+        data.load(config.Data())
 
 
 def test_a_missing_file_or_folder_is_named(folder):
