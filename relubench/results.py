@@ -11,7 +11,7 @@ import hashlib
 import os
 import warnings
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -69,8 +69,6 @@ class Part(NamedTuple):
 
     path: Path
     origin: dict[str, Any]  # where its runs come from
-    run_ids: pl.Series
-    columns: pl.Schema
 
 
 class Folder:
@@ -124,17 +122,20 @@ class Folder:
             status = path.stat()
             key = (path, status.st_ino, status.st_size, status.st_mtime_ns)
             if key not in self._verified:
-                raw, origin = read_verified(path)
+                _, origin = read_verified(path)
                 if not {"fingerprint", "mixed"} <= origin.keys():
                     raise ValueError("it is another table, not a part")
-                ids = pl.read_parquet(raw, columns=["run_id"])["run_id"].cast(pl.String)
-                self._verified[key] = Part(path, origin, ids, pl.Schema(pl.read_parquet_schema(raw)))
+                self._verified[key] = Part(path, origin)
             return self._verified[key]
 
     def done_ids(self) -> np.ndarray:
         """Return the ids of the runs that are on disk, in order."""
-        ids = [part.run_ids.to_numpy().astype("U16") for part in self._checked_parts()]
-        return np.unique(np.concatenate([np.array([], "U16"), *ids]))
+        parts = self._checked_parts()
+        if not parts:
+            return np.array([], dtype="U16")
+        with _naming(parts):
+            ids = _rows(parts, missing_columns="insert", extra_columns="ignore").select("run_id").collect()
+        return np.unique(ids["run_id"].to_numpy().astype("U16"))
 
     def write_part(self, frame: pl.DataFrame, origin: Mapping[str, Any]) -> Path:
         """Write finished runs as one part; its name depends on the runs alone."""
@@ -176,8 +177,9 @@ class Folder:
         parts = self._checked_parts()
         if not parts:
             raise UserError(f"out={self.path}: there are no parts to merge; run the experiment first")
-        _check_alike(parts)
-        merged = _merged([part.path for part in parts])
+        _check_name(parts)
+        with _naming(parts):
+            merged = tables(_rows(parts).unique("run_id", keep="first"))
         for name, table in merged.items():
             write_table(self.path / f"{name}.parquet", table)
         return Tables(**merged)
@@ -226,31 +228,36 @@ class Folder:
         return self.checkpoints / f"{digest}.npz"
 
 
-def _check_alike(parts: list[Part]) -> None:
-    """Refuse a part whose experiment or columns are not those of the most."""
-    columns = _most(tuple(part.columns.items()) for part in parts)
-    name = _most(part.origin["name"] for part in parts if "name" in part.origin)
+def _rows(parts: list[Part], **differing: Any) -> pl.LazyFrame:
+    """Return the rows of parts; `differing` says what becomes of columns that not all of them have."""
+    return pl.scan_parquet([part.path.read_bytes() for part in parts], **differing)  # in any locale, unlike a path
+
+
+@contextlib.contextmanager
+def _naming(parts: list[Part]) -> Iterator[None]:
+    """Turn an error of the rows of all parts into one line that names the part."""
+    try:
+        yield
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        columns = {}
+        for part in parts:
+            with refusing(part.path, _PART_AGAIN):
+                columns[part.path] = tuple(pl.read_parquet(part.path.read_bytes()).schema.items())
+        ((usual, _),) = Counter(columns.values()).most_common(1)
+        for path, own in columns.items():
+            with refusing(path, _PART_AGAIN):
+                if own != usual:
+                    raise ValueError("its columns are not those of the other parts") from None
+        raise
+
+
+def _check_name(parts: list[Part]) -> None:
+    """Refuse a part whose experiment is not that of the most."""
+    names = Counter(part.origin["name"] for part in parts if "name" in part.origin).most_common(1)
     for part in parts:
         with refusing(part.path, _PART_AGAIN):
-            if part.origin.get("name", name) != name:
-                raise ValueError(f"it belongs to the experiment {part.origin['name']!r}, others to {name!r}")
-            if tuple(part.columns.items()) != columns:
-                raise ValueError("it has other columns than the other parts")
-
-
-def _most(kinds: Iterable[Any]) -> Any:
-    """Return the most frequent one, None if there is none."""
-    return next((kind for kind, _ in Counter(kinds).most_common(1)), None)
-
-
-def _merged(paths: list[Path]) -> dict[str, pl.DataFrame]:
-    try:
-        return tables(pl.scan_parquet(paths).unique("run_id", keep="first"))
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
-        for path in paths:
-            with refusing(path, _PART_AGAIN):
-                pl.read_parquet(path)
-        raise
+            if names and part.origin.get("name", names[0][0]) != names[0][0]:
+                raise ValueError(f"it belongs to the experiment {part.origin['name']!r}, others to {names[0][0]!r}")
 
 
 def _shown(value: Any) -> str:

@@ -127,7 +127,7 @@ def _is_alive(pid: int) -> bool:
 def write_text(path: Path, text: str) -> None:
     """Write a text file in one step."""
     with atomic(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="surrogateescape")  # a word typed in an ASCII locale
 
 
 def _digest(pieces: Sequence[bytes | memoryview]) -> str:
@@ -194,7 +194,8 @@ def write_table(path: Path, frame: pl.DataFrame, origin: Mapping[str, Any] | Non
 
 def _digest_place(raw: bytes) -> int:
     """Return where the digest of a Parquet file begins, 0 if it has none."""
-    return raw.rfind(_MARK) + len(_MARK) if _MARK in raw else 0
+    found = raw.rfind(_MARK)  # from the end, where it is
+    return found + len(_MARK) if found >= 0 else 0
 
 
 def _table_digest(path: Path, raw: bytes | memoryview, place: int) -> str:
