@@ -27,10 +27,10 @@ def write(path: Path, saved: Checkpoint) -> None:
 
 def read(path: Path) -> Checkpoint:
     """Return the checkpoint in a file; raise an error, of whatever kind, where it is not what was written."""
-    with np.load(path) as file:
-        leaves = [file[f"leaf{n}"] for n in range(sum(name.startswith("leaf") for name in file.files))]
-        saved = Checkpoint(file["run_ids"], str(file["origin"]), int(file["step"]), leaves)
-        if str(file["digest"]) != _digest(saved):
+    with open(path, "rb") as file, np.load(file) as arrays:
+        leaves = [arrays[f"leaf{n}"] for n in range(sum(name.startswith("leaf") for name in arrays.files))]
+        saved = Checkpoint(arrays["run_ids"], str(arrays["origin"]), int(arrays["step"]), leaves)
+        if str(arrays["digest"]) != _digest(saved):
             raise ValueError("its digest is another one")
         return saved
 

@@ -27,6 +27,8 @@ _DIGEST_BYTES = 16
 def seal() -> None:
     """Let JAX's compilation cache verify its entries; do without one where its folder cannot be used."""
     folder = jax.config.values["jax_compilation_cache_dir"]
+    if "://" in folder:  # a bucket: JAX's own cache serves
+        return
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
         os.scandir(folder).close()

@@ -88,14 +88,14 @@ class Folder:
         make_folder(self.parts)
         clean(self.path)
         path = self.path / "config.yaml"
+        if os.path.lexists(path) and self.part_paths():
+            self._check_owner(path, name, values, axes)
         for part in self._checked_parts():
             if part.origin.get("name", name) != name:
                 raise UserError(
-                    f"out={self.path}: {part.path.name} belongs to the experiment {part.origin['name']!r}, not "
-                    f"{name!r}; choose another out="
+                    f"{part.path}: it belongs to the experiment {part.origin['name']!r}, not {name!r}; choose another "
+                    "out=, or move it away"
                 )
-        if os.path.lexists(path) and self.part_paths():
-            self._check_owner(path, name, values, axes)
         write_yaml(path, config_yaml)
 
     def _check_owner(self, path: Path, name: str, values: Mapping[str, Any], axes: set[str]) -> None:

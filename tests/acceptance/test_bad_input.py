@@ -7,9 +7,12 @@ import shlex
 import struct
 import subprocess
 import sys
+import warnings
 
 import polars as pl
 import pytest
+
+from relubench.errors import Notice
 
 CUSTOM = "experiment=custom"
 CASES = {
@@ -123,6 +126,59 @@ TINY = (CUSTOM, "train.steps=2", "model.widths=[4]", "probe.count=2", "seeds=2")
 def done(relubench):
     assert relubench(*TINY)[0] == 0
     return relubench
+
+
+#: The verbs that read each kind of file.
+READ_BY = {
+    "parts/*.parquet": [TINY, ("plan", *TINY), ("merge", *TINY)],
+    "config.yaml": [TINY, ("figures", *TINY)],
+    "summary.parquet": [("figures", *TINY)],
+    "curves.parquet": [("figures", *TINY)],
+    "claims.parquet": [("figures", *TINY), ("report",)],
+    "provenance.json": [("report",)],
+}
+
+
+def test_every_damaged_file_is_one_line_that_names_it_and_exit_2_and_nothing_is_lost(done, tmp_path):
+    results = tmp_path / "results/custom"
+    before = {path: path.read_bytes() for path in results.rglob("*") if path.is_file()}
+    for pattern, commands in READ_BY.items():
+        (path,) = results.glob(pattern)
+        damaged = bytearray(before[path])
+        damaged[len(damaged) // 2] ^= 4
+        path.write_bytes(damaged)
+        for command in commands:
+            status, out, err = done(*command)
+            assert (status, len(err.strip().splitlines())) == (2, 1), (pattern, command)
+            assert f"results/custom/{path.relative_to(results)}: it cannot be read" in err
+            assert "Traceback" not in out + err
+        assert path.read_bytes() == damaged
+        path.write_bytes(before[path])
+    assert {path: path.read_bytes() for path in results.rglob("*") if path.is_file()} == before
+
+
+def test_a_damaged_checkpoint_is_one_line_and_the_run_goes_on(relubench, tmp_path):
+    folder = tmp_path / "results/custom/checkpoints"
+    folder.mkdir(parents=True)
+    (folder / "0.npz").write_bytes(b"half")
+    with pytest.warns(Notice, match="0.npz: a damaged checkpoint, set aside as 0.npz.damaged") as warned:
+        assert relubench(*TINY)[0] == 0
+    told = warned.pop(Notice)
+    shown = warnings.formatwarning(told.message, told.category, told.filename, told.lineno)
+    assert shown == f"relubench: {told.message}\n"
+    assert [path.name for path in folder.iterdir()] == ["0.npz.damaged"]
+
+
+@pytest.mark.parametrize("variables", [{"PYTHONIOENCODING": "ascii"}, {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}])
+def test_any_locale_prints_any_name(tmp_path, variables):
+    def run(*arguments):
+        command = [sys.executable, "-m", "relubench", *arguments]
+        return subprocess.run(command, cwd=tmp_path, env=os.environ | {"LC_ALL": "C"} | variables, capture_output=True)
+
+    for arguments, status in {("--help",): 0, ("plan", "out='日本'", "seed=é"): 2}.items():
+        told = run(*arguments)
+        assert told.returncode == status, told.stderr
+        assert b"Traceback" not in told.stderr
 
 
 def test_a_damaged_part_is_named_and_nothing_is_lost(done, tmp_path):
