@@ -20,13 +20,13 @@ def available() -> int:
     free = [_free_of_machine()]
     for limit, used in _CGROUPS:
         with contextlib.suppress(OSError, ValueError):  # no such cgroup, or "max"
-            free.append(int(Path(limit).read_text()) - int(Path(used).read_text()))
+            free.append(int(Path(limit).read_text(encoding="utf-8")) - int(Path(used).read_text(encoding="utf-8")))
     return max(0, min(free))
 
 
 def _free_of_machine() -> int:
     with contextlib.suppress(OSError):
-        for line in Path("/proc/meminfo").read_text().splitlines():
+        for line in Path("/proc/meminfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("MemAvailable:"):
                 return int(line.split()[1]) * 1024
     if "SC_PHYS_PAGES" in os.sysconf_names:  # no Linux: all that there is

@@ -13,6 +13,8 @@ from scipy import stats as scipy_stats
 
 CONFIDENCE = 0.95
 RESAMPLES = 2_000
+#: How p-values are made, stored beside them: those of one method alone are corrected together.
+P_METHOD = "Hall (1992), Clopper & Pearson (1934)"
 #: Below this number of runs a bootstrap says nothing, and the interval is null (NaN here).
 FEWEST_RUNS = 5
 #: From this number of runs on, Student's t takes the bootstrap's place: they agree, and BCa costs runs squared.

@@ -31,6 +31,7 @@ _SCHEMA: dict[str, Any] = {
     "lost_a": pl.Int64,
     "lost_b": pl.Int64,
     "p": pl.Float64,
+    "p_method": pl.String,  # by which p was made; older files do not tell
     "verdict": pl.String,
     "claim_verdict": pl.String,
     "note": pl.String,
@@ -45,10 +46,13 @@ def evaluate(claims: Sequence[Claim], tables: Tables, experiment: str) -> pl.Dat
     `p` is two-sided, against the boundary that decides: the threshold where the value is at least the smallest
     effect that counts, that effect where it is less. Null where there is no interval.
     """
+    from relubench import stats
+
     rows = [row for claim in claims for row in _rows(claim, tables, experiment)]
-    return pl.DataFrame(rows, _SCHEMA, orient="row").with_columns(
+    table = pl.DataFrame(rows, _SCHEMA, orient="row").with_columns(
         pl.col("value", "ci_low", "ci_high", "p").fill_nan(None)
     )
+    return table.with_columns(p_method=pl.when(pl.col("p").is_not_null()).then(pl.lit(stats.P_METHOD)))
 
 
 def _rows(claim: Claim, tables: Tables, experiment: str) -> list[dict[str, Any]]:
@@ -79,17 +83,19 @@ def _condition(claim: Claim, tables: Tables, place: int) -> dict[str, Any]:
     }
 
 
-def holm(frame: pl.DataFrame) -> pl.DataFrame:
+def holm(tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """Return the rows of all experiments' claims.parquet with `p_holm`, `verdict_holm` and `claim_verdict_holm`.
 
     All conditions of kind "seeds" are one family (Holm 1979); one without a p-value counts as p = 1. A decided
-    verdict whose adjusted p is above .05 becomes *not decided*.
+    verdict whose adjusted p is above .05 becomes *not decided*. Where any p was made by another method than
+    `stats.P_METHOD`, the three columns are left out.
     """
     from relubench import stats
 
-    tested = pl.col("kind") == "seeds"
-    kept = frame.with_row_index("_row")
-    family = kept.filter(tested)
+    kept = pl.concat([pl.DataFrame(schema=_SCHEMA), *tables], how="diagonal").with_row_index("_row")
+    family = kept.filter(pl.col("kind") == "seeds")
+    if not family.filter(pl.col("p").is_not_null())["p_method"].eq_missing(stats.P_METHOD).all():
+        return kept.drop("_row")
     adjusted = stats.holm(family["p"].fill_null(1.0).to_numpy())
     kept = kept.join(family.select("_row", p_holm=pl.Series(adjusted)), on="_row", how="left", maintain_order="left")
     lost = pl.col("p_holm") > LEVEL  # null, so false, for claims that need no seeds

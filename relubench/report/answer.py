@@ -17,7 +17,7 @@ import polars as pl
 
 from relubench.claims.claim import DOES_NOT_HOLD, HOLDS, NOT_DECIDED
 from relubench.report.collect import Study, judged, studies
-from relubench.report.verdicts import number, value
+from relubench.report.verdicts import number, value, verdicts
 from relubench.storage import read_table, write_text
 from relubench.verify import FILE, VERIFY_AGAIN, words
 
@@ -29,9 +29,16 @@ _HEAD = """\
 The much-read question asks what dying ReLUs are, and its answers make the statements below. Each is judged by runs
 with paired seeds: a condition *holds* where its whole 95 % interval lies beyond the threshold and its value by at least
 the smallest effect that counts, *does not hold* where the interval leaves such an effect out, and is *not decided*
-otherwise. Thresholds were committed before the runs. "After Holm" is the verdict that remains when all conditions on
-this page are corrected together. n counts seeds, pairs of runs or networks; "without" are those that diverged or have
-no such number. docs/definitions.md defines the words, docs/references.md has the papers.
+otherwise. Thresholds were committed before the runs.
+n counts seeds, pairs of runs or networks; "without" are those that diverged or have no such number.
+docs/definitions.md defines the words, docs/references.md has the papers.
+"""
+_CORRECTED = """\
+"After Holm" is the verdict that remains when all conditions on this page are corrected together.
+"""
+_NOT_CORRECTED = """\
+The verdicts are not corrected for their number, so a few may be wrong by chance: some of these results hold p-values of
+an earlier method, too coarse for Holm's correction.
 """
 
 
@@ -40,7 +47,8 @@ def write(root: Path, page: Path) -> None:
     found = studies(root)
     table = judged(found)
     verified = next((path for path in (root / FILE, root / "verify" / FILE) if os.path.lexists(path)), None)
-    parts = [_HEAD, *_overview(table), *_surprises(table)]
+    parts = [_HEAD, _CORRECTED if "verdict_holm" in table.columns else _NOT_CORRECTED]
+    parts += [*_overview(table), *_surprises(table)]
     for study in found:
         parts += _experiment(study, table.filter(pl.col("experiment") == study.name), page.parent)
     if verified is not None:
@@ -56,11 +64,11 @@ def _claims(table: pl.DataFrame) -> Iterator[list[dict[str, Any]]]:
 
 def _overview(table: pl.DataFrame) -> Iterator[str]:
     told = [(rows[0], _counts(row["verdict"] for row in rows)) for rows in _claims(table)]
-    verdicts = _counts(f"*{row['claim_verdict'].partition(' if ')[0]}*" for row, _ in told)
-    yield f"## In short\n\n{table['claim'].n_unique()} claims in {len(told)} statements: {verdicts}.\n"
-    yield "| claim | statement | verdict | after Holm | conditions |\n|---|---|---|---|---|"
+    overall = _counts(f"*{row['claim_verdict'].partition(' if ')[0]}*" for row, _ in told)
+    yield f"## In short\n\n{table['claim'].n_unique()} claims in {len(told)} statements: {overall}.\n"
+    yield _titles("claim", "statement", *verdicts(told[0][0]), "conditions")
     for row, conditions in told:
-        yield _cells(_link(row), row["statement"], row["claim_verdict"], row["claim_verdict_holm"], conditions)
+        yield _cells(_link(row), row["statement"], *verdicts(row, "claim_verdict").values(), conditions)
     yield ""
 
 
@@ -104,11 +112,13 @@ def _experiment(study: Study, table: pl.DataFrame, base: Path) -> Iterator[str]:
 def _claim(rows: list[dict[str, Any]]) -> Iterator[str]:
     first = rows[0]
     yield f'<a id="{_anchor(first)}"></a>\n\n### {first["claim"]}. {first["statement"]}\n'
-    yield f"*{first['source']}* · **{first['claim_verdict']}** · after Holm: {first['claim_verdict_holm']}\n"
+    corrected = verdicts(first, "claim_verdict")
+    told = [f"**{corrected.pop('verdict')}**", *(f"{title}: {verdict}" for title, verdict in corrected.items())]
+    yield f"*{first['source']}* · {' · '.join(told)}\n"
     if first["statistic"]:
         smallest = f", by at least {number(first['smallest'])}" if first["smallest"] else ""
         yield f"{first['statistic']}; claimed {first['direction']} {number(first['threshold'])}{smallest}.\n"
-        yield "| where | value [95 % interval] | n | verdict | after Holm |\n|---|---|---|---|---|"
+        yield _titles("where", "value [95 % interval]", "n", *verdicts(first))
         yield from map(_condition, rows)
         yield ""
     if first["note"]:
@@ -119,7 +129,11 @@ def _condition(row: dict[str, Any]) -> str:
     where = ", ".join(filter(None, (row["condition"], row["remark"])))
     without = sum(row[side] or 0 for side in ("lost_a", "lost_b"))
     runs = f"{row['n']:,}" + (f" ({without:,} without)" if without else "")
-    return _cells(where or "all runs", value(row), runs, row["verdict"], row["verdict_holm"])
+    return _cells(where or "all runs", value(row), runs, *verdicts(row).values())
+
+
+def _titles(*titles: str) -> str:
+    return f"{_cells(*titles)}\n|{'---|' * len(titles)}"
 
 
 def _cells(*cells: object) -> str:

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from relubench import claims, experiments
 from relubench.errors import UserError
-from relubench.report.verdicts import interval
+from relubench.report.verdicts import interval, verdicts
 from relubench.storage import MERGE_AGAIN, read_json, read_table
 
 
@@ -57,14 +57,14 @@ def _quoted(word: str) -> str:
 
 
 def judged(found: Sequence[Study]) -> pl.DataFrame:
-    """Return all claims in order of number with their Holm-adjusted verdicts beside the plain ones."""
-    return claims.holm(pl.concat([study.claims for study in found])).sort("claim", maintain_order=True)
+    """Return all claims in order of number, with their Holm-adjusted verdicts where their p-values allow it."""
+    return claims.holm([study.claims for study in found]).sort("claim", maintain_order=True)
 
 
 def print_claims(table: pl.DataFrame, console: Console) -> None:
     """Print a line a claim and condition."""
     shown = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for title in ("claim", "statement", "where", "value [95 %]", "n", "verdict", "after Holm"):
+    for title in ("claim", "statement", "where", "value [95 %]", "n", *verdicts(table.row(0, named=True))):
         shown.add_column(title, justify="right" if title in ("claim", "n") else "left")
     before = None
     for row in table.iter_rows(named=True):
@@ -77,7 +77,6 @@ def print_claims(table: pl.DataFrame, console: Console) -> None:
             row["condition"] or row["kind"],
             value,
             "" if row["n"] is None else f"{row['n']:,}",
-            row["verdict"],
-            row["verdict_holm"],
+            *verdicts(row).values(),
         )
     console.print(shown)

@@ -26,6 +26,12 @@ def _condition(row: dict[str, Any]) -> str:
     return f"{label}{value(row)}{runs}"
 
 
+def verdicts(row: dict[str, Any], of: str = "verdict") -> dict[str, str]:
+    """Return a verdict and, where `claims.holm` could correct it, the corrected one, by their titles in a table."""
+    columns = {"verdict": of, "after Holm": f"{of}_holm"}
+    return {title: row[column] for title, column in columns.items() if column in row}
+
+
 def value(row: dict[str, Any]) -> str:
     """Return a condition's number with its interval."""
     return "nothing to measure" if row["value"] is None else interval(row["value"], row["ci_low"], row["ci_high"])

@@ -107,8 +107,8 @@ def test_claims_parquet_has_a_row_a_condition_and_one_for_a_claim_without():
     rows = evaluate([noted, proof], TABLES, "bias")
     assert rows.columns == [
         "claim", "experiment", "statement", "source", "kind", "statistic", "condition", "remark", "direction",
-        "threshold", "smallest", "value", "ci_low", "ci_high", "n", "lost_a", "lost_b", "p", "verdict", "claim_verdict",
-        "note",
+        "threshold", "smallest", "value", "ci_low", "ci_high", "n", "lost_a", "lost_b", "p", "p_method", "verdict",
+        "claim_verdict", "note",
     ]  # fmt: skip
     first, second, third = rows.to_dicts()
     assert (first["condition"], first["value"], first["lost_a"], first["lost_b"]) == ("case 0", 1.0, 3, 4)
@@ -142,7 +142,7 @@ def test_holm_takes_the_claims_of_all_experiments_as_one_family():
         TABLES,
         "inputs",
     )
-    found = holm(pl.concat([one, other]))
+    found = holm([one, other])
     assert found["p_holm"].to_list() == pytest.approx([0.03, 0.08, 0.02, 1.0, None, None])
     assert found["verdict_holm"].to_list() == [HOLDS, UNDECIDED, FAILS, UNDECIDED, HOLDS, HOLDS]
     assert found["claim_verdict"].to_list() == [HOLDS, HOLDS, FAILS, UNDECIDED, HOLDS, HOLDS]
@@ -153,6 +153,22 @@ def test_holm_takes_the_claims_of_all_experiments_as_one_family():
 def test_holm_leaves_verdicts_alone_where_all_p_values_are_small():
     strong = [mean_effect(np.random.default_rng(seed).normal(3.0, 1.0, 64)) for seed in range(4)]
     rows = evaluate([claim(*strong[:2]), claim(*strong[2:], threshold=9.0, id=2)], TABLES, "bias")
-    found = holm(rows)
+    found = holm([rows])
     assert found["claim_verdict_holm"].to_list() == [HOLDS, HOLDS, FAILS, FAILS]
     np.testing.assert_allclose(found["p_holm"], stats.holm(rows["p"].to_numpy()))
+
+
+@pytest.mark.parametrize(
+    "older",
+    [lambda rows: rows.drop("p_method"), lambda rows: rows.with_columns(p_method=pl.lit("a bootstrap"))],
+    ids=["that do not tell their method", "of another method"],
+)
+def test_p_values_of_older_files_are_not_corrected(older):
+    rows = evaluate([claim(effect(1, 0.5, 2))], TABLES, "bias")
+    assert holm([older(rows), rows]).columns == holm([older(rows)]).columns == rows.columns
+
+
+def test_older_files_without_p_values_stop_no_correction():
+    rows = evaluate([claim(effect(1, 0.5, 2))], TABLES, "bias")
+    unmeasured = evaluate([claim(effect(np.nan, np.nan, np.nan, 0, p=np.nan))], TABLES, "bias").drop("p_method")
+    assert holm([unmeasured, rows])["p_holm"].to_list() == [1.0, pytest.approx(0.02)]

@@ -1,10 +1,15 @@
 """The report: claims of several folders judged together, and the page with the answer."""
 
+import json
 import re
 from pathlib import Path
 
 import polars as pl
 import pytest
+
+from relubench import results
+from relubench.claims import Claim, Condition, evaluate, mean_of
+from relubench.report import answer
 
 SMALL = (
     "seeds=6",
@@ -50,3 +55,36 @@ def test_a_folder_without_results_is_refused(relubench):
     status, _, errors = relubench("report", "out=nothing")
     assert status == 2
     assert "out=nothing: no folder there holds claims" in errors
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with one claim, judged on hand-made runs."""
+    runs = pl.DataFrame({"run_id": list("abcdefgh"), "seed": range(8), "test_loss": [1.0, 2, 3, 4, 5, 6, 7, 8]})
+    judged = Claim(
+        id=1, statement="s", source="answer", statistic="x", conditions=(Condition("", mean_of("test_loss", {})),)
+    )
+    table = evaluate([judged], results.Tables(runs, pl.DataFrame(), pl.DataFrame()), "bias")
+    results.write_table(tmp_path / "bias/claims.parquet", table)
+    told = {"name": "bias", "command": ["python"], "runs_in_grid": 8}
+    (tmp_path / "bias/provenance.json").write_text(json.dumps(told))
+    return tmp_path
+
+
+def written(folder):
+    answer.write(folder, folder / "answer.md")
+    return (folder / "answer.md").read_text()
+
+
+def test_verdicts_are_corrected_unless_the_p_values_are_of_an_older_method(folder):
+    page = written(folder)
+    assert page.count("after Holm") == 3
+    assert "| all runs | 4.5 [" in page
+    path = folder / "bias/claims.parquet"
+    results.write_table(path, results.read_table(path).drop("p_method"))
+    older = written(folder)
+    assert "after Holm" not in older
+    assert "not corrected for their number" in older
+    assert re.search(r"\| all runs \| 4.5 \[.*\] \| 8 \| holds \|\n", older)
+    tables = [line.count("|") for line in older.splitlines() if line.startswith("|")]
+    assert tables == [5, 5, 5, 5, 5, 5]  # title, rule and row of two tables
