@@ -29,8 +29,7 @@ _HEAD = """\
 The much-read question asks what dying ReLUs are, and its answers make the statements below. Each is judged by runs
 with paired seeds: a condition *holds* where its whole 95 % interval lies beyond the threshold and its value by at least
 the smallest effect that counts, *does not hold* where the interval leaves such an effect out, and is *not decided*
-otherwise. Thresholds were committed before the runs.
-n counts seeds, pairs of runs or networks; "without" are those that diverged or have no such number.
+otherwise. n counts seeds, pairs of runs or networks; "without" are those that diverged or have no such number.
 docs/definitions.md defines the words, docs/references.md has the papers.
 """
 _CORRECTED = """\
@@ -40,14 +39,18 @@ _NOT_CORRECTED = """\
 The verdicts are not corrected for their number, so a few may be wrong by chance: some of these results hold p-values of
 an earlier method, too coarse for Holm's correction.
 """
+#: What is known about the results of a folder and is in none of them: a file of this name there.
+_REMARKS = "remarks.md"
 
 
 def write(root: Path, page: Path) -> None:
-    """Write the page from the results folders under `root`, with links relative to it."""
+    """Write the page from the results folders under `root`, with links relative to it; remarks.md there goes first."""
     found = studies(root)
     table = judged(found)
     verified = next((path for path in (root / FILE, root / "verify" / FILE) if os.path.lexists(path)), None)
     parts = [_HEAD, _CORRECTED if "verdict_holm" in table.columns else _NOT_CORRECTED]
+    if (root / _REMARKS).exists():
+        parts.append((root / _REMARKS).read_text())
     parts += [*_overview(table), *_surprises(table)]
     for study in found:
         parts += _experiment(study, table.filter(pl.col("experiment") == study.name), page.parent)

@@ -88,3 +88,10 @@ def test_verdicts_are_corrected_unless_the_p_values_are_of_an_older_method(folde
     assert re.search(r"\| all runs \| 4.5 \[.*\] \| 8 \| holds \|\n", older)
     tables = [line.count("|") for line in older.splitlines() if line.startswith("|")]
     assert tables == [5, 5, 5, 5, 5, 5]  # title, rule and row of two tables
+
+
+def test_what_is_remarked_of_a_folder_stands_before_the_verdicts(folder):
+    assert "Remarkable" not in written(folder)
+    (folder / "remarks.md").write_text("## Remarkable\n")
+    page = written(folder)
+    assert page.index("## Remarkable") < page.index("## In short")
