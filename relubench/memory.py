@@ -29,7 +29,7 @@ def _free_of_machine() -> int:
         for line in Path("/proc/meminfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("MemAvailable:"):
                 return int(line.split()[1]) * 1024
-    if "SC_PHYS_PAGES" in os.sysconf_names:  # no Linux: all that there is
+    if "SC_PHYS_PAGES" in getattr(os, "sysconf_names", ()):  # no Linux: all that there is
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return 2**63 - 1
 

@@ -86,17 +86,23 @@ def atomic(path: Path) -> Iterator[Path]:
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        _sync_folder(path.parent)
     except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
         if isinstance(error, OSError | pl.exceptions.ComputeError):
             raise _storage_error(path, error) from error
         raise
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make new names in a folder durable, where the system can (Windows opens no folders)."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def clean(folder: Path) -> None:
@@ -109,7 +115,7 @@ def clean(folder: Path) -> None:
 
 def _is_stale(path: Path) -> bool:
     host, _, rest = path.name.removeprefix(_TEMPORARY).rpartition("-")[0].rpartition("-")
-    if host == socket.gethostname() and rest.isdigit():
+    if os.name == "posix" and host == socket.gethostname() and rest.isdigit():  # on Windows os.kill would kill
         return not _is_alive(int(rest))
     return time.time() - path.stat().st_mtime > STALE_SECONDS
 

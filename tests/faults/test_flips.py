@@ -1,0 +1,108 @@
+"""A flipped bit in any file of a results folder: one line that names it, or the very same numbers."""
+
+import contextlib
+import io
+import random
+import shutil
+import warnings
+
+import numpy as np
+import pytest
+from sweeps import TIMES, WORDS, start
+
+from relubench import cli, results, storage, sweeper
+from relubench.errors import UserError
+
+pytestmark = pytest.mark.slow
+
+FLIPS = 200 * TIMES
+KINDS = ("parts/*.parquet", "*.parquet", "config.yaml", "provenance.json", "checkpoints/*.npz")
+
+
+def flip(path, draw):
+    raw = bytearray(path.read_bytes())
+    place = draw.randrange(8 * len(raw))
+    raw[place // 8] ^= 1 << place % 8
+    path.write_bytes(raw)
+
+
+def command(*words):
+    """Run a command line in this process; return (status, what it said on standard error)."""
+    sweeper.STATUSES.clear()
+    err = io.StringIO()
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(err):
+        status = cli.main(words)
+    return status, err.getvalue()
+
+
+@pytest.fixture(scope="module")
+def folder(whole, tmp_path_factory):
+    """Return a finished folder that also holds a checkpoint of another, killed, sweep."""
+    copy, killed = (tmp_path_factory.mktemp(name) for name in ("finished", "killed"))
+    shutil.copytree(whole / "results/custom", copy / "results/custom")
+    process = start(killed)
+    while not list(killed.glob("results/custom/checkpoints/*.npz")):
+        assert process.poll() is None
+    process.kill()
+    process.communicate()
+    shutil.copytree(killed / "results/custom/checkpoints", copy / "results/custom/checkpoints")
+    return copy / "results/custom"
+
+
+def read(folder, path, monkeypatch):
+    """Read a file as the commands do that read it; return (status, what was said)."""
+    if path.suffix == ".parquet" and path.parent == folder:
+        try:
+            storage.read_table(path)
+        except UserError as error:
+            return error.exit_status, str(error)
+        return 0, ""
+    monkeypatch.chdir(folder.parent.parent)
+    monkeypatch.setattr("sys.argv", ["relubench"])
+    words = {"config.yaml": WORDS, "provenance.json": ("report", "figures=false")}
+    return command(*words.get(path.name, ("merge", *WORDS)))
+
+
+@pytest.mark.parametrize("kind", KINDS[:-1])
+def test_a_flipped_bit_is_told_or_changes_nothing(folder, tmp_path, monkeypatch, kind):
+    draw = random.Random(kind)
+    tables = {path.name: storage.read_table(path) for path in folder.glob("*.parquet")}
+    for _ in range(FLIPS // len(KINDS)):
+        copy = tmp_path / "results/custom"
+        shutil.copytree(folder, copy)
+        path = draw.choice(sorted(copy.glob(kind)))
+        flip(path, draw)
+        damaged = path.read_bytes()
+        status, told = read(copy, path, monkeypatch)
+        assert len(told.strip().splitlines()) <= 1, told
+        assert "Traceback" not in told
+        if status:
+            assert status == 2
+            assert path.name in told
+            assert path.read_bytes() == damaged  # nothing is lost
+        else:
+            for name, table in tables.items():
+                assert storage.read_table(copy / name).equals(table)
+        shutil.rmtree(copy)
+
+
+def test_a_flipped_bit_of_a_checkpoint_sets_it_aside_or_changes_nothing(folder, tmp_path):
+    draw = random.Random(0)
+    (whole,) = [path for path in folder.glob("checkpoints/*.npz")][:1]
+    state = results.checkpoint.read(whole)
+    for trial in range(FLIPS // len(KINDS)):
+        copy = results.Folder(tmp_path / str(trial))
+        copy.checkpoints.mkdir(parents=True)
+        shutil.copy(whole, copy.checkpoints)
+        flip(copy.checkpoints / whole.name, draw)
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            found = list(copy.find(state.run_ids, state.origin))
+        if found:
+            ((ids, step, leaves),) = found
+            assert (ids.tolist(), step) == (state.run_ids.tolist(), state.step)
+            for ours, theirs in zip(leaves, state.leaves, strict=True):
+                np.testing.assert_array_equal(ours, theirs)
+        else:
+            assert len(told) == 1
+            assert (copy.checkpoints / f"{whole.name}.damaged").exists()
