@@ -51,9 +51,9 @@ def hull() -> Check:
         bias = _measured(tables, "plane_bias", 0)[run]
         clear = ~theory.ties(x, weights, bias)
         predicted = theory.support(x, weights) <= -bias
-        compared, ties = compared + clear.sum(), ties + (~clear).sum()
+        compared, ties = compared + int(clear.sum()), ties + int((~clear).sum())
         wrong += (predicted[clear] != dead.astype(bool)[clear]).sum()
-    return Check(1, "dead iff max w.x <= -b over the inputs", int(compared), int(wrong), f"{ties} ties left out")
+    return Check(1, "dead iff max w.x <= -b over the inputs", compared, int(wrong), f"{ties} ties left out")
 
 
 def one_step() -> Check:
@@ -65,7 +65,7 @@ def one_step() -> Check:
     for run, lowest in _measured(born, "deadly_rate", 0).items():
         alive = np.where(lowest > 0, lowest, np.inf)
         if np.isfinite(alive.min()):
-            chosen[seeds[run]] = (int(alive.argmin()), float(alive.min()))
+            chosen[seeds[run]] = (int(np.argmin(alive)), float(alive.min()))
     factors = (0.999, 1.001)
     rates = [factor * rate for _, rate in chosen.values() for factor in factors]
     after = api.sweep(
@@ -113,7 +113,7 @@ def stuck_or_not() -> Check:
         before, after = (_measured(tables, "unit_dead", step) for step in (0, 400))
         for run, dead in before.items():
             gone = dead.astype(bool)
-            compared += gone.sum()
+            compared += int(gone.sum())
             woken += (after[run][gone] == 0).sum() * (not kept)
             wrong += (after[run][gone] == 0).sum() * kept
     for name in ("plane_weights", "plane_bias"):
@@ -122,7 +122,7 @@ def stuck_or_not() -> Check:
             moved = (old[run] != new[run]).reshape(-1, len(dead)).any(0)
             wrong += (moved & dead.astype(bool)).sum()
     wrong += woken == 0
-    return Check(4, "a dead first-layer unit stays as it is", int(compared), int(wrong), f"{woken} woken by bias decay")
+    return Check(4, "a dead first-layer unit stays as it is", compared, int(wrong), f"{woken} woken by bias decay")
 
 
 def born_dead() -> Check:
