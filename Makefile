@@ -1,41 +1,62 @@
-# make demo: set up and run the main job.  make test: set up and pass the tests.
-PYTHON ?= python3
+# make demo: set up and run the main job.  make test: set up and pass the tests.  make lint: style and types.
 EXTRAS ?= test
-BIN := .venv/bin
+VENV ?= .venv
+BIN := $(VENV)/bin
+# Which tests: those of marker `slow` are left to .ci/run, as they train or print long.
+TESTS ?= -m 'not slow'
 
-.PHONY: demo test lint bench reference constraints clean FORCE
+# The newest Python that the packages support and that runs (a shim of pyenv may not), on the path or in pyenv: newer
+# ones get a newer JAX, which is faster.
+PYTHONS := 3.13 3.12 3.11
+PYENV := $(or $(shell pyenv root 2> /dev/null),$(PYENV_ROOT),$(HOME)/.pyenv)/versions
+UV := $(shell command -v uv)
+CANDIDATES = $(foreach version,$(PYTHONS),python$(version) $(wildcard $(PYENV)/$(version).*[0-9]/bin/python$(version)))
+PYTHON ?= $(shell for python in $(CANDIDATES) python3; do \
+	$$python -c 'import $(if $(UV),venv,ensurepip)' 2> /dev/null && echo $$python && break; done)
 
-demo: .venv/relubench
+.PHONY: demo test lint python bench reference constraints clean FORCE
+
+demo: $(VENV)/relubench
 	$(BIN)/python -m relubench
 
-test: .venv/test-$(EXTRAS) lint
-	$(BIN)/python -m pytest -n auto --dist loadfile # what a file trains is trained once
+test: $(VENV)/test-$(EXTRAS)
+	$(BIN)/python -m pytest -n auto --dist loadfile $(TESTS) # what a file trains is trained once
 
-lint: .venv/test-$(EXTRAS)
+lint: $(VENV)/test-$(EXTRAS)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: .venv/test-$(EXTRAS)
+python: # the one that a new environment gets
+	@echo $(PYTHON)
+
+bench: $(VENV)/test-$(EXTRAS)
 	$(BIN)/python benchmarks/speed.py
 
-.venv/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "relubench needs Python >= 3.11; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
-	if command -v uv > /dev/null; then uv venv -q --python $(PYTHON) .venv; else $(PYTHON) -m venv .venv; fi
+# A Python named on the command line wins over that of an environment that exists.
+ifeq ($(origin PYTHON),command line)
+VERSION := -c 'import sys; print(sys.version_info[:2])'
+OTHER := $(shell [ "$$($(BIN)/python $(VERSION) 2> /dev/null)" = "$$($(PYTHON) $(VERSION))" ] || echo FORCE)
+endif
+
+$(BIN)/python: $(OTHER)
+	@python=$(PYTHON); [ -n "$$python" ] && $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "relubench needs Python >= 3.11; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }; \
+	[ ! -e $(VENV)/pyvenv.cfg ] || rm -r $(VENV); \
+	if [ -n "$(UV)" ]; then uv venv -q --python $$python $(VENV); else $$python -m venv $(VENV); fi
 
 # $(call install,REQUIREMENT): with uv where there is one, else with pip; versions are those of constraints.txt.
-install = if command -v uv > /dev/null; \
+install = if [ -n "$(UV)" ]; \
 	then uv pip install -q --python $(BIN)/python -c constraints.txt -e '$(1)'; \
 	else $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '$(1)'; fi
 
-.venv/relubench: .venv/bin/python pyproject.toml constraints.txt
+$(VENV)/relubench: $(BIN)/python pyproject.toml constraints.txt
 	$(call install,.)
 	@touch $@
 
-.venv/test-$(EXTRAS): .venv/bin/python pyproject.toml constraints.txt
+$(VENV)/test-$(EXTRAS): $(BIN)/python pyproject.toml constraints.txt
 	$(call install,.[$(EXTRAS)])
-	@touch $@ .venv/relubench
+	@touch $@ $(VENV)/relubench
 
 # Run every experiment at its default size, with 64 seeds or more where it has claims; keep what figures and report need,
 # put published numbers beside ours, and write the answer. Takes two hours on two cores, and goes on where it was stopped.
@@ -51,7 +72,7 @@ reference: $(REFERENCE:%=results/reference/%/provenance.json)
 	$(BIN)/python -m relubench verify; cp results/verify/verify.parquet results/reference/
 	$(BIN)/python -m relubench.report.answer results/reference docs/answer.md
 
-results/reference/%/provenance.json: .venv/relubench FORCE
+results/reference/%/provenance.json: $(VENV)/relubench FORCE
 	$(BIN)/python -m relubench experiment=$* $($*_seeds)
 	rm -rf $(@D); mkdir -p $(@D)
 	cp -r $(KEPT:%=results/$*/%) $(@D)
@@ -62,4 +83,4 @@ constraints:
 		--all-extras pyproject.toml -o constraints.txt
 
 clean:
-	rm -rf .venv $(filter-out results/reference,$(wildcard results/*))
+	rm -rf .venv .venv-* $(filter-out results/reference,$(wildcard results/*))
