@@ -14,7 +14,7 @@ CANDIDATES = $(foreach version,$(PYTHONS),python$(version) $(wildcard $(PYENV)/$
 PYTHON ?= $(shell for python in $(CANDIDATES) python3; do \
 	$$python -c 'import $(if $(UV),venv,ensurepip)' 2> /dev/null && echo $$python && break; done)
 
-.PHONY: demo test lint python bench reference constraints clean FORCE
+.PHONY: demo test lint python faults fuzz bench reference constraints clean FORCE
 
 demo: $(VENV)/relubench
 	$(BIN)/python -m relubench
@@ -29,6 +29,13 @@ lint: $(VENV)/test-$(EXTRAS)
 
 python: # the one that a new environment gets
 	@echo $(PYTHON)
+
+# Try harder than .ci/run does: fifty kills, a thousand flipped bits; twenty thousand command lines.
+faults: $(VENV)/test-$(EXTRAS)
+	RELUBENCH_FAULTS=5 $(BIN)/python -m pytest -n auto tests/faults
+
+fuzz: $(VENV)/test-$(EXTRAS)
+	RELUBENCH_FUZZ=10000 $(BIN)/python -m pytest -n auto tests/fuzz
 
 bench: $(VENV)/test-$(EXTRAS)
 	$(BIN)/python benchmarks/speed.py

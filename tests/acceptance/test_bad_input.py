@@ -1,6 +1,7 @@
 """Bad input: one clear line, exit status 2 (1 for the disk), and nothing lost or left behind."""
 
 import errno
+import json
 import os
 import re
 import shlex
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import warnings
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -306,3 +308,28 @@ def test_a_reader_that_goes_leaves_the_results_complete(tmp_path, redirection):
     done = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / "results/custom/provenance.json").exists()
+
+
+def images(folder, seed):
+    """Write a folder of IDX files: 20 images of 2 x 2 pixels in two classes."""
+    draw = np.random.default_rng(seed)
+    folder.mkdir()
+    for part in ("train", "t10k"):
+        header = struct.pack(">BBBBIII", 0, 0, 8, 3, 20, 2, 2)
+        pixels = draw.integers(0, 256, 80, np.uint8).tobytes()
+        (folder / f"{part}-images-idx3-ubyte").write_bytes(header + pixels)
+        (folder / f"{part}-labels-idx1-ubyte").write_bytes(struct.pack(">BBBBI", 0, 0, 8, 1, 20) + b"\0\1" * 10)
+    return folder
+
+
+def test_two_data_sets_are_no_one_experiment(relubench, tmp_path):
+    first, second, same = (images(tmp_path / name, seed) for name, seed in (("A", 0), ("B", 1), ("C", 0)))
+    words = [*TINY[:-1], "data.name=mnist", "train.batch_size=8"]
+    assert relubench(*words, "seeds=2", f"data.root={first}")[0] == 0
+    status, _, err = relubench(*words, "seeds=4", f"data.root={second}")
+    assert (status, len(err.strip().splitlines())) == (2, 1)
+    assert re.search("was computed with data=[0-9a-f]{16}, this is data=[0-9a-f]{16}; bits may differ", err)
+    assert relubench(*words, "seeds=3", f"data.root={same}")[0] == 0
+    provenance = json.loads((tmp_path / "results/custom/provenance.json").read_text(encoding="utf-8"))
+    assert len({way["fingerprint"]["data"] for way in provenance["computed"]}) == 1
+    assert relubench(*words, "seeds=4", f"data.root={second}", "engine.mixed=true")[0] == 0

@@ -88,7 +88,7 @@ def test_a_flipped_bit_is_told_or_changes_nothing(folder, tmp_path, monkeypatch,
 
 def test_a_flipped_bit_of_a_checkpoint_sets_it_aside_or_changes_nothing(folder, tmp_path):
     draw = random.Random(0)
-    (whole,) = [path for path in folder.glob("checkpoints/*.npz")][:1]
+    whole = next(folder.glob("checkpoints/*.npz"))
     state = results.checkpoint.read(whole)
     for trial in range(FLIPS // len(KINDS)):
         copy = results.Folder(tmp_path / str(trial))
