@@ -3,17 +3,23 @@
 A hidden unit is one scalar, or for a convolution one channel over all positions. Its pre-activation z is the
 argument of the activation f; it is *active* on an example when the local slope f'(z) is not 0. All functions
 take arrays whose last axis is the units and whose other axes are examples (and positions), and work on NumPy
-and JAX arrays alike, inside and outside `jit` and `vmap`.
+and JAX arrays of any precision, inside and outside `jit` and `vmap`. Sums are taken in float32 at least; as
+everywhere in JAX, float64 stays what it is only with `jax_enable_x64`.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
 from jax.typing import ArrayLike
+
+from relubench import checks, magnitudes
+from relubench.errors import UserError
 
 #: A unit is saturated when its slope stays within this on every input.
 SATURATED_SLOPE = 1e-3
@@ -32,44 +38,68 @@ class UnitStats(NamedTuple):
     max_z: Array
     min_h: Array  # smallest and largest activation f(z)
     max_h: Array
-    total_abs_h: Array  # sum of |f(z)| over the inputs (and positions)
-    examples: Array  # scalar: number of summands in `total_abs_h`
+    total_abs_h: Array  # sum of |f(z)| over the inputs (and positions), times the `magnitudes.scale` of its extremes
+    examples: Array  # scalar: summands of `total_abs_h`, a whole number; the sum of their weights if those are floats
 
 
 def observe(z: ArrayLike, h: ArrayLike, slope: ArrayLike, weight: ArrayLike | None = None) -> UnitStats:
     """Return the statistics of each unit over all axes but the last.
 
-    `z` pre-activations, `h` = f(z) and `slope` = f'(z), each [examples, ..., units]; `weight` [examples] is 0 for
-    an example that repeats another one (padding) and must not be summed again. With a non-finite z the
-    statistics are meaningless: check `jnp.isfinite` of `min_z` and `max_z` (NaN propagates to both).
+    `z` pre-activations, `h` = f(z) and `slope` = f'(z), each [examples, ..., units], or [units] for one example.
+    `weight` is [examples], or [examples, time] and so on: the first axes of z. What has weight 0 (padding) is not
+    there at all, whatever its numbers; other weights count in the mean of |h|. With nothing there, the statistics are
+    those that change no others when merged. With a non-finite z they are meaningless: check `jnp.isfinite` of `min_z`
+    and `max_z` (NaN propagates to both).
     """
-    z, h, slope = jnp.asarray(z), jnp.asarray(h), jnp.asarray(slope)
+    z, h, slope = checks.numbers("z", z), checks.numbers("h", h), checks.numbers("slope", slope)
+    if z.ndim == 0:
+        raise UserError("z has shape (): it takes (examples, ..., units), or (units,) for one example")
+    checks.same_shape("h", h, "z", z)
+    checks.same_shape("slope", slope, "z", z)
     axes = tuple(range(z.ndim - 1))
-    weights = jnp.ones(z.shape[0], h.dtype) if weight is None else jnp.asarray(weight, h.dtype)
-    positions = z[0, ..., 0].size
+    there = None if weight is None else _weights(weight, z.shape) != 0
+    min_h, max_h = _smallest(h, axes, there), _largest(h, axes, there)
+    total_abs_h, examples = sum_abs(h, min_h, max_h, weight)
     return UnitStats(
-        active=jnp.any(slope != 0, axes),
-        max_abs_slope=jnp.max(jnp.abs(slope), axes),
-        min_z=jnp.min(z, axes),
-        max_z=jnp.max(z, axes),
-        min_h=jnp.min(h, axes),
-        max_h=jnp.max(h, axes),
-        total_abs_h=jnp.sum(jnp.abs(h) * jnp.expand_dims(weights, tuple(range(1, h.ndim))), axes),
-        examples=jnp.sum(weights) * positions,
+        active=jnp.any(slope != 0, axes, where=there),
+        max_abs_slope=jnp.max(jnp.abs(magnitudes.floating(slope)), axes, initial=0, where=there),
+        min_z=_smallest(z, axes, there),
+        max_z=_largest(z, axes, there),
+        min_h=min_h,
+        max_h=max_h,
+        total_abs_h=total_abs_h,
+        examples=examples,
     )
+
+
+def sum_abs(h: Array, min_h: Array, max_h: Array, weight: ArrayLike | None = None) -> tuple[Array, Array]:
+    """Return (`total_abs_h`, `examples`) of activations [examples, ..., units] with these extremes."""
+    size = magnitudes.scaled(h, magnitudes.scale(min_h, max_h))
+    weights = jnp.ones((1,) * h.ndim, bool)
+    if weight is not None:
+        weights = _weights(weight, h.shape)
+        size = jnp.where(weights != 0, size if weights.dtype == bool else size * weights, 0)
+    return jnp.sum(size, tuple(range(h.ndim - 1))), _total(jnp.broadcast_to(weights[..., 0], h.shape[:-1]))
 
 
 def merge(parts: UnitStats) -> UnitStats:
     """Return the statistics over all parts, stacked along the first axis of every field, as one."""
+    parts = UnitStats(*map(jnp.asarray, parts))
+    if parts.active.ndim != 2:
+        raise UserError(
+            f"parts.active has shape {parts.active.shape}: it takes (parts, units), every field stacked along an axis"
+        )
+    min_h, max_h = _smallest(parts.min_h, (0,)), _largest(parts.max_h, (0,))
+    rescale = magnitudes.scale(min_h, max_h)[None] / magnitudes.scale(parts.min_h, parts.max_h)
     return UnitStats(
         active=jnp.any(parts.active, 0),
-        max_abs_slope=jnp.max(parts.max_abs_slope, 0),
-        min_z=jnp.min(parts.min_z, 0),
-        max_z=jnp.max(parts.max_z, 0),
-        min_h=jnp.min(parts.min_h, 0),
-        max_h=jnp.max(parts.max_h, 0),
-        total_abs_h=jnp.sum(parts.total_abs_h, 0),
-        examples=jnp.sum(parts.examples, 0),
+        max_abs_slope=jnp.max(parts.max_abs_slope, 0, initial=0),
+        min_z=_smallest(parts.min_z, (0,)),
+        max_z=_largest(parts.max_z, (0,)),
+        min_h=min_h,
+        max_h=max_h,
+        total_abs_h=jnp.sum(parts.total_abs_h * rescale, 0),
+        examples=_total(parts.examples),
     )
 
 
@@ -85,12 +115,15 @@ def silent(stats: UnitStats) -> Array:
 
 def saturated(stats: UnitStats) -> Array:
     """|f'(z)| <= `SATURATED_SLOPE` on every input. [units] bool."""
-    return stats.max_abs_slope <= SATURATED_SLOPE
+    return magnitudes.floating(stats.max_abs_slope) <= SATURATED_SLOPE
 
 
 def dormant(stats: UnitStats, tau: ArrayLike = 0.025) -> Array:
     """The mean |f(z)| is at most `tau` times the layer's mean (Sokar et al. 2023, definition 3.1). [units] bool."""
-    mean = stats.total_abs_h / stats.examples
+    checks.number("tau", tau, low=0)
+    scales = magnitudes.scale(stats.min_h, stats.max_h)
+    mean = stats.total_abs_h / jnp.where(stats.examples > 0, stats.examples, 1)
+    mean = mean * (jnp.min(scales) / scales)  # all with the scale of the largest
     return mean <= tau * jnp.mean(mean)
 
 
@@ -106,17 +139,23 @@ def constant(stats: UnitStats) -> Array:
 
 def collapsed(min_output: ArrayLike, max_output: ArrayLike) -> Array:
     """Whether a network's output is the same for every input, from each output's extremes [outputs]. Scalar bool."""
-    low, high = jnp.asarray(min_output), jnp.asarray(max_output)
+    low, high = (
+        magnitudes.floating(checks.numbers(name, x))
+        for name, x in (("min_output", min_output), ("max_output", max_output))
+    )
+    checks.same_shape("max_output", high, "min_output", low)
     largest = jnp.maximum(jnp.abs(low), jnp.abs(high))
     return jnp.all(high - low <= COLLAPSE_TOLERANCE * (1 + largest))
 
 
-def batch_flags(z: Array, slope: Array) -> tuple[Array, Array]:
+def batch_flags(z: ArrayLike, slope: ArrayLike) -> tuple[Array, Array]:
     """Return (active on an example of this batch [units] bool, every z is finite, scalar bool).
 
     Both come from one pass over the batch: two bits an element, folded by a bitwise or. Comparisons alone would
     not do, as NaN > 0 and NaN <= 0 are both false.
     """
+    z, slope = checks.numbers("z", z), checks.numbers("slope", slope)
+    checks.same_shape("slope", slope, "z", z)
     code = jnp.where(slope != 0, _ACTIVE, 0) | jnp.where(jnp.isfinite(z), 0, _NON_FINITE)
     flags = lax.reduce(code, jnp.zeros((), code.dtype), lax.bitwise_or, tuple(range(z.ndim - 1)))
     return (flags & _ACTIVE) > 0, ~jnp.any((flags & _NON_FINITE) > 0)
@@ -155,3 +194,42 @@ def isfinite_tree(tree: object) -> Array:
     """Whether every number of a tree of arrays is finite. Scalar bool."""
     leaves = jax.tree.leaves(tree)
     return jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in leaves]))
+
+
+def _smallest(x: Array, axes: Sequence[int], there: Array | None = None) -> Array:
+    """Return the smallest of what is there; of nothing, what exceeds everything."""
+    return jnp.min(x, axes, initial=_limits(x.dtype)[1], where=there)
+
+
+def _largest(x: Array, axes: Sequence[int], there: Array | None = None) -> Array:
+    return jnp.max(x, axes, initial=_limits(x.dtype)[0], where=there)
+
+
+def _limits(dtype: Any) -> tuple[float, float]:
+    """Return the numbers of a type that no other is below or above."""
+    if jnp.issubdtype(dtype, jnp.integer):
+        return jnp.iinfo(dtype).min, jnp.iinfo(dtype).max
+    return (False, True) if jnp.issubdtype(dtype, jnp.bool_) else (-math.inf, math.inf)
+
+
+def _weights(weight: ArrayLike, shape: tuple[int, ...]) -> Array:
+    """Return weights for numbers of this shape with an axis for each of theirs: bool, whole, or float32 at least."""
+    array = checks.numbers("weight", weight)
+    allowed = [shape[:n] for n in range(1, len(shape))] or [()]
+    if array.shape not in allowed:
+        raise UserError(
+            f"weight has shape {array.shape}: it takes {' or '.join(map(str, allowed))}, the first axes of z, {shape}"
+        )
+    checks.all_at_least_0("weight", array)
+    if jnp.issubdtype(array.dtype, jnp.floating):
+        array = magnitudes.floating(array)
+    return array.reshape(array.shape + (1,) * (len(shape) - array.ndim))
+
+
+def _total(numbers: Array) -> Array:
+    """Return a sum; of whole numbers the exact one, as far as integers go."""
+    if jnp.issubdtype(numbers.dtype, jnp.floating):
+        return jnp.sum(magnitudes.floating(numbers))
+    dtype = jnp.result_type(int)
+    most = jnp.iinfo(dtype).max
+    return jnp.where(jnp.sum(numbers, dtype=jnp.float32) < most, jnp.sum(numbers, dtype=dtype), most)

@@ -1,5 +1,7 @@
 """The definitions on hand-built units, and the counter against a plain recount."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from relubench import nn, units
+from relubench import magnitudes, nn, units
+from relubench.errors import UserError
 
 INPUTS = np.array([[-2.0], [-1.0], [0.0], [3.0]])
 
@@ -102,6 +105,223 @@ def test_padding_of_weight_0_does_not_count_towards_dormancy():
     padded = units.observe(z, z, jnp.ones_like(z), weight=jnp.asarray([1.0, 1.0, 0.0]))
     np.testing.assert_allclose(padded.total_abs_h, [3.0, 0.03], rtol=1e-6)
     assert float(padded.examples) == 2
+
+
+def by_numpy(z, h, slope, weight=None):
+    """Return the statistics of [examples, ..., units] in NumPy's float64, without what has weight 0, and dormancy."""
+    z, h, slope = (np.asarray(x, np.float64) for x in (z, h, slope))
+    weight = np.ones(z.shape[:-1]) if weight is None else np.asarray(weight, np.float64)
+    full = np.broadcast_to(weight.reshape(weight.shape + (1,) * (z.ndim - 1 - weight.ndim)), z.shape[:-1])
+    z, h, slope = (x[full > 0] for x in (z, h, slope))
+    mean = np.average(np.abs(h), 0, full[full > 0])
+    stats = {
+        "active": (slope != 0).any(0), "max_abs_slope": np.abs(slope).max(0), "min_z": z.min(0), "max_z": z.max(0),
+        "min_h": h.min(0), "max_h": h.max(0), "examples": full.sum(),
+    }  # fmt: skip
+    return stats, mean <= 0.025 * mean.mean()
+
+
+def assert_as_by_numpy(stats, expected, dormant):
+    for name, value in expected.items():
+        np.testing.assert_allclose(np.asarray(getattr(stats, name), np.float64), value, rtol=1e-6, err_msg=name)
+    np.testing.assert_array_equal(units.dormant(stats), dormant)
+
+
+def layer(dtype, examples=64, units=6):
+    """Return (z, h, slope) of ReLU units of which one is silent, one dormant and one frequent."""
+    z = np.random.default_rng(0).normal(size=(examples, units)) * [20, 20, 20, 20, 0.1, 20] - [0, 0, 0, 0, 0, 200]
+    z = np.asarray(jnp.asarray(z)).astype(dtype)
+    return z, np.maximum(z, np.zeros((), dtype)), (z > 0).astype(dtype)
+
+
+DTYPES = [jnp.float16, jnp.bfloat16, np.float32, np.float64, np.int8, np.int32]
+each_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: jnp.dtype(dtype).name)
+
+
+@each_dtype
+@pytest.mark.parametrize("as_array", [np.asarray, jnp.asarray], ids=["numpy", "jax"])
+def test_statistics_of_every_kind_of_number_are_those_of_numpy(dtype, as_array):
+    z, h, slope = layer(dtype)
+    assert_as_by_numpy(units.observe(*map(as_array, (z, h, slope))), *by_numpy(z, h, slope))
+
+
+@each_dtype
+def test_many_parts_merged_at_once_or_in_turn_are_as_the_whole(dtype):
+    z, h, slope = layer(dtype, examples=512 * 64)
+    expected = by_numpy(z, h, slope)
+    cut = [jnp.asarray(x).reshape(512, 64, -1) for x in (z, h, slope)]
+    parts = jax.jit(jax.vmap(units.observe))(*cut)
+    assert_as_by_numpy(jax.jit(units.merge)(parts), *expected)
+
+    def add(total, part):
+        return units.merge(jax.tree.map(lambda *pair: jnp.stack(pair), total, part)), None
+
+    first, rest = jax.tree.map(lambda a: a[0], parts), jax.tree.map(lambda a: a[1:], parts)
+    assert_as_by_numpy(jax.jit(lambda: jax.lax.scan(add, first, rest)[0])(), *expected)
+
+
+#: Magnitudes of four units, and which of them are dormant.
+SIZES = [
+    (jnp.float16, [60000, 60000, 60000, 1000], [False, False, False, True]),
+    (jnp.float16, [6e-8, 6e-8, 1e-6, 0], [False, False, False, True]),
+    (jnp.bfloat16, [3e38, 3e38, 1e36, 1e-38], [False, False, True, True]),
+    (np.float32, [1e35, 1e35, 1e35, 1e33], [False, False, False, True]),
+    (np.float32, [3.4e38, 3.4e38, 3.4e38, 3e36], [False, False, False, True]),
+    (np.float32, [1e38, 1e-38, 1e-38, 1e38], [False, True, True, False]),
+    (np.float32, [1e-38, 1e-38, 1e-38, 1e-40], [False, False, False, True]),
+    (np.float32, [1e-36, 1e-36, 1e-36, 1e-38], [False, False, False, True]),
+    (np.float32, [1e-19, 1e-20, 1e-19, 1e-22], [False, False, False, True]),  # about where sums begin to be scaled
+    (np.float32, [1e20, 1e19, 1e20, 1e17], [False, False, False, True]),
+    (np.float32, [1, 1, 0, 0], [False, False, True, True]),
+    (np.float32, [0, 0, 0, 0], [True, True, True, True]),
+    (np.int8, [-128, 127, 100, 1], [False, False, False, True]),
+]
+
+
+@pytest.mark.parametrize(("dtype", "sizes", "dormant"), SIZES)
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("masked", [False, True])
+def test_dormancy_is_right_whatever_the_magnitude(dtype, sizes, dormant, compiled, masked):
+    h = np.tile(np.asarray(sizes).astype(dtype), (2, 300, 1))
+    kept = np.ones(300, bool) if masked else None
+
+    def found(h):
+        parts = [units.observe(part, part, jnp.ones_like(part), kept) for part in h]
+        return units.dormant(units.merge(jax.tree.map(lambda *leaves: jnp.stack(leaves), *parts)))
+
+    assert (jax.jit(found) if compiled else found)(jnp.asarray(h)).tolist() == dormant
+
+
+def test_parts_of_far_apart_magnitudes_merge_to_the_mean_of_all():
+    h = np.array([[[1e38, 2, 1e-30, 0]], [[1e-38, 1e30, 3e-37, 1e-38]], [[-2e38, 0, 0, 3e-39]]], np.float32)
+    merged = units.merge(jax.vmap(units.observe)(h, h, h))
+    scale = np.float64(magnitudes.scale(merged.min_h, merged.max_h))
+    mean = np.float64(merged.total_abs_h) / scale / np.float64(merged.examples)
+    np.testing.assert_allclose(mean, np.abs(np.float64(h)).mean((0, 1)), rtol=1e-6)
+
+
+def test_examples_are_counted_exactly_beyond_the_whole_numbers_of_float32():
+    z = jnp.ones((1, 1), jnp.bfloat16)
+    one = units.observe(z, z, z)
+    many = one._replace(examples=jnp.asarray(2**24, one.examples.dtype))
+    merged = units.merge(jax.tree.map(lambda *leaves: jnp.stack(leaves), many, one, one, one))
+    assert int(merged.examples) == 2**24 + 3
+    full = one._replace(examples=jnp.asarray(2**31 - 1, one.examples.dtype))
+    assert int(units.merge(jax.tree.map(lambda *leaves: jnp.stack(leaves), full, one)).examples) >= 2**31 - 1
+
+
+WEIGHTS = {
+    "examples": np.array([1, 0, 1, 0]),
+    "bools": np.array([True, False, True, False]),
+    "shares": np.array([0.5, 0.0, 2.0, 0.25], np.float16),
+    "time": np.array([[1, 1, 0], [0, 0, 0], [1, 0, 0], [1, 1, 1]]),
+    "every axis": np.tile([1, 0], 12).reshape(4, 3, 2),
+}
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+@pytest.mark.parametrize("dtype", [jnp.float16, np.float32, np.int32])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_what_has_weight_0_is_not_there_in_any_statistic(name, dtype, compiled):
+    weight = WEIGHTS[name]
+    z = np.asarray(np.random.default_rng(1).normal(size=(4, 3, 2, 5)) * 9).astype(dtype)
+    gone = np.broadcast_to(weight.reshape(weight.shape + (1,) * (4 - weight.ndim)) == 0, z.shape)
+    junk = 10_000 if dtype == np.int32 else np.resize([np.nan, np.inf, -np.inf, 1e4], z.shape)
+    observe = jax.jit(units.observe) if compiled else units.observe
+    layer = [np.where(gone, junk, x).astype(dtype) for x in (z, np.abs(z) / 2, z > 0)]
+    assert_as_by_numpy(observe(*layer, weight), *by_numpy(*layer, weight))
+
+
+@pytest.mark.parametrize("weight", [np.zeros(3), np.zeros(3, bool), np.zeros((3, 2), int)])
+@pytest.mark.parametrize("dtype", [jnp.float16, np.float32, np.int32, bool])
+def test_a_batch_of_nothing_but_padding_changes_nothing_when_merged(weight, dtype):
+    z = np.arange(18).reshape(3, 2, 3).astype(dtype)
+    some, nothing = units.observe(z, z, z), units.observe(z, z, z, weight)
+    assert nothing.examples == 0
+    merged = units.merge(jax.tree.map(lambda *leaves: jnp.stack(leaves), nothing, some, nothing))
+    for name, ours, theirs in zip(some._fields, merged, some, strict=True):
+        np.testing.assert_array_equal(ours, theirs, err_msg=name)
+    assert not jnp.isnan(jnp.asarray(units.dormant(nothing), float)).any()
+
+
+def test_one_example_without_an_axis_of_examples_is_a_batch_of_one():
+    z, h, slope = (x[0] for x in layer(np.float32))
+    assert_as_by_numpy(units.observe(z, h, slope), *by_numpy(z[None], h[None], slope[None]))
+    assert units.observe(z, h, slope, 0).examples == 0
+
+
+def ones(*shape):
+    return np.ones(shape, np.float32)
+
+
+observed = functools.partial(units.observe, ones(4, 3, 5), ones(4, 3, 5), ones(4, 3, 5))
+
+
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        (lambda: units.observe(ones(4, 3), ones(4, 2), ones(4, 3)), r"h has shape \(4, 2\).*\(4, 3\)"),
+        (lambda: units.observe(ones(4, 3), ones(4, 3), ones(3)), r"slope has shape \(3,\).*\(4, 3\)"),
+        (lambda: units.observe(1.0, 1.0, 1.0), r"z has shape \(\)"),
+        (lambda: units.observe("z", ones(3), ones(3)), "z='z'"),
+        (lambda: units.observe(ones(3), None, ones(3)), "h=None"),
+        (lambda: units.observe(ones(3) * 1j, ones(3), ones(3)), "z is an array of complex"),
+        (lambda: observed(ones(5)), r"weight has shape \(5,\).*\(4,\) or \(4, 3\)"),
+        (lambda: observed(ones(3)), r"weight has shape \(3,\)"),
+        (lambda: observed(ones(4, 1)), r"weight has shape \(4, 1\)"),
+        (lambda: observed(ones(4, 3, 5)), r"weight has shape \(4, 3, 5\)"),
+        (lambda: observed(1.0), r"weight has shape \(\)"),
+        (lambda: jax.jit(observed)(ones(3)), r"weight has shape \(3,\)"),
+        (lambda: observed([1, 1, 1, -1]), "weight holds -1"),
+        (lambda: observed([1, 1, 1, np.nan]), "weight holds nan"),
+        (lambda: observed([1, 1, 1, np.inf]), "weight holds inf"),
+        (lambda: observed("abcd"), "weight='abcd'"),
+        (lambda: units.merge(units.observe(ones(4, 3), ones(4, 3), ones(4, 3))), r"parts.active has shape \(3,\)"),
+        (lambda: units.dormant(units.observe(ones(4, 3), ones(4, 3), ones(4, 3)), -1), "tau=-1: .* >= 0"),
+        (lambda: units.dormant(units.observe(ones(4, 3), ones(4, 3), ones(4, 3)), np.nan), "tau=nan"),
+        (lambda: units.collapsed(ones(2), ones(3)), r"max_output has shape \(3,\).*\(2,\)"),
+        (lambda: units.batch_flags(ones(4, 3), ones(4, 1)), r"slope has shape \(4, 1\).*\(4, 3\)"),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_name(call, named):
+    with pytest.raises(UserError, match=named) as caught:
+        call()
+    assert "\n" not in str(caught.value)
+
+
+@each_dtype
+def test_batch_flags_of_every_kind_of_number_are_those_of_numpy(dtype):
+    z, _, slope = layer(dtype)
+    active, finite = units.batch_flags(z, slope)
+    np.testing.assert_array_equal(active, (np.asarray(slope, float) != 0).any(0))
+    assert bool(finite)
+
+
+@pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16])
+def test_saturation_in_half_precision_is_judged_by_the_same_threshold(dtype):
+    slopes = jnp.nextafter(jnp.asarray(0.001, dtype), jnp.asarray([0.0, 1.0], dtype))
+    slopes = jnp.concatenate([slopes, jnp.asarray([0.001], dtype)])
+    found = units.saturated(units.observe(slopes, slopes, slopes))
+    np.testing.assert_array_equal(found, np.asarray(slopes, np.float64) <= 1e-3)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "low", "high", "collapsed"),
+    [
+        (jnp.float16, -60000, 60000, False),
+        (jnp.float16, 1.0, 1.001, False),
+        (jnp.float16, 60000, 60000, True),
+        (jnp.bfloat16, 1.0, 1.0, True),
+        (np.float32, -3e38, 3e38, False),
+        (np.float32, 3e38, 3e38, True),
+        (np.int8, -128, 127, False),
+        (np.int32, -(2**31), 2**31 - 1, False),
+        (np.float32, np.nan, np.nan, False),
+    ],
+)
+def test_whether_a_network_has_collapsed_does_not_depend_on_the_precision(dtype, low, high, collapsed):
+    ends = (jnp.asarray([end]).astype(dtype) if dtype != np.int32 else np.array([end], dtype) for end in (low, high))
+    assert bool(units.collapsed(*ends)) is collapsed
 
 
 @pytest.mark.parametrize(
