@@ -3,7 +3,8 @@
 `decay` stands anywhere in a chain. Each of the others wraps the transformation that turns gradients into steps, since
 what it resets it also resets there (the moments), and must be the outermost of its chain: a reset is exact only if
 nothing rescales it. `update` takes `params`, and of the remedies that wrap also the hidden layers' `activations` of
-the batch, [examples, ..., units] each, before this update.
+the batch, [examples, ..., units] each, before this update. Arguments that don't fit are refused by name, at once or by
+`init` and `update`; of a traced number only the shape is known, so it passes.
 """
 
 from relubench.optim.remedies.continual_backprop import ContinualBackpropState, LayerRecord, continual_backprop

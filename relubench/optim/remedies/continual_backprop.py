@@ -28,7 +28,8 @@ import optax
 from jax import Array
 from jax.typing import ArrayLike
 
-from relubench.optim.remedies.lens import AffineLayers, Initialize, read
+from relubench import checks
+from relubench.optim.remedies.lens import AffineLayers, Initialize, check_activations, check_lens, read
 from relubench.optim.remedies.reset import Reset, fresh_layers, overwrite, unit_masks
 
 
@@ -78,23 +79,33 @@ def continual_backprop(
         maturity: a unit older than this many updates may be replaced.
         utility_decay: the share that the running utility keeps at each update.
     """
+    check_lens(layers)
+    checks.number("replacement_rate", replacement_rate, low=0, high=1)
+    checks.number("maturity", maturity, low=0, high=checks.MOST, whole=True)
+    checks.number("utility_decay", utility_decay, low=0, high=1)
     inner = optax.with_extra_args_support(inner)
     rule = _Rule(replacement_rate, maturity, utility_decay)
 
     def init(params: Any) -> ContinualBackpropState:
-        hidden = tuple(_new_record(bias) for _, bias in read(layers, params)[:-1])
+        hidden = tuple(_new_record(bias) for _, bias in read(layers, params, params)[:-1])
         return ContinualBackpropState(inner.init(params), jnp.zeros((), jnp.int32), hidden)
 
     def update(
-        updates: Any, state: ContinualBackpropState, params: Any = None, *, activations: Sequence[Array], **extra: Any
+        updates: Any,
+        state: ContinualBackpropState,
+        params: Any = None,
+        *,
+        activations: Sequence[Array] | None = None,
+        **extra: Any,
     ) -> tuple[Any, ContinualBackpropState]:
-        affine = read(layers, params)
+        affine = read(layers, params, updates)
+        hidden = check_activations(affine, activations)
         updates, inner_state = inner.update(updates, state.inner, params, activations=activations, **extra)
         step = optax.safe_increment(state.step)
         moved = layers.get(optax.apply_updates(params, updates))
         tested = [
             _test(rule, record, h, outgoing)
-            for record, h, (outgoing, _) in zip(state.hidden, activations, moved[1:], strict=True)
+            for record, h, (outgoing, _) in zip(state.hidden, hidden, moved[1:], strict=True)
         ]
         replaced = [mask for mask, _ in tested]
 

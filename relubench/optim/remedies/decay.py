@@ -7,7 +7,8 @@ from typing import Any
 import optax
 from jax.typing import ArrayLike
 
-from relubench.optim.remedies.lens import AffineLayers, find
+from relubench import checks
+from relubench.optim.remedies.lens import AffineLayers, check_lens, check_start, find
 
 
 def decay(*, layers: AffineLayers, weights: ArrayLike, biases: ArrayLike) -> optax.GradientTransformation:
@@ -21,12 +22,20 @@ def decay(*, layers: AffineLayers, weights: ArrayLike, biases: ArrayLike) -> opt
         weights: the decay of the kernels; may be traced.
         biases: the decay of the biases; may be traced.
     """
+    check_lens(layers)
+    checks.number("weights", weights, low=0)
+    checks.number("biases", biases, low=0)
 
-    def update(updates: Any, params: Any = None) -> Any:
+    def init(params: Any) -> optax.EmptyState:
+        check_start(find, layers, params)
+        return optax.EmptyState()
+
+    def update(updates: Any, state: optax.EmptyState, params: Any = None) -> tuple[Any, optax.EmptyState]:
+        affine, steps = find(layers, params, updates)
         decayed = [
             (kernel_step + weights * kernel, bias_step + biases * bias)
-            for (kernel_step, bias_step), (kernel, bias) in zip(layers.get(updates), find(layers, params), strict=True)
+            for (kernel_step, bias_step), (kernel, bias) in zip(steps, affine, strict=True)
         ]
-        return layers.set(updates, decayed)
+        return layers.set(updates, decayed), state
 
-    return optax.stateless(update)
+    return optax.GradientTransformation(init, update)

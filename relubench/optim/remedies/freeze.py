@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import optax
 from jax.typing import ArrayLike
 
+from relubench import checks
 from relubench.errors import UserError
-from relubench.optim.remedies.lens import AffineLayers, read
+from relubench.optim.remedies.lens import AffineLayers, check_lens, check_start, read
 
 
 def stand_still(layers: AffineLayers, tree: Any, frozen: Sequence[ArrayLike]) -> Any:
@@ -35,15 +36,24 @@ def freeze(
         layers: how to find the affine layers.
         frozen: the layers that stand still, from 1 at the input.
     """
+    check_lens(layers)
+    numbers = checks.whole_numbers("frozen", frozen)
     inner = optax.with_extra_args_support(inner)
 
-    def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, Any]:
-        total = len(read(layers, params))
-        beyond = sorted(n for n in frozen if not 1 <= n <= total)
+    def flags_of(layers: AffineLayers, params: Any, updates: Any) -> list[bool]:
+        total = len(read(layers, params, updates))
+        beyond = sorted(n for n in numbers if not 1 <= n <= total)
         if beyond:
-            raise UserError(f"frozen={list(frozen)}: there is no affine layer {beyond[0]}; it takes 1 to {total}")
-        flags = [n in frozen for n in range(1, total + 1)]
+            raise UserError(f"frozen={numbers}: there is no affine layer {beyond[0]}; it takes 1 to {total}")
+        return [n in numbers for n in range(1, total + 1)]
+
+    def init(params: Any) -> Any:
+        check_start(flags_of, layers, params)
+        return inner.init(params)
+
+    def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, Any]:
+        flags = flags_of(layers, params, updates)
         updates, state = inner.update(stand_still(layers, updates, flags), state, params, **extra)
         return stand_still(layers, updates, flags), state
 
-    return optax.GradientTransformationExtraArgs(inner.init, update)
+    return optax.GradientTransformationExtraArgs(init, update)

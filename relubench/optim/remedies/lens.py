@@ -1,4 +1,4 @@
-"""How a remedy finds the affine layers in a tree of parameters, and draws new ones."""
+"""How a remedy finds the affine layers in a tree of parameters, and refuses what it cannot read by name."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ import itertools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
+import optax
 from jax import Array
 
+from relubench import checks
 from relubench.errors import UserError
 
 #: (kernel [..., in, out], bias [out]) of an affine layer
@@ -23,20 +27,35 @@ class AffineLayers(NamedTuple):
     set: Callable[[Any, Sequence[Affine]], Any]  # the same tree with these layers
 
 
-#: For parameters that are such a list themselves.
-PLAIN = AffineLayers(get=lambda params: params, set=lambda params, layers: list(layers))
+#: For parameters that are such a sequence of pairs themselves.
+PLAIN = AffineLayers(
+    get=lambda params: params,
+    set=lambda params, layers: jax.tree.unflatten(jax.tree.structure(params), jax.tree.leaves(layers)),
+)
+
+_A_LENS = "it takes an AffineLayers(get, set); PLAIN is for parameters that are a list of (kernel, bias) themselves"
 
 
-def find(layers: AffineLayers, params: Any) -> Sequence[Affine]:
-    """Return the layers of `params`, which must be there."""
-    if params is None:
-        raise UserError("params=None: a remedy reads the parameters; it takes update(updates, state, params, ...)")
-    return layers.get(params)
+def check_lens(layers: Any) -> None:
+    """Refuse what cannot be a lens."""
+    if not (callable(getattr(layers, "get", None)) and callable(getattr(layers, "set", None))):
+        raise UserError(f"layers={checks.shown(layers)}: {_A_LENS}")
 
 
-def read(layers: AffineLayers, params: Any) -> Sequence[Affine]:
+def find(layers: AffineLayers, params: Any, updates: Any) -> tuple[list[Affine], list[Affine]]:
+    """Return the layers of `params` and of gradients or updates, which must be there and have the same shapes."""
+    affine = _of_params(layers, params)
+    if _structure(updates) != _structure(params):
+        raise UserError(f"updates: {_outline(updates)}, not shaped like params, {_outline(params)}; it takes gradients")
+    steps = _get(layers, updates, "updates")
+    for n, (step, layer) in enumerate(zip(steps, affine, strict=True), start=1):
+        _check_same_shapes("updates", n, step, layer)
+    return affine, steps
+
+
+def read(layers: AffineLayers, params: Any, updates: Any) -> list[Affine]:
     """Return the layers of `params`, which must fit together: layer n + 1 has an input a unit of n."""
-    affine = find(layers, params)
+    affine, _ = find(layers, params, updates)
     for n, ((_, bias), (following, _)) in enumerate(itertools.pairwise(affine), start=1):
         if following.shape[-2] != bias.shape[0]:
             raise UserError(
@@ -44,3 +63,101 @@ def read(layers: AffineLayers, params: Any) -> Sequence[Affine]:
                 "it takes kernels [..., in, out] with an input a unit"
             )
     return affine
+
+
+def check_start(check: Callable[[AffineLayers, Any, Any], Any], layers: AffineLayers, params: Any) -> None:
+    """Refuse at `init` the parameters that `check`, which is `find` or `read`, will refuse at each update.
+
+    `optax.tree.map_params` asks for a state with an object in the parameters' place that has no leaves: that passes.
+    """
+    if jax.tree.leaves(params) or isinstance(params, list | tuple | dict | None):
+        check(layers, params, params)
+
+
+def check_activations(affine: Sequence[Affine], activations: Any) -> Sequence[Array]:
+    """Return activations, which must be an array [examples, ..., units] for each hidden layer."""
+    hidden = len(affine) - 1
+    allowed = f"it takes a list of {hidden}, for each hidden layer an array of numbers [examples, ..., units]"
+    if activations is None:
+        raise UserError(f"activations=None: {allowed}, as in update(updates, state, params, activations=...)")
+    if not isinstance(activations, Sequence) or isinstance(activations, str):
+        raise UserError(f"activations={checks.shown(activations)}: {allowed}")
+    if len(activations) != hidden:
+        raise UserError(f"activations: {len(activations)} of them; {allowed}")
+    for n, (h, (_, bias)) in enumerate(zip(activations, affine, strict=False), start=1):
+        if not (checks.is_array(h) and checks.is_real(h.dtype)):
+            raise UserError(f"activations: layer {n}'s is {checks.shown(h)}; {allowed}")
+        if len(h.shape) < 2 or h.shape[-1] != bias.shape[0] or 0 in h.shape:
+            raise UserError(f"activations: layer {n}'s has shape {h.shape}; {allowed}, here (..., {bias.shape[0]})")
+    return activations
+
+
+def check_draw(n: int, drawn: Any, layer: Affine) -> Affine:
+    """Return what `initialize` has drawn of layer n, which must be shaped like the layer."""
+    fresh = _affine("initialize", n, drawn)
+    _check_same_shapes("initialize", n, fresh, layer)
+    return fresh
+
+
+def _of_params(layers: AffineLayers, params: Any) -> list[Affine]:
+    if params is None:
+        raise UserError("params=None: a remedy reads the parameters; it takes update(updates, state, params, ...)")
+    affine = _get(layers, params, "params")
+    changed = _call("layers.set", "params", layers.set, params, affine)
+    if _structure(changed) != _structure(params):
+        raise UserError(f"layers: set gives {_outline(changed)}, not shaped like params, {_outline(params)}; {_A_LENS}")
+    return affine
+
+
+def _get(layers: AffineLayers, tree: Any, name: str) -> list[Affine]:
+    found = _call("layers.get", name, layers.get, tree)
+    if not isinstance(found, Sequence) or isinstance(found, str):
+        raise UserError(f"{name}: layers.get gives {checks.shown(found)} and no list of (kernel, bias); {_A_LENS}")
+    if not found:
+        raise UserError(f"{name}: layers.get finds no affine layer; it takes at least one, the output's")
+    return [_affine(name, n, layer) for n, layer in enumerate(found, start=1)]
+
+
+def _call(what: str, name: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Return what a function of the lens makes of a tree; it is the user's, so that it may fail in any way."""
+    try:
+        return function(*arguments)
+    except UserError:
+        raise
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise UserError(f"{name}: {what} fails on this {checks.shown(arguments[0])} ({reason}); {_A_LENS}") from error
+
+
+def _affine(name: str, n: int, layer: Any) -> Affine:
+    """Return layer n of a tree as a pair of arrays that fit each other."""
+    if not isinstance(layer, tuple | list) or len(layer) != 2:
+        raise UserError(
+            f"{name}: layer {n} is {checks.shown(layer)}; it takes a pair (kernel [..., in, out], bias [out])"
+        )
+    kernel, bias = layer
+    for part, value in (("kernel [..., in, out]", kernel), ("bias [out]", bias)):
+        if not (checks.is_array(value) and jnp.issubdtype(value.dtype, jnp.floating)):
+            raise UserError(
+                f"{name}: layer {n}'s {part.split()[0]} is {checks.shown(value)}; it takes an array of floats, {part}"
+            )
+    if len(kernel.shape) < 2 or bias.shape != kernel.shape[-1:]:
+        raise UserError(
+            f"{name}: layer {n} has a kernel of shape {kernel.shape} and a bias of {bias.shape}; "
+            "it takes kernel [..., in, out] and bias [out]"
+        )
+    return kernel, bias
+
+
+def _check_same_shapes(name: str, n: int, layer: Affine, other: Affine) -> None:
+    for part, ours, theirs in zip(("kernel", "bias"), layer, other, strict=True):
+        checks.same_shape(f"{name}: layer {n}'s {part}", ours, "params", theirs)
+
+
+def _outline(tree: Any) -> str:
+    return f"{checks.shown(tree)} with {len(jax.tree.leaves(tree))} arrays"
+
+
+def _structure(tree: Any) -> Any:
+    """Return a tree's shape, with a place for what is masked out or has no gradient, as other transformations allow."""
+    return jax.tree.structure(tree, is_leaf=lambda node: node is None or isinstance(node, optax.MaskedNode))

@@ -10,7 +10,8 @@ import optax
 from jax import Array
 from jax.typing import ArrayLike
 
-from relubench.optim.remedies.lens import AffineLayers, Initialize, read
+from relubench import checks
+from relubench.optim.remedies.lens import AffineLayers, Initialize, check_activations, check_lens, check_start, read
 from relubench.optim.remedies.reset import Reset, fresh_layers, overwrite, unit_masks
 
 
@@ -45,21 +46,26 @@ def redo(
         tau: the largest score that is dormant; the scores of a layer have mean 1.
         period: updates between two resets; the first comes with update number `period`.
     """
+    check_lens(layers)
+    checks.number("tau", tau, low=0)
+    checks.number("period", period, low=1, high=checks.MOST, whole=True)
     inner = optax.with_extra_args_support(inner)
 
     def init(params: Any) -> RedoState:
+        check_start(read, layers, params)
         return RedoState(inner.init(params), jnp.zeros((), jnp.int32))
 
     def update(
-        updates: Any, state: RedoState, params: Any = None, *, activations: Sequence[Array], **extra: Any
+        updates: Any, state: RedoState, params: Any = None, *, activations: Sequence[Array] | None = None, **extra: Any
     ) -> tuple[Any, RedoState]:
-        affine = read(layers, params)
+        affine = read(layers, params, updates)
+        hidden = check_activations(affine, activations)
         updates, inner_state = inner.update(updates, state.inner, params, activations=activations, **extra)
         step = optax.safe_increment(state.step)
         due = step % jnp.asarray(period, step.dtype) == 0
 
         def resets() -> list[Reset]:
-            masks = unit_masks(affine, [due & _dormant(h, tau) for h in activations])
+            masks = unit_masks(affine, [due & _dormant(h, tau) for h in hidden])
             return [
                 Reset((incoming | outgoing, own), (jnp.where(outgoing, 0, kernel), bias))
                 for (incoming, outgoing, own), (kernel, bias) in zip(

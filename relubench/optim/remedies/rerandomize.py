@@ -12,8 +12,9 @@ import optax
 from jax import Array
 from jax.typing import ArrayLike
 
+from relubench import checks
 from relubench.optim.remedies.freeze import stand_still
-from relubench.optim.remedies.lens import AffineLayers, Initialize, read
+from relubench.optim.remedies.lens import AffineLayers, Initialize, check_lens, check_start, read
 from relubench.optim.remedies.reset import Reset, fresh_layers, overwrite
 
 
@@ -47,13 +48,17 @@ def rerandomize(
         period: updates in a period, such as those of an epoch; the first redraw comes with update number `period`.
         freeze: whether the layers stand still in turn.
     """
+    check_lens(layers)
+    checks.number("period", period, low=1, high=checks.MOST, whole=True)
+    checks.flag("freeze", freeze)
     inner = optax.with_extra_args_support(inner)
 
     def init(params: Any) -> RerandomizeState:
+        check_start(read, layers, params)
         return RerandomizeState(inner.init(params), jnp.zeros((), jnp.int32))
 
     def update(updates: Any, state: RerandomizeState, params: Any = None, **extra: Any) -> tuple[Any, RerandomizeState]:
-        affine = read(layers, params)
+        affine = read(layers, params, updates)
         length = jnp.asarray(period, state.step.dtype)
         turn = (state.step // length) % len(affine)
         frozen = [freeze & (turn == n) for n in range(len(affine))]

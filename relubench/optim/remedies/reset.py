@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import optax
 from jax import Array, lax
 
-from relubench.optim.remedies.lens import Affine, AffineLayers, Initialize
+from relubench.optim.remedies.lens import Affine, AffineLayers, Initialize, check_draw
 
 
 class Reset(NamedTuple):
@@ -34,7 +34,10 @@ def _any_run_batched(axis_size: int, in_batched: Sequence[bool], flag: Array) ->
 def fresh_layers(initialize: Initialize, key: Array, step: Array, affine: Sequence[Affine]) -> list[Affine]:
     """Return a draw of each layer with the key of this step (from 1) and layer, whatever was drawn before."""
     key = jax.random.fold_in(key, step)
-    return [initialize(jax.random.fold_in(key, n), n, kernel.shape) for n, (kernel, _) in enumerate(affine, start=1)]
+    return [
+        check_draw(n, initialize(jax.random.fold_in(key, n), n, layer[0].shape), layer)
+        for n, layer in enumerate(affine, start=1)
+    ]
 
 
 def unit_masks(affine: Sequence[Affine], units: Sequence[Array]) -> list[tuple[Array, Array, Array]]:
