@@ -1,13 +1,18 @@
 """All tests run JAX on two CPU devices, and refuse silent rank promotion."""
 
+import functools
+import gc
 import os
 from pathlib import Path
 
 import jax
 import pytest
+from command_line import command
 from hypothesis import settings
 
 ROOT = Path(__file__).parent.parent
+#: The longest files first, so that no core waits for another's at the end.
+LONGEST = ["test_bits", "test_registries", "test_verify", "test_train", "test_docs", "test_remedies", "test_one_step"]
 
 settings.register_profile("relubench", deadline=None, derandomize=True, max_examples=50)  # compiling takes its time
 settings.load_profile("relubench")
@@ -19,6 +24,13 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 def pytest_configure(config: pytest.Config) -> None:
     """Keep compiled programs between tests, and between the processes that tests start."""
     os.environ["XDG_CACHE_HOME"] = str(config.cache.mkdir("compiled"))
+    gc.set_threshold(100_000, 20)  # tracing makes many objects that stay: walking over them takes a tenth of the time
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first."""
+    place = {name: n for n, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -28,27 +40,30 @@ def _prepared():
     machine.prepare()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module", autouse=True)
 def compiled_quickly():
-    """Compile without most optimisations, in less time: for tests that ask what is found, and not with which bits."""
+    """Compile without most optimisations: a module that asks with which bits, or trains long, has its own fixture."""
     jax.config.update("jax_disable_most_optimizations", True)
     yield
     jax.config.update("jax_disable_most_optimizations", False)
 
 
 @pytest.fixture
-def relubench(tmp_path, monkeypatch, capsys, compiled_quickly):
+def relubench(tmp_path, monkeypatch):
     """Run a command line in this process, in an empty folder: (exit status, standard output, standard error)."""
-    from relubench import cli, sweeper
-
     monkeypatch.chdir(tmp_path)
+    return functools.partial(command, tmp_path)
 
-    def run(*arguments: str) -> tuple[int, str, str]:
-        sweeper.STATUSES.clear()
-        with monkeypatch.context() as patch:
-            patch.setattr("sys.argv", ["relubench"])
-            status = cli.main(arguments)
-        told = capsys.readouterr()
-        return status, told.out, told.err
 
-    return run
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """Run a command line once for all tests that ask for it: its folder, to be read or copied."""
+
+    @functools.cache
+    def train(*arguments: str) -> Path:
+        folder = tmp_path_factory.mktemp("trained")
+        status, _, error = command(folder, *arguments)
+        assert status == 0, error
+        return folder
+
+    return train

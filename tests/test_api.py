@@ -12,8 +12,6 @@ from relubench.errors import UserError
 
 TINY = {"train.steps": 2, "model.widths": [3], "probe.count": 2}
 
-pytestmark = pytest.mark.usefixtures("compiled_quickly")
-
 
 def test_scalars_and_arrays_of_numpy_are_values():
     plain = relubench.sweep(TINY | {"data.offset": 0.1}, {"seed": range(2), "optimizer.learning_rate": [0.1, 0.3]})

@@ -8,6 +8,12 @@ import pytest
 import relubench
 from relubench import machine
 
+
+@pytest.fixture(scope="module")
+def compiled_quickly():
+    """Nothing: to compile with less is a setting that is told, too."""
+
+
 SMALL = {"train.steps": 3, "model.widths": [4], "probe.count": 2, "model.norm": "batch"}
 
 

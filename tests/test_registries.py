@@ -9,8 +9,6 @@ import relubench
 from relubench import data, measures, nn, optim
 from relubench.data import regression, streams
 
-pytestmark = pytest.mark.usefixtures("compiled_quickly")
-
 SMALL = {
     "train.steps": 12,
     "data.stream.period": 5,
@@ -57,7 +55,7 @@ def test_each_choice_trains(values):
 @pytest.mark.parametrize("norm", ["none", "batch"])
 def test_a_small_cnn_learns_digits_and_its_units_are_channels(norm):
     setting = {"model.name": "cnn", "model.widths": [8, 16], "model.norm": norm, "train.steps": 150, "probe.count": 3}
-    tables = relubench.sweep(setting, {"seed": [0]})
+    tables = relubench.sweep(setting, {"seed": [0]}, width=1)
     row = tables["runs"].row(0, named=True)
     assert row["units"] == 24
     assert row["test_accuracy"] > 0.6

@@ -15,6 +15,7 @@ import relubench
 from relubench import config, data, engine, nn, state, theory
 
 SMALL = {"train.steps": 60, "train.batch_size": 32, "model.widths": [16, 16], "probe.count": 12}
+FEW = SMALL | {"train.steps": 5}
 #: A program that compiles in seconds and probes after each step.
 TINY = {
     "data.name": "gaussian", "data.examples": 60, "model.widths": [10], "model.init.bias": 0.0,
@@ -39,14 +40,14 @@ def against_numpy():
     """The same runs by relubench in float64 and by a plain loop: rates where units die, below divergence."""
     setting = SMALL | {"engine.precision": "float64", "model.init.scale": 1.5}
     seeds, rates = [0, 1, 2], [0.05, 0.5]
-    (run,) = trained(setting, {"optimizer.learning_rate": rates, "seed": seeds})
-    (born,) = trained(setting | {"train.steps": 0}, {"seed": seeds})
+    (run,) = trained(setting, {"optimizer.learning_rate": [*rates, 0.0], "seed": seeds})  # rate 0 moves nothing
+    born = len(rates) * len(seeds)
     digits = data.load(config.Data())
     pairs = []
     for place, (rate, seed) in enumerate((rate, seed) for rate in rates for seed in seeds):
         probes = [int(step) for step in run.steps]
         loop = train_reference(
-            weights_of(born, seeds.index(seed)), digits, seed=seed, rate=rate, steps=60, size=32, probes=probes
+            weights_of(run, born + seeds.index(seed)), digits, seed=seed, rate=rate, steps=60, size=32, probes=probes
         )
         pairs.append((jax.tree.map(lambda a, place=place: np.asarray(a)[place], run.state), loop))
     return pairs
@@ -201,7 +202,8 @@ def test_a_summed_loss_at_rate_r_is_the_mean_at_n_times_r(shape):
 
 
 def test_settings_that_keep_the_shapes_share_every_draw():
-    (run,) = trained(SMALL | {"train.steps": 0}, {"model.init.scale": [1.0, 2.0], "seed": [3]})
+    still = {"model.init.bias": 0.0, "optimizer.learning_rate": 0.0}
+    (run,) = trained(FEW | still, {"model.init.scale": [1.0, 2.0], "seed": [3]})
     (kernel, _), *_ = nn.affine_layers(run.state.params)
     np.testing.assert_array_equal(2 * np.asarray(kernel[0]), np.asarray(kernel[1]))
 
@@ -224,7 +226,7 @@ def test_probes_begin_at_0_and_end_at_the_last_step(steps, count, spacing, expec
 
 
 def test_a_collapsed_run_is_told_and_stays_in_the_means():
-    tables = relubench.sweep(SMALL | {"model.init.bias": -1e6, "train.steps": 5}, {"seed": [0]})
+    tables = relubench.sweep(FEW | {"model.init.bias": -1e6}, {"seed": [0]})
     row = tables["runs"].row(0, named=True)
     assert row["born_collapsed"]
     assert row["collapsed"]

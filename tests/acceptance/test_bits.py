@@ -8,6 +8,7 @@ import time
 
 import polars as pl
 import pytest
+from command_line import command as run_here
 
 BASE = ["experiment=custom", "train.steps=60", "model.widths=[16,16]", "probe.count=5", "figures=false"]
 GRID = ["grid.optimizer.learning_rate=[.05,.5]", "grid.model.activation.name=[relu,tanh]", "seeds=6"]
@@ -17,10 +18,15 @@ def command(*arguments):
     return [sys.executable, "-m", "relubench", *arguments]
 
 
+@pytest.fixture(scope="module")
+def compiled_quickly():
+    """Nothing: these are the bits of what users run, and some of them are trained by other processes."""
+
+
 def run(folder, *arguments, status=0):
-    done = subprocess.run(command(*arguments), cwd=folder, capture_output=True, text=True, timeout=300)
-    assert done.returncode == status, done.stdout + done.stderr
-    return done.stdout
+    found, out, err = run_here(folder, *arguments)
+    assert found == status, out + err
+    return out
 
 
 def runs_of(folder, out="results/custom"):

@@ -1,9 +1,8 @@
-"""Every shell example of the docs runs, through bash, in one folder and in order; every Python example compiles."""
+"""Every shell example of the docs runs, as bash reads it, in one folder and in order; every Python example compiles."""
 
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -23,13 +22,35 @@ def commands(page):
     return [PLANNED.sub("python -m relubench plan", line) for line in lines]
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=lambda page: page.name)
-def test_every_shell_example_runs(page, tmp_path):
-    script = "set -e\n" + "\n".join(commands(page))
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}  # compiles in less time
-    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, env=environment)
+#: In place of Python: writes down its arguments, each ended by a NUL, in the order of the calls.
+NOTING = """#!/bin/bash
+printf '%s\\0' "$#" "$@" >> "$NOTED"
+"""
+
+
+def as_bash_reads(lines, folder):
+    """Return the arguments of each call of `python` in a script."""
+    (folder / "python").write_text(NOTING)
+    (folder / "python").chmod(0o755)
+    environment = {"PATH": f"{folder}:{os.environ['PATH']}", "NOTED": str(folder / "noted")}
+    done = subprocess.run(
+        ["bash", "-c", "set -e\n" + "\n".join(lines)], capture_output=True, text=True, env=environment
+    )
     assert done.returncode == 0, done.stderr
+    noted, calls = iter((folder / "noted").read_text().split("\0")[:-1]), []
+    for count in noted:
+        calls.append([next(noted) for _ in range(int(count))])
+    return calls
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=lambda page: page.name)
+def test_every_shell_example_runs(page, relubench, tmp_path_factory):
+    calls = as_bash_reads(commands(page), tmp_path_factory.mktemp("bash"))
+    assert len(calls) == len(commands(page))
+    for call in calls:
+        assert call[:2] == ["-m", "relubench"]
+        status, _, errors = relubench(*call[2:])
+        assert status == 0, errors
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if examples(page, "python")], ids=lambda page: page.name)

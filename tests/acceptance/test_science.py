@@ -7,6 +7,7 @@ import sys
 
 import polars as pl
 import pytest
+from command_line import command
 
 REDUCED = [
     "seeds=6", "train.steps=300", "grid.optimizer.learning_rate=[1e-3,.1,1.0]", "grid.optimizer.name=[adam]",
@@ -17,10 +18,9 @@ REDUCED = [
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
     folder = tmp_path_factory.mktemp("science")
-    told = subprocess.run(
-        [sys.executable, "-m", "relubench", *REDUCED], cwd=folder, capture_output=True, text=True, check=True
-    )
-    return folder / "results/learning_rate", told.stdout
+    status, told, error = command(folder, *REDUCED)
+    assert status == 0, error
+    return folder / "results/learning_rate", told
 
 
 def point(summary, rate, activation, metric):
@@ -71,7 +71,7 @@ def test_figures_are_drawn_again_from_parquet_alone(done):
     path = folder / "figures/learning_rate.png"
     before = path.read_bytes()
     path.unlink()
-    subprocess.run([sys.executable, "-m", "relubench", "figures"], cwd=folder.parent.parent, check=True)
+    assert command(folder.parent.parent, "figures")[0] == 0
     assert path.read_bytes() == before
 
 

@@ -4,23 +4,29 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from relubench import nn
 
-SMALL = ["seeds=6", "model.widths=[32,32]", "train.steps=150", "figures=false"]
+SMALL = [
+    "experiment=anatomy", "out=out", "optimizer.name=adam", "optimizer.learning_rate=.03",
+    "seeds=6", "model.widths=[32,32]", "train.steps=150", "figures=false",
+]  # fmt: skip
 reals = st.floats(-4, 4, width=16, allow_subnormal=False)
 
 
-def test_planes_lie_outside_the_data_weights_kill_and_nobody_misses_the_dead(relubench, tmp_path):
-    adam = ["optimizer.name=adam", "optimizer.learning_rate=.03"]
-    status, _, error = relubench("experiment=anatomy", "out=out", *adam, *SMALL)
-    assert status == 0, error
-    runs = pl.read_parquet(tmp_path / "out/runs.parquet")
+@pytest.fixture
+def found(trained):
+    return trained(*SMALL) / "out"
+
+
+def test_planes_lie_outside_the_data_weights_kill_and_nobody_misses_the_dead(found):
+    runs = pl.read_parquet(found / "runs.parquet")
     assert runs["deaths"].sum() > 20  # or the rest says little
-    claims = pl.read_parquet(tmp_path / "out/claims.parquet")
+    claims = pl.read_parquet(found / "claims.parquet")
     exact = claims.filter(pl.col("kind") == "exact test", pl.col("value").is_not_null())
     assert exact.select("claim", "value", "n").rows() == [(claim, 0, 6) for claim in (4, 4, 8, 21, 40)]
     measured = claims.filter(pl.col("condition").str.starts_with("Adam, rate 0.03"))
@@ -29,10 +35,8 @@ def test_planes_lie_outside_the_data_weights_kill_and_nobody_misses_the_dead(rel
     assert (measured.filter(pl.col("claim") == 9)["ci_high"] < 0.5).all()
 
 
-def test_the_causes_of_a_layers_deaths_add_up_to_all_of_them(relubench, tmp_path):
-    adam = ["optimizer.name=adam", "optimizer.learning_rate=.03"]
-    relubench("experiment=anatomy", "out=out", *adam, *SMALL)
-    curves = pl.read_parquet(tmp_path / "out/curves.parquet")
+def test_the_causes_of_a_layers_deaths_add_up_to_all_of_them(found):
+    curves = pl.read_parquet(found / "curves.parquet")
     causes = curves.filter(pl.col("metric") == "killed_by").group_by("layer").agg(pl.col("mean").sum(), pl.len())
     assert causes["len"].to_list() == [4, 4]
     np.testing.assert_allclose(causes["mean"], 1)

@@ -1,16 +1,15 @@
 """A flipped bit in any file of a results folder: one line that names it, or the very same numbers."""
 
-import contextlib
-import io
 import random
 import shutil
 import warnings
 
 import numpy as np
 import pytest
+from command_line import command
 from sweeps import TIMES, WORDS, start
 
-from relubench import cli, results, storage, sweeper
+from relubench import results, storage
 from relubench.errors import UserError
 
 pytestmark = pytest.mark.slow
@@ -24,15 +23,6 @@ def flip(path, draw):
     place = draw.randrange(8 * len(raw))
     raw[place // 8] ^= 1 << place % 8
     path.write_bytes(raw)
-
-
-def command(*words):
-    """Run a command line in this process; return (status, what it said on standard error)."""
-    sweeper.STATUSES.clear()
-    err = io.StringIO()
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(err):
-        status = cli.main(words)
-    return status, err.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +39,7 @@ def folder(whole, tmp_path_factory):
     return copy / "results/custom"
 
 
-def read(folder, path, monkeypatch):
+def read(folder, path):
     """Read a file as the commands do that read it; return (status, what was said)."""
     if path.suffix == ".parquet" and path.parent == folder:
         try:
@@ -57,14 +47,13 @@ def read(folder, path, monkeypatch):
         except UserError as error:
             return error.exit_status, str(error)
         return 0, ""
-    monkeypatch.chdir(folder.parent.parent)
-    monkeypatch.setattr("sys.argv", ["relubench"])
     words = {"config.yaml": WORDS, "provenance.json": ("report", "figures=false")}
-    return command(*words.get(path.name, ("merge", *WORDS)))
+    status, _, told = command(folder.parent.parent, *words.get(path.name, ("merge", *WORDS)))
+    return status, told
 
 
 @pytest.mark.parametrize("kind", KINDS[:-1])
-def test_a_flipped_bit_is_told_or_changes_nothing(folder, tmp_path, monkeypatch, kind):
+def test_a_flipped_bit_is_told_or_changes_nothing(folder, tmp_path, kind):
     draw = random.Random(kind)
     tables = {path.name: storage.read_table(path) for path in folder.glob("*.parquet")}
     for _ in range(FLIPS // len(KINDS)):
@@ -73,7 +62,7 @@ def test_a_flipped_bit_is_told_or_changes_nothing(folder, tmp_path, monkeypatch,
         path = draw.choice(sorted(copy.glob(kind)))
         flip(path, draw)
         damaged = path.read_bytes()
-        status, told = read(copy, path, monkeypatch)
+        status, told = read(copy, path)
         assert len(told.strip().splitlines()) <= 1, told
         assert "Traceback" not in told
         if status:

@@ -1,16 +1,15 @@
 """Words of the command line at random: never a traceback, never more than a line, never a value that isn't kept."""
 
-import contextlib
-import io
 import math
 import os
 import string
 
 import pytest
+from command_line import command
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from relubench import cli, session, sweeper
+from relubench import session
 from relubench.config import KEYS, SETTING_KEYS
 
 pytestmark = pytest.mark.slow
@@ -98,7 +97,7 @@ FUZZED = settings(
 )  # fmt: skip
 
 
-def planned(words, monkeypatch):
+def planned(folder, words, monkeypatch):
     """Plan a command line; return (status, what was printed, the request that was planned, if any)."""
     seen = []
     real = session.plan
@@ -107,16 +106,10 @@ def planned(words, monkeypatch):
         seen.append(request)
         return real(request)
 
-    sweeper.STATUSES.clear()
-    out, err = io.StringIO(), io.StringIO()
-    with monkeypatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    with monkeypatch.context() as patch:
         patch.setattr(session, "plan", plan)
-        patch.setattr("sys.argv", ["relubench"])
-        try:
-            status = cli.main(["plan", "experiment=custom", *words])
-        except SystemExit as end:  # argparse, behind an option of Hydra's
-            status = int(end.code or 0)
-    return status, out.getvalue(), err.getvalue(), seen
+        status, out, err = command(folder, "plan", "experiment=custom", *words)
+    return status, out, err, seen
 
 
 def check_told(status, out, err):
@@ -131,8 +124,7 @@ def check_told(status, out, err):
 @FUZZED
 @given(chosen=st.lists(assignments(), min_size=1, max_size=3, unique_by=lambda chosen: chosen[1]))
 def test_a_value_is_refused_in_one_line_or_the_run_has_it(monkeypatch, tmp_path, chosen):
-    monkeypatch.chdir(tmp_path)
-    status, out, err, seen = planned([word for word, _, _ in chosen], monkeypatch)
+    status, out, err, seen = planned(tmp_path, [word for word, _, _ in chosen], monkeypatch)
     check_told(status, out, err)
     if status == 0:
         (request,) = seen
@@ -147,8 +139,7 @@ def test_a_value_is_refused_in_one_line_or_the_run_has_it(monkeypatch, tmp_path,
 @FUZZED
 @given(words=st.lists(st.one_of(WORDS, assignments().map(lambda chosen: chosen[0])), max_size=4))
 def test_no_words_end_in_a_traceback(monkeypatch, tmp_path, words):
-    monkeypatch.chdir(tmp_path)
-    status, out, err, _ = planned([word for word in words if "\0" not in word], monkeypatch)
+    status, out, err, _ = planned(tmp_path, [word for word in words if "\0" not in word], monkeypatch)
     check_told(status, out, err)
 
 
@@ -156,9 +147,8 @@ def test_no_words_end_in_a_traceback(monkeypatch, tmp_path, words):
 def test_a_default_may_be_said(monkeypatch, tmp_path, key):
     from relubench.config import Setting, setting_values
 
-    monkeypatch.chdir(tmp_path)
     value = setting_values(Setting())[key.name]
     said = written(list(value) if isinstance(value, tuple) else value)
-    status, _, err, (request,) = planned([f"{key.name}={said}"], monkeypatch)
+    status, _, err, (request,) = planned(tmp_path, [f"{key.name}={said}"], monkeypatch)
     assert (status, err) == (0, "")
     assert request.base[key.name] == value

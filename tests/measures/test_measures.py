@@ -37,11 +37,12 @@ def active(weights, x=DIGITS.x_train):
 @pytest.fixture(scope="module")
 def runs():
     """(weights at birth, weights at the end, measures by name with the axes [probes, ...]) of each seed."""
-    run, born = trained(SETTING), trained(SETTING | {"train.steps": 0})
+    rates = [SETTING["optimizer.learning_rate"], 0.0]  # rate 0 moves nothing
+    (run,) = engine.train_grid(layouts(SETTING, {"optimizer.learning_rate": rates, "seed": SEEDS}))
     names = SETTING["probe.measures"]
     return [
         (
-            weights_of(born, place),
+            weights_of(run, len(SEEDS) + place),
             weights_of(run, place),
             jax.tree.map(
                 lambda a, place=place: np.asarray(a)[place], dict(zip(names, run.state.measures, strict=True))
@@ -132,7 +133,7 @@ def test_units_woken_by_the_test_set_are_recounted(runs):
 
 
 def test_online_loss_and_accuracy_are_means_over_the_batches_before_each_update(runs):
-    (run,) = engine.train_grid(layouts(SETTING, {"seed": SEEDS}))
+    (layout,) = layouts(SETTING, {"seed": SEEDS})
     for seed, (born, _, found) in zip(SEEDS, runs, strict=True):
         weights, losses, hits = born, [], []
         for batch in batches(seed, len(DIGITS.x_train), 32, 60):
@@ -142,8 +143,8 @@ def test_online_loss_and_accuracy_are_means_over_the_batches_before_each_update(
             hits.append((output.argmax(-1) == labels).mean())
             moves, _ = gradients(weights, x, labels)
             weights = [(k - 0.6 * dk, b - 0.6 * db) for (k, b), (dk, db) in zip(weights, moves, strict=True)]
-        for probe in range(1, len(run.steps)):
-            between = slice(run.steps[probe - 1], run.steps[probe])
+        for probe in range(1, len(layout.probes)):
+            between = slice(layout.probes[probe - 1], layout.probes[probe])
             assert found["online_loss"][probe] == pytest.approx(np.mean(losses[between]), rel=1e-6)
             assert found["online_accuracy"][probe] == pytest.approx(np.mean(hits[between]))
 

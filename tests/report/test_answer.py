@@ -2,10 +2,10 @@
 
 import json
 import re
-from pathlib import Path
 
 import polars as pl
 import pytest
+from command_line import command
 
 from relubench import results
 from relubench.claims import Claim, Condition, evaluate, mean_of
@@ -20,18 +20,25 @@ SMALL = (
 )
 
 
-@pytest.fixture
-def reported(relubench):
-    """Train one experiment at its smallest and report: the page."""
-    assert relubench("experiment=learning_rate", *SMALL, "model.activation.name=relu")[0] == 0
-    status, told, errors = relubench("report")
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """Train one experiment at its smallest and report: the folder of results."""
+    folder = tmp_path_factory.mktemp("reported")
+    assert command(folder, "experiment=learning_rate", *SMALL, "model.activation.name=relu")[0] == 0
+    status, told, errors = command(folder, "report")
     assert status == 0, errors
     assert "after Holm" in told
-    return Path("results/answer.md").read_text()
+    return folder / "results"
 
 
-def test_the_page_tells_every_claim_with_verdict_runs_and_command(reported):
-    claims = pl.read_parquet("results/report.parquet")
+@pytest.fixture
+def reported(results):
+    """Return the page."""
+    return (results / "answer.md").read_text()
+
+
+def test_the_page_tells_every_claim_with_verdict_runs_and_command(results, reported):
+    claims = pl.read_parquet(results / "report.parquet")
     assert {2, 3, 23} <= set(claims["claim"])
     for statement, verdict in claims.select("statement", "claim_verdict").unique().rows():
         assert re.search(rf"\| {re.escape(statement)} \| {re.escape(verdict)} \|", reported)
@@ -39,10 +46,10 @@ def test_the_page_tells_every_claim_with_verdict_runs_and_command(reported):
     assert "'model.widths=[16]'" in reported
 
 
-def test_links_of_the_page_lead_to_figures(reported):
+def test_links_of_the_page_lead_to_figures(results, reported):
     links = re.findall(r"\]\(([^)#]+)\)", reported)
     assert links
-    assert not [link for link in links if not (Path("results") / link).exists()]
+    assert not [link for link in links if not (results / link).exists()]
 
 
 def test_each_statement_has_an_anchor_of_its_own_that_links_lead_to(reported):

@@ -18,7 +18,7 @@ needs_fashion_mnist = pytest.mark.skipif(
 )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def compiled_quickly():
     """Nothing: counting on whole sets of images and in thousands of networks takes longer than compiling."""
 
