@@ -20,7 +20,7 @@ demo: $(VENV)/relubench
 	$(BIN)/python -m relubench
 
 test: $(VENV)/test-$(EXTRAS)
-	$(BIN)/python -m pytest -n auto --dist loadfile $(TESTS) # what a file trains is trained once
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(TESTS) # what a file trains is trained once
 
 lint: $(VENV)/test-$(EXTRAS)
 	$(BIN)/ruff check .

@@ -12,7 +12,7 @@ from hypothesis import settings
 
 ROOT = Path(__file__).parent.parent
 #: The longest files first, so that no core waits for another's at the end.
-LONGEST = ["test_bits", "test_registries", "test_verify", "test_train", "test_docs", "test_remedies", "test_one_step"]
+LONGEST = ["test_verify", "test_engine", "test_registries", "test_processes", "test_words", "test_train", "test_bits"]
 
 settings.register_profile("relubench", deadline=None, derandomize=True, max_examples=50)  # compiling takes its time
 settings.load_profile("relubench")

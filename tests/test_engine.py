@@ -51,10 +51,10 @@ VARIANTS = {
     **{remedy: {"remedy.name": remedy, "remedy.period": 3, "remedy.tau": 1.0} for remedy in optim.REMEDIES},
     "batch_norm": {"model.norm": "batch"},
     "layer_norm": {"model.norm": "layer"},
-    "cnn": {"model.name": "cnn", "model.widths": [4, 4]},
+    "cnn": {"model.name": "cnn"},
 }
 VARIANTS.pop("none")
-CROSS_SECTION = {("adam", "plain"), ("adamw", "redo"), ("rmsprop", "cnn"), ("sgd", "batch_norm")}
+CROSS_SECTION = {("adam", "plain"), ("adamw", "redo")}
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ CROSS_SECTION = {("adam", "plain"), ("adamw", "redo"), ("rmsprop", "cnn"), ("sgd
     ],
 )
 def test_one_two_and_four_devices_give_the_same_bits(optimizer, variant):
-    small = {"train.steps": 7, "model.widths": [12, 12], "probe.count": 3, "optimizer.learning_rate": 0.01}
+    small = {"train.steps": 7, "model.widths": [6], "probe.count": 3, "optimizer.learning_rate": 0.01}
     setting = small | {"optimizer.name": optimizer, "remedy.replacement_rate": 0.1, "remedy.maturity": 2}
     one, two, four = (
         relubench.sweep(setting | VARIANTS[variant], {"seed": range(5)}, width=2, devices=devices)

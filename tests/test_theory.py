@@ -127,7 +127,9 @@ def test_a_gaussian_unit_is_dead_on_two_inputs_as_often_as_sheppards_formula(cos
     assert abs(mean - theory.dead_on_two_inputs(cosine)) < 5 * error
 
 
-@pytest.mark.parametrize("widths", [[10] * 3, [30] * 8, [5, 50, 20]])
+@pytest.mark.parametrize(
+    "widths", [[10] * 3, *(pytest.param(widths, marks=pytest.mark.slow) for widths in ([30] * 8, [5, 50, 20]))], ids=str
+)
 def test_the_dispersion_of_lengths_is_hanin_and_rolnicks(widths):
     keys = jax.random.split(jax.random.key(7), 40_000)
     squares = np.asarray(

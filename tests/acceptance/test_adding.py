@@ -42,6 +42,7 @@ def test_the_new_experiment_is_listed_with_its_question(copy):
     assert line.endswith("Do smaller batches kill more units?")
 
 
+@pytest.mark.slow
 def test_the_new_experiment_trains_judges_its_claim_and_draws(copy):
     run(copy, "experiment=batch_size", "seeds=6", "train.steps=120", "grid.train.batch_size=[16,256]")
     claims = pl.read_parquet(copy / "results/batch_size/claims.parquet")

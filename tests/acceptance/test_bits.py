@@ -102,6 +102,7 @@ def test_in_shards_that_are_merged(whole, tmp_path):
     same_files(tmp_path, whole)
 
 
+@pytest.mark.slow
 def test_in_a_grid_that_has_grown(whole, tmp_path):
     run(tmp_path, *BASE, "grid.optimizer.learning_rate=[.5]", "grid.model.activation.name=[relu,tanh]", "seeds=4")
     told = run(tmp_path, *BASE, *GRID)
@@ -109,6 +110,7 @@ def test_in_a_grid_that_has_grown(whole, tmp_path):
     same_files(tmp_path, whole)
 
 
+@pytest.mark.slow
 def test_after_kill_9(whole, tmp_path):
     parts = tmp_path / "results/custom/parts"
     process = subprocess.Popen(
@@ -125,6 +127,7 @@ def test_after_kill_9(whole, tmp_path):
     same_files(tmp_path, whole)
 
 
+@pytest.mark.slow
 def test_after_ctrl_c_in_the_middle_of_a_long_run(tmp_path):
     long = [*BASE, "train.steps=200000", "train.batch_size=4", "model.widths=[4]", "probe.spacing=linear"]
     run(tmp_path, *long, "out=smooth")

@@ -43,6 +43,7 @@ def as_bash_reads(lines, folder):
     return calls
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=lambda page: page.name)
 def test_every_shell_example_runs(page, relubench, tmp_path_factory):
     calls = as_bash_reads(commands(page), tmp_path_factory.mktemp("bash"))

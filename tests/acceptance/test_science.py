@@ -9,6 +9,8 @@ import polars as pl
 import pytest
 from command_line import command
 
+pytestmark = pytest.mark.slow
+
 REDUCED = [
     "seeds=6", "train.steps=300", "grid.optimizer.learning_rate=[1e-3,.1,1.0]", "grid.optimizer.name=[adam]",
     "grid.model.activation.name=[relu,leaky_relu]",

@@ -9,6 +9,7 @@ from relubench.experiments.activations import with_names, woken
 SMALL = ["seeds=6", "train.steps=100", "model.widths=[32,32]", "figures=false"]
 
 
+@pytest.mark.slow
 def test_relu_units_die_leaky_ones_do_not_and_fewer_of_them_are_silent(relubench, tmp_path):
     some = [
         "optimizer.name=adam", "grid.optimizer.learning_rate=[.003,.1]",

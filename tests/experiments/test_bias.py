@@ -1,10 +1,12 @@
 """Biases and dying: the main effects at a small size."""
 
 import polars as pl
+import pytest
 
 SMALL = ["seeds=8", "train.steps=120", "model.widths=[32,32]", "figures=false"]
 
 
+@pytest.mark.slow
 def test_the_lower_biases_start_the_more_units_are_born_dead_and_every_claim_is_measured(relubench, tmp_path):
     command = ["experiment=bias", "out=out", "optimizer.name=adam", "grid.optimizer.learning_rate=[.003,.03]", *SMALL]
     status, _, error = relubench(*command)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import polars as pl
+import pytest
 
 from relubench import theory
 
@@ -26,6 +27,7 @@ def simulated(width, layers, networks=4000):
     return np.mean(np.ptp(out, axis=1) <= 1e-9)
 
 
+@pytest.mark.slow
 def test_deeper_networks_are_born_dead_more_often_as_a_simulation_says_and_below_the_bound(relubench):
     status, _, _ = relubench(*HE, "model.init.bias=0", f"grid.zip.model.widths=[[2,2],{NARROW}]")
     assert status == 0
@@ -37,6 +39,7 @@ def test_deeper_networks_are_born_dead_more_often_as_a_simulation_says_and_below
         assert share[1] < theory.born_dead_bound(2, layers - 1)
 
 
+@pytest.mark.slow
 def test_a_positive_bias_halves_the_share_of_networks_born_dead(relubench):
     status, _, _ = relubench(*HE, f"model.widths={NARROW}", "grid.zip.model.init.bias=[0,.1]")
     assert status == 0

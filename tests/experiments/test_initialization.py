@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import polars as pl
+import pytest
 
 
+@pytest.mark.slow
 def test_small_weights_choke_the_flow_and_he_weights_do_not(relubench):
     status, _, errors = relubench(
         "experiment=initialization", "seeds=6", "train.steps=40", "model.widths=[32,32,32,32]", "optimizer.name=adam",

@@ -15,6 +15,7 @@ PERMUTED = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_units_die_over_permuted_tasks_and_continual_backprop_keeps_them_alive(relubench, tmp_path):
     status, _, error = relubench("experiment=plasticity", "out=out", "seeds=6", "figures=true", *PERMUTED)
     assert status == 0, error

@@ -28,6 +28,7 @@ def test_each_column_of_the_grid_is_a_remedy_of_its_own(monkeypatch):
     assert counts == dict.fromkeys((NONE, *REMEDIES), 12)
 
 
+@pytest.mark.slow
 def test_a_network_that_is_re_randomised_each_epoch_learns_less(relubench, tmp_path):
     status, _, error = relubench("experiment=remedies", "out=out", *TWO, *SMALL)
     assert status == 0, error

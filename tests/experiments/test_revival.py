@@ -20,6 +20,7 @@ def told(claims, statement, condition):
     return found.row(0, named=True)
 
 
+@pytest.mark.slow
 def test_dead_units_of_later_layers_come_back_only_where_earlier_layers_move(done):
     claims, curves = done
     assert told(claims, "unlikely to recover", "SGD, layer 3")["value"] > 0.2

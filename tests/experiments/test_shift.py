@@ -1,6 +1,7 @@
 """Shift at a tiny size: moved inputs wake dead units, other labels leave the first layer's asleep."""
 
 import polars as pl
+import pytest
 
 SMALL = [
     "experiment=shift", "seeds=6", "model.widths=[32,32]", "train.steps=200", "data.stream.period=100",
@@ -11,6 +12,7 @@ SMALL = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_moved_inputs_wake_dead_units_and_other_labels_none_of_the_first_layer(relubench):
     assert relubench(*SMALL)[0] == 0
     claims, curves = pl.read_parquet("out/claims.parquet"), pl.read_parquet("out/curves.parquet")

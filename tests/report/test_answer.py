@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from command_line import command
 
-from relubench import results
+from relubench import results, storage
 from relubench.claims import Claim, Condition, evaluate, mean_of
 from relubench.report import answer
 
@@ -21,7 +21,7 @@ SMALL = (
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory):
+def trained_folder(tmp_path_factory):
     """Train one experiment at its smallest and report: the folder of results."""
     folder = tmp_path_factory.mktemp("reported")
     assert command(folder, "experiment=learning_rate", *SMALL, "model.activation.name=relu")[0] == 0
@@ -32,13 +32,13 @@ def results(tmp_path_factory):
 
 
 @pytest.fixture
-def reported(results):
+def reported(trained_folder):
     """Return the page."""
-    return (results / "answer.md").read_text()
+    return (trained_folder / "answer.md").read_text()
 
 
-def test_the_page_tells_every_claim_with_verdict_runs_and_command(results, reported):
-    claims = pl.read_parquet(results / "report.parquet")
+def test_the_page_tells_every_claim_with_verdict_runs_and_command(trained_folder, reported):
+    claims = pl.read_parquet(trained_folder / "report.parquet")
     assert {2, 3, 23} <= set(claims["claim"])
     for statement, verdict in claims.select("statement", "claim_verdict").unique().rows():
         assert re.search(rf"\| {re.escape(statement)} \| {re.escape(verdict)} \|", reported)
@@ -46,10 +46,10 @@ def test_the_page_tells_every_claim_with_verdict_runs_and_command(results, repor
     assert "'model.widths=[16]'" in reported
 
 
-def test_links_of_the_page_lead_to_figures(results, reported):
+def test_links_of_the_page_lead_to_figures(trained_folder, reported):
     links = re.findall(r"\]\(([^)#]+)\)", reported)
     assert links
-    assert not [link for link in links if not (results / link).exists()]
+    assert not [link for link in links if not (trained_folder / link).exists()]
 
 
 def test_each_statement_has_an_anchor_of_its_own_that_links_lead_to(reported):
@@ -72,7 +72,7 @@ def folder(tmp_path):
         id=1, statement="s", source="answer", statistic="x", conditions=(Condition("", mean_of("test_loss", {})),)
     )
     table = evaluate([judged], results.Tables(runs, pl.DataFrame(), pl.DataFrame()), "bias")
-    results.write_table(tmp_path / "bias/claims.parquet", table)
+    storage.write_table(tmp_path / "bias/claims.parquet", table)
     told = {"name": "bias", "command": ["python"], "runs_in_grid": 8}
     (tmp_path / "bias/provenance.json").write_text(json.dumps(told))
     return tmp_path
@@ -88,7 +88,7 @@ def test_verdicts_are_corrected_unless_the_p_values_are_of_an_older_method(folde
     assert page.count("after Holm") == 3
     assert "| all runs | 4.5 [" in page
     path = folder / "bias/claims.parquet"
-    results.write_table(path, results.read_table(path).drop("p_method"))
+    storage.write_table(path, storage.read_table(path).drop("p_method"))
     older = written(folder)
     assert "after Holm" not in older
     assert "not corrected for their number" in older

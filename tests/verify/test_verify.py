@@ -11,6 +11,8 @@ from relubench.verify.oracles import ORACLES, dispersion
 from relubench.verify.studies import STUDIES
 from relubench.verify.study import request_of
 
+pytestmark = pytest.mark.slow
+
 FILE = "results/verify/verify.parquet"
 
 needs_fashion_mnist = pytest.mark.skipif(

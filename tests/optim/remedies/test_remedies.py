@@ -40,6 +40,11 @@ KNOBS = {
 each_remedy = pytest.mark.parametrize("name", sorted(REMEDIES))
 
 
+@pytest.fixture(scope="module")
+def compiled_quickly():
+    """Nothing: two programs are compared to the rounding of single precision, so both must be optimised alike."""
+
+
 @each_remedy
 def test_runs_with_their_own_traced_numbers_train_together_as_each_alone(name):
     story = tell(seed=1, steps=8)
