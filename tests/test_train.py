@@ -45,7 +45,7 @@ def against_numpy():
     digits = data.load(config.Data())
     pairs = []
     for place, (rate, seed) in enumerate((rate, seed) for rate in rates for seed in seeds):
-        probes = [int(step) for step in run.steps]
+        probes = [int(step) for step in run.probes]
         loop = train_reference(
             weights_of(run, born + seeds.index(seed)), digits, seed=seed, rate=rate, steps=60, size=32, probes=probes
         )
@@ -155,7 +155,7 @@ def test_a_dead_unit_of_layer_1_keeps_its_weights_but_for_decay_and_wakes_once_i
         always_dead = np.asarray(run.state.unit_records[0].died_step) == 0  # at each probe, that is after each step
         for place, (rate, *decays) in enumerate(rows * len(seeds)):
             (w, b), (w_end, b_end) = (weights_of(run, n)[0] for n in (place - place % len(rows), place))
-            kept_w, kept_b = ((1 - rate * decay) ** np.arange(len(run.steps)) for decay in decays)
+            kept_w, kept_b = ((1 - rate * decay) ** np.arange(len(run.probes)) for decay in decays)
             asleep = np.array([theory.support(x, p * w) <= -q * b for p, q in zip(kept_w, kept_b, strict=True)])
             clear = ~np.any([theory.ties(x, p * w, q * b) for p, q in zip(kept_w, kept_b, strict=True)], 0)
             slept = asleep.all(0)
