@@ -201,11 +201,11 @@ class Folder:
             if path != self._checkpoint(saved.run_ids):
                 raise ValueError("it holds other runs than its name says")
             return saved
-        except FileNotFoundError:  # another process has finished its runs
-            return None
         except MemoryError:
             raise
         except Exception:  # zipfile and NumPy raise many kinds for a damaged file
+            if not os.path.lexists(path):  # another process has finished its runs
+                return None
             aside = path.with_name(path.name + ".damaged")
             with contextlib.suppress(OSError):
                 os.replace(path, aside)

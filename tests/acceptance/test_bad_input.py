@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from relubench import cli
 from relubench.errors import Notice
 
 CUSTOM = "experiment=custom"
@@ -284,7 +285,7 @@ def test_a_network_without_hidden_layers_is_a_linear_one(relubench):
     assert tables.probes["run_id"].is_in(linear["run_id"].implode()).sum() == 10
 
 
-def test_output_that_nobody_takes_stops_nothing(relubench, tmp_path, monkeypatch):
+def test_output_that_nobody_takes_stops_nothing(tmp_path, monkeypatch, capsys):
     class Full:
         def write(self, text):
             raise OSError(errno.ENOSPC, "No space left on device")
@@ -295,10 +296,12 @@ def test_output_that_nobody_takes_stops_nothing(relubench, tmp_path, monkeypatch
         def isatty(self):
             return False
 
-    monkeypatch.setattr("sys.stdout", Full())
-    status, _, err = relubench(*TINY)
-    assert status == 1
-    assert err.startswith("relubench: standard output: No space left on device")
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stdout", Full())
+        patch.setattr("sys.argv", ["relubench"])
+        patch.chdir(tmp_path)
+        assert cli.main(TINY) == 1
+    assert capsys.readouterr().err.startswith("relubench: standard output: No space left on device")
     assert (tmp_path / "results/custom/summary.parquet").exists()
 
 
