@@ -54,7 +54,7 @@ VARIANTS = {
     "cnn": {"model.name": "cnn"},
 }
 VARIANTS.pop("none")
-CROSS_SECTION = {("adam", "plain"), ("adamw", "redo")}
+CROSS_SECTION = {("adam", "plain")}
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,18 @@ LONGEST = max(len(list(names)) for names in WALKS.values())
 COLUMNS = [list(itertools.islice(itertools.cycle(list(names)), LONGEST)) for names in WALKS.values()]
 
 
-@pytest.mark.parametrize("values", list(zip(*COLUMNS, strict=True)), ids=lambda values: "-".join(map(str, values)))
+#: Programs that hold every entry of the shorter registries. The rest, activations and initialisers beyond, are slow; in
+#: tests/nn each of these stands beside its formula.
+FIRST = 7
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param(values, marks=() if place < FIRST else pytest.mark.slow, id="-".join(map(str, values)))
+        for place, values in enumerate(zip(*COLUMNS, strict=True))
+    ],
+)
 def test_each_choice_trains(values):
     setting = SMALL | dict(zip(WALKS, values, strict=True)) | {"optimizer.learning_rate": 0.001}
     if setting["data.name"] in REAL_VALUED:

@@ -305,7 +305,7 @@ def test_output_that_nobody_takes_stops_nothing(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "results/custom/summary.parquet").exists()
 
 
-@pytest.mark.parametrize("redirection", ["| head -c 1", ">&-"])
+@pytest.mark.parametrize("redirection", ["| head -c 1", pytest.param(">&-", marks=pytest.mark.slow)])
 def test_a_reader_that_goes_leaves_the_results_complete(tmp_path, redirection):
     words = [sys.executable, "-m", "relubench", *TINY]
     line = f"set -o pipefail; {shlex.join(words)} {redirection}"

@@ -60,6 +60,7 @@ def test_alone(whole, tmp_path):
     same_rows(runs_of(tmp_path), runs_of(whole))
 
 
+@pytest.mark.slow
 def test_in_another_order_and_a_larger_grid(whole, tmp_path):
     run(
         tmp_path, *BASE, "grid.seed=[9,5,4,3,2,1,0]", "grid.model.activation.name=[tanh,relu]",
@@ -68,6 +69,7 @@ def test_in_another_order_and_a_larger_grid(whole, tmp_path):
     same_rows(runs_of(whole), runs_of(tmp_path))
 
 
+@pytest.mark.slow
 def test_as_an_ordinary_multirun_of_hydra(whole, tmp_path):
     swept = ["seed=range(0,6)", "optimizer.learning_rate=.05,.5", "model.activation.name=relu,tanh"]
     run(tmp_path, "-m", *BASE, *swept)
