@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from relubench import config, data, engine, grid, layout, machine, nn, results, rows, storage
+from relubench import config, data, engine, grid, interrupts, layout, machine, nn, results, rows, storage
 from relubench.config import SETTING_KEYS
 from relubench.errors import UserError, shown, unknown
 
@@ -114,8 +114,8 @@ def retrain(out: str | Path, run_id: str, *, root: str | Path | None = None) -> 
     stored, folder = load(out), results.Folder(out)
     row = _row(stored, run_id)
     base = {name: key.parse(row[name]) for name, key in SETTING_KEYS.items()}
-    origins = folder.origins()
-    width = int(origins[0]["fingerprint"]["width"]) if origins else None
+    origin = folder.origin_of(run_id)
+    width = int(origin["fingerprint"]["width"]) if origin else None
     (trained,) = _train(grid.build(base, {}), root, width, devices=1)
     _compare(trained, stored, run_id)
     return [(np.asarray(kernel[0]), np.asarray(bias[0])) for kernel, bias in nn.affine_layers(trained.state.params)]
@@ -154,4 +154,5 @@ def _train(runs: grid.Grid, root: str | Path | None, width: int | None, devices:
     checked = config.fill(config.Config(), {key: config.KEYS[key].parse(value) for key, value in asked.items()})
     machine.prepare()
     ours = machine.make_machine(checked.engine)
-    return list(engine.train_grid(layout.plan(runs, data.loader(checked.data.root), ours)))
+    layouts = layout.plan(runs, data.loader(checked.data.root), ours)
+    return list(engine.train_grid(layouts, progress=lambda run_steps: interrupts.check()))

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from relubench import errors
 from relubench.errors import UserError
 
 #: The largest number that int32 holds.
@@ -71,7 +72,7 @@ def shown(value: Any) -> str:
     if is_array(value) and value.shape == () and not is_traced(value):
         value = np.asarray(value).item()
     if value is None or isinstance(value, bool | int | float | complex | str):
-        return repr(value)
+        return errors.shown(value)
     return f"<array {value.shape} of {value.dtype}>" if is_array(value) else f"<{type(value).__name__}>"
 
 

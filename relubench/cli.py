@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import shlex
 import sys
 import warnings
@@ -81,7 +82,9 @@ def _run_command(arguments: list[str]) -> int:
         return 0
     try:
         verb, rest = _split_verb(arguments)
-        return VERBS[verb](rest)
+        status = VERBS[verb](rest)
+        interrupts.check()  # a verb that has looked at no signal is done, but was asked to stop
+        return status
     except UserError as error:
         print(f"relubench: {error}", file=sys.stderr)
         return error.exit_status
@@ -187,8 +190,8 @@ def _report(arguments: list[str]) -> int:
 def _verify(arguments: list[str]) -> int:
     from relubench import session
 
-    rows = [int(argument) for argument in arguments if argument.isdigit()]
-    others = [argument for argument in arguments if not argument.isdigit()]
+    rows = [int(argument) for argument in arguments if re.fullmatch("[0-9]{1,9}", argument)]
+    others = [argument for argument in arguments if not re.fullmatch("[0-9]{1,9}", argument)]
     verb = _with_request(lambda request: session.verify(request, rows))
     return verb(["experiment=custom", "name=verify", *others])
 

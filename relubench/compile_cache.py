@@ -22,12 +22,14 @@ from jax._src.lru_cache import LRUCache
 from relubench.errors import Notice
 
 _DIGEST_BYTES = 16
+#: Ends the key of an entry with a digest: programs that use JAX alone may share the folder, and read only their own.
+_SEALED = "-sealed"
 
 
 def seal() -> None:
     """Let JAX's compilation cache verify its entries; do without one where its folder cannot be used."""
     folder = jax.config.values["jax_compilation_cache_dir"]
-    if "://" in folder:  # a bucket: JAX's own cache serves
+    if not folder or "://" in folder:  # none, or a bucket: JAX's own cache serves
         return
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
@@ -51,7 +53,7 @@ class SealedCache(LRUCache):
 
     def get(self, key: str) -> bytes | None:
         """Return the entry, None where there is none that is whole; what is in its place makes way."""
-        path = self._entry(key)
+        path, key = self._entry(key), key + _SEALED
         try:
             sealed = super().get(key)
         except OSError:  # a folder in its place, say
@@ -68,7 +70,8 @@ class SealedCache(LRUCache):
 
     def put(self, key: str, value: bytes) -> None:
         """Write an entry in one step, in the place of what is there."""
-        sealed, path = value + _digest(key, value), self._entry(key)
+        path, key = self._entry(key), key + _SEALED
+        sealed = value + _digest(key, value)
         try:
             if self.eviction_enabled:  # it has a lock of its own
                 super().put(key, sealed)
@@ -80,7 +83,7 @@ class SealedCache(LRUCache):
             self._tell_once(f"compiled programs cannot be kept ({error.strerror})")
 
     def _entry(self, key: str) -> Path:
-        return Path(os.fspath(self.path)) / f"{key}-cache"
+        return Path(os.fspath(self.path)) / f"{key}{_SEALED}-cache"
 
     def _tell_once(self, text: str) -> None:
         if not self._told:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
 import re
 import sys
@@ -21,7 +22,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from relubench import config, grid, sweeper
+from relubench import config, grid, interrupts, sweeper
 from relubench.config import KEYS, SETTING_KEYS, Config
 from relubench.errors import StorageError, UserError, shown, unknown
 
@@ -32,13 +33,14 @@ CONF = _PACKAGED if (_PACKAGED / "config.yaml").exists() else _CHECKOUT
 
 #: Options of Hydra's that make sense here, with the values that follow some of them.
 _OPTIONS: dict[str, tuple[str, ...]] = {
-    "-m": (),
     "--multirun": (),
     "--cfg": ("job", "hydra", "all"),
     "--resolve": (),
     "--info": ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath"),
     "--hydra-help": (),
 }
+#: Beginnings of Hydra's own keys that may be set: where jobs run, and where they write.
+_HYDRA = ("hydra/launcher", "hydra.launcher.", "hydra/sweeper", "hydra.sweeper.", "hydra.sweep.", "hydra.job.")
 #: Sweeps over values that aren't written out.
 _OPEN_SWEEPS = (ValueType.GLOB_CHOICE_SWEEP, ValueType.INTERVAL_SWEEP)
 #: A list that a resolver makes holds at most so many values: each becomes a node of the configuration.
@@ -113,9 +115,13 @@ def main(arguments: Sequence[str], task: Callable[[Request], int]) -> int:
     _register()
     arguments = _checked(arguments)
     statuses: list[int] = []
+    composed_all = False
 
     def job(composed: DictConfig) -> int:
-        statuses.append(_guarded(lambda: task(_request(composed, HydraConfig.get().overrides.task))))
+        nonlocal composed_all
+        composed_all = True
+        with interrupts.noted():  # a launcher may run this in a process of its own
+            statuses.append(_guarded(lambda: task(_request(composed, HydraConfig.get().overrides.task))))
         return statuses[-1]
 
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then raises instead of printing and exiting
@@ -126,6 +132,10 @@ def main(arguments: Sequence[str], task: Callable[[Request], int]) -> int:
         raise UserError(_one_line(error)) from error
     except OSError as error:
         raise StorageError(f"{error.filename or 'out'}: {error.strerror or error}") from error
+    except Exception as error:
+        if composed_all:
+            raise
+        raise UserError(f"the command line cannot be composed: {_one_line(error)}") from error  # Hydra's own slips
     return max([*statuses, *sweeper.STATUSES], default=0)
 
 
@@ -173,14 +183,25 @@ def _checked(arguments: Sequence[str]) -> list[str]:
             raise UserError(f"{shown(word)} is no KEY=VALUE; a verb comes first, before options and keys")
         else:
             words.append(_checked_override(word))
+    _check_together(options)
     return [*options, *words]
+
+
+def _check_together(options: Sequence[str]) -> None:
+    names = dict.fromkeys(option.partition("=")[0] for option in options)
+    kinds = [name for name in names if name != "--resolve"]
+    if len(kinds) > 1:
+        raise UserError(f"{' and '.join(kinds)}: it takes one of them")
+    if "--resolve" in names and kinds != ["--cfg"]:
+        raise UserError("--resolve: it goes with --cfg")
 
 
 def _checked_option(word: str, rest: list[str]) -> str:
     """Return an option with its value, which may be the first word of the `rest` (and is then taken from it)."""
     name, _, value = word.partition("=")
+    name = "--multirun" if name == "-m" else name
     if name not in _OPTIONS:
-        raise UserError(f"unknown option {shown(word)}: it takes {', '.join(_OPTIONS)}; keys are written KEY=VALUE")
+        raise UserError(f"unknown option {shown(word)}: it takes -m, {', '.join(_OPTIONS)}; keys are written KEY=VALUE")
     allowed = _OPTIONS[name]
     if allowed and not value and rest and "=" not in rest[0]:
         value = rest.pop(0)
@@ -198,7 +219,12 @@ def _checked_override(text: str) -> str:
         text = _quoted(text)
         override = _parse(text)
     key = override.key_or_group
-    if key.startswith("hydra"):
+    if re.match(r"hydra\b", key):
+        unset = override.value() is None and not key.startswith("hydra.launcher.")  # whose own defaults are null
+        if not key.startswith(_HYDRA) or override.is_delete() or unset:
+            raise UserError(
+                f"{shown(text)}: of Hydra's own keys it takes {', '.join(f'{name}…' for name in _HYDRA)} with a value"
+            )
         return text
     if override.is_delete():
         if not key.startswith("grid."):
@@ -222,19 +248,22 @@ def _with_home(text: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Return a text that Hydra's grammar has no letters for in its quotes; all else as it is."""
+    """Return a text that Hydra's grammar has no letters for in its quotes, a list of values each; all else as it is."""
     key, _, value = text.partition("=")
     name = key.lstrip("+")
     if name not in KEYS or KEYS[name].type is not str or value[:1] in ("", "'", '"', "[", "{"):
         return text
-    escaped = re.sub(r"(\\*)('|$)", lambda match: 2 * match[1] + ("\\'" if match[2] else ""), value)
-    return f"{key}='{escaped}'"
+    return f"{key}={','.join(map(_in_quotes, value.split(',')))}"
+
+
+def _in_quotes(text: str) -> str:
+    return "'" + re.sub(r"(\\*)('|$)", lambda match: 2 * match[1] + ("\\'" if match[2] else ""), text) + "'"
 
 
 def _parse(text: str) -> Override:
     try:
         return OverridesParser.create().parse_override(text)
-    except HydraException as error:
+    except (HydraException, ValueError, ArithmeticError, RecursionError) as error:  # of numbers too long to be read
         raise UserError(f"{shown(text)} cannot be read as KEY=VALUE: {_one_line(error)}") from error
 
 
@@ -259,8 +288,20 @@ def _check_override(override: Override) -> None:
 
 
 def _values(override: Override) -> Iterator[Any]:
-    if not override.is_sweep_override():
-        yield _plain(override.value())
+    """Yield the values that an override sets or sweeps over; of a range the first two and the last."""
+    sweep: Any = override.value()
+    if override.value_type is ValueType.RANGE_SWEEP:
+        start, stop, step = (float(number or 0) for number in (sweep.start, sweep.stop, sweep.step))
+        length = (stop - start) / step if step else math.nan
+        if not 0 < length <= MOST_LISTED:
+            raise UserError(
+                f"{shown(override.input_line)}: it takes a range of one to {MOST_LISTED:,} values; seeds=N, of any N, "
+                "makes no list"
+            )
+        places = dict.fromkeys([0, min(1, math.ceil(length) - 1), math.ceil(length) - 1])
+        yield from (sweep.start + sweep.step * place for place in places)
+    elif not override.is_sweep_override():
+        yield _plain(sweep)
     elif override.value_type not in _OPEN_SWEEPS:
         yield from map(_plain, override.sweep_iterator())
 

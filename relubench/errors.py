@@ -23,7 +23,10 @@ class StorageError(UserError):
 
 def shown(value: object) -> str:
     """Return a value as Python writes it, in one line and not too long to be read."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no number of more than 4,300 digits
+        text = "a number of thousands of digits"
     return text if len(text) <= MOST_LETTERS_SHOWN else f"{text[:MOST_LETTERS_SHOWN]}…"
 
 

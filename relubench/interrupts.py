@@ -8,17 +8,22 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from types import FrameType
 
 #: SIGHUP is not known to every system.
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+#: Signals within so many seconds are one: `timeout`, for example, sends each to the process and to its group.
+ONE_SIGNAL_SECONDS = 0.1
 _SHOW_CURSOR = b"\x1b[?25h"
 
 _noted: list[int] = []
 _hurried = threading.Event()
+_active = threading.Event()
 
 
 class Interrupted(KeyboardInterrupt):
@@ -33,20 +38,25 @@ class Interrupted(KeyboardInterrupt):
 def noted() -> Iterator[None]:
     """Note SIGINT, SIGTERM and SIGHUP, for `check` to act upon; a second one ends the process at once.
 
-    Under Slurm a job that exits on SIGTERM counts as failed and is not requeued: there that signal only makes a run
-    save its state after every call, until the job is killed, or done.
+    A signal that the process was told to ignore, as `nohup` does, stays ignored. Under Slurm a job that exits counts
+    as failed and is not requeued: there SIGTERM and SIGHUP only make a run save its state after every call, until the
+    job is killed, or done. Within another `noted`, and in any but the main thread, this does nothing.
     """
-    if threading.current_thread() is not threading.main_thread():  # Python lets no other set handlers
+    if _active.is_set() or threading.current_thread() is not threading.main_thread():
         yield
         return
     _noted.clear()
     _hurried.clear()
-    before = {number: signal.signal(number, _note) for number in _SIGNALS}
+    _active.set()
+    heeded = [number for number in _SIGNALS if signal.getsignal(number) not in (signal.SIG_IGN, None)]
+    handlers = {number: signal.signal(number, _note) for number in heeded}
     try:
-        yield
+        with _watched():
+            yield
     finally:
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)
+        _active.clear()
 
 
 def check() -> None:
@@ -60,20 +70,52 @@ def hurried() -> bool:
     return _hurried.is_set()
 
 
+def _only_hurries(number: int) -> bool:
+    return number != signal.SIGINT and "SLURM_JOB_ID" in os.environ
+
+
 def _note(number: int, frame: FrameType | None) -> None:
-    if number == signal.SIGTERM and "SLURM_JOB_ID" in os.environ:
+    if _only_hurries(number):
         _hurried.set()
-        _tell("SIGTERM under Slurm: going on, and saving after every call, so that a requeued job goes on from there")
-    elif _noted:
-        os._exit(128 + number)
     else:
         _noted.append(number)
-        if sys.stderr.isatty():
-            os.write(2, _SHOW_CURSOR)
-            _tell("stopping as soon as nothing is lost; once more to stop at once")
 
 
-def _tell(text: str) -> None:
-    """Write a line without Python's buffers, which the signal may have come in the middle of."""
+@contextlib.contextmanager
+def _watched() -> Iterator[None]:
+    """Let a thread see the signals as they come: Python calls its handlers only between two calls of compiled code."""
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    before = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+    threading.Thread(target=_watch, args=(ours,), daemon=True).start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        theirs.close()
+
+
+def _watch(signals: socket.socket) -> None:
+    """Answer each signal at once with a line, and end the process on the second that asks to stop."""
+    last = -ONE_SIGNAL_SECONDS
+    asked = False
+    with signals:
+        while number := int.from_bytes(signals.recv(1), "big"):
+            now, before = time.monotonic(), last
+            if number not in _SIGNALS or now - before < ONE_SIGNAL_SECONDS:
+                continue
+            last = now
+            if _only_hurries(number):
+                _tell(f"{signal.Signals(number).name} under Slurm: going on, and saving after every call")
+            elif asked:
+                os._exit(128 + number)
+            else:
+                asked = True
+                if sys.stderr and sys.stderr.isatty():
+                    _tell("stopping as soon as nothing is lost; once more to stop at once", _SHOW_CURSOR)
+
+
+def _tell(text: str, before: bytes = b"") -> None:
+    """Write a line without Python's buffers, which the main thread may be in the middle of."""
     with contextlib.suppress(OSError):
-        os.write(2, f"\nrelubench: {text}\n".encode())
+        os.write(2, before + f"\nrelubench: {text}\n".encode())

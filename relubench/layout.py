@@ -16,7 +16,7 @@ import numpy as np
 
 from relubench import config, memory, nn
 from relubench.data import Dataset
-from relubench.errors import shown
+from relubench.errors import UserError, shown
 from relubench.evaluate import BLOCK
 from relubench.grid import Grid, Group
 from relubench.machine import Machine, check_precision, pinned
@@ -64,13 +64,15 @@ class Layout:
         """What the group's bits depend on besides its settings: entries, and for some a scope.
 
         An entry is the same, or should be, for all runs; one with a scope for all runs of that scope: the digest of
-        the data for those that name the same data, the width for those of the same program.
+        a source's examples for those that name the same, that of the numbers made of them for those that make them in
+        the same way, the width for those of the same program.
         """
         static = {key: str(value) for key, value in self.group.static.items()}
-        named = {key: value for key, value in static.items() if key.startswith("data.") and "stream" not in key}
+        data = {key: value for key, value in static.items() if key.startswith("data.") and "stream" not in key}
+        source = {key: value for key, value in data.items() if key not in ("data.normalize", "data.test_fraction")}
         return {
-            "fingerprint": {**self.machine.fingerprint, "data": self.data.digest},
-            "scopes": {"data": _short_digest(named), "width": _short_digest(static)},
+            "fingerprint": {**self.machine.fingerprint, "data": self.data.source_digest, "inputs": self.data.digest},
+            "scopes": {name: _short_digest(of) for name, of in (("data", source), ("inputs", data), ("width", static))},
         }
 
     @property
@@ -143,6 +145,7 @@ def _layout(grid: Grid, group: Group, load: Callable[[config.Data], Dataset], ma
         state = jax.eval_shape(init_state, jax.tree.map(lambda a: jax.ShapeDtypeStruct((), a.dtype), setting), arrays)
     budget = STATE_BYTES.get(machine.platform, DEFAULT_STATE_BYTES)
     kernels = [kernel.shape for kernel, _ in nn.affine_layers(state.params)]
+    _require_probes(setting, state)
     layout = Layout(
         grid=grid,
         group=group,
@@ -155,6 +158,17 @@ def _layout(grid: Grid, group: Group, load: Callable[[config.Data], Dataset], ma
     )
     _require_memory(layout, arrays, max(batch, min(BLOCK, arrays.x.shape[0])))
     return layout
+
+
+def _require_probes(setting: config.Setting, state: RunState) -> None:
+    """Refuse probes so far apart that the units counted between two of them are more than the counter holds."""
+    between = int(np.diff(probe_steps(setting.train, setting.probe), prepend=0).max())
+    widest = max((counter.last_active.shape[0] for counter in state.counters), default=0)
+    if between * widest > config.MOST:
+        raise UserError(
+            f"probe.count={setting.probe.count}: {between:,} steps between two probes of layers of {widest:,} units "
+            f"are more than are counted ({config.MOST:,}); it takes more probes, or probe.spacing=linear"
+        )
 
 
 def _require_memory(layout: Layout, arrays: Arrays, examples: int) -> None:

@@ -78,9 +78,10 @@ def prepare() -> None:
     with contextlib.suppress(RuntimeError):  # a caller of the library has used JAX already: its devices serve
         jax.config.update("jax_num_cpu_devices", devices)
     if not jax.config.values["jax_compilation_cache_dir"]:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         kind = hashlib.sha256(processor_type().encode()).hexdigest()[:12]
-        jax.config.update("jax_compilation_cache_dir", str(base / "relubench" / "xla" / kind))
+        with contextlib.suppress(RuntimeError):  # a user without a home: programs are compiled at each start
+            base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+            jax.config.update("jax_compilation_cache_dir", str(base / "relubench" / "xla" / kind))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     with contextlib.suppress(ImportError):  # JAX's inside has changed: its own cache serves
@@ -105,6 +106,7 @@ def pinned(precision: str) -> Iterator[None]:
             jax.disable_jit(False),
             jax.debug_nans(False),
             jax.debug_infs(False),
+            jax.transfer_guard("allow"),
         ):
             stack.enter_context(context)
         yield
@@ -126,8 +128,12 @@ def _xla_flags() -> list[str]:
     text = os.environ.get("XLA_FLAGS", "")
     if text.strip() and not text.strip().startswith("-"):  # the name of a file that holds them
         with contextlib.suppress(OSError):
-            text = Path(text.strip()).read_text(encoding="utf-8")
-    flags = dict(flag.partition("=")[::2] for flag in shlex.split(text))
+            text = Path(text.strip()).read_text(encoding="utf-8", errors="replace")
+    try:
+        words = shlex.split(text)
+    except ValueError:  # a quote without an end: XLA itself splits at spaces
+        words = text.split()
+    flags = dict(word.partition("=")[::2] for word in words)
     return [f"{name}={value or 'true'}" for name, value in flags.items() if not name.startswith(HARMLESS_XLA_FLAGS)]
 
 
@@ -172,7 +178,11 @@ class Machine:
 
 def make_machine(engine: config.Engine) -> Machine:
     """Return the machine that the configuration asks for."""
-    found = jax.devices()
+    try:
+        found = jax.devices()
+    except (RuntimeError, AssertionError) as error:  # the platform that JAX was told to use isn't there
+        reason = next(iter(str(error).splitlines()), "none of that platform")
+        raise UserError(f"JAX_PLATFORMS={os.environ.get('JAX_PLATFORMS')}: JAX finds no device ({reason})") from error
     kind = found[0].platform
     wanted = engine.devices or (min(len(found), usable_cores()) if kind == "cpu" else len(found))
     if wanted > len(found):

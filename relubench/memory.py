@@ -4,24 +4,59 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from relubench.errors import UserError
 
-#: Files in which a container's limit stands and what it uses of it: of version 2 and version 1 of Linux's cgroups.
-_CGROUPS = (
-    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+
+class _Hierarchy(NamedTuple):
+    """Where Linux tells of control groups, which containers and batch systems limit."""
+
+    root: Path
+    limit: str  # names of files
+    used: str
+    pages: tuple[str, ...]  # in memory.stat: what of that is pages of files, which make way
+
+
+_VERSION_2 = _Hierarchy(Path("/sys/fs/cgroup"), "memory.max", "memory.current", ("inactive_file", "active_file"))
+_VERSION_1 = _Hierarchy(
+    Path("/sys/fs/cgroup/memory"),
+    "memory.limit_in_bytes",
+    "memory.usage_in_bytes",
+    ("total_inactive_file", "total_active_file"),
 )
 
 
 def available() -> int:
-    """Return the bytes of main memory that are free, or can be made so; within a container, of its limit."""
+    """Return the bytes of main memory that are free, or can be made so; within a container or job, of its limit."""
     free = [_free_of_machine()]
-    for limit, used in _CGROUPS:
-        with contextlib.suppress(OSError, ValueError):  # no such cgroup, or "max"
-            free.append(int(Path(limit).read_text(encoding="utf-8")) - int(Path(used).read_text(encoding="utf-8")))
+    for tree, group in _control_groups():
+        for folder in (tree.root / group, *(tree.root / group).parents):
+            if folder.is_relative_to(tree.root):
+                with contextlib.suppress(OSError, ValueError):  # no such group, or "max"
+                    taken = _number(folder / tree.used) - sum(_statistics(folder).get(name, 0) for name in tree.pages)
+                    free.append(_number(folder / tree.limit) - taken)
     return max(0, min(free))
+
+
+def _control_groups() -> Iterator[tuple[_Hierarchy, str]]:
+    """Yield each hierarchy that limits memory, and the process's group in it."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines():
+            _, controllers, group = line.split(":", 2)
+            if not controllers or "memory" in controllers.split(","):
+                yield _VERSION_1 if controllers else _VERSION_2, group.lstrip("/")
+
+
+def _number(path: Path) -> int:
+    return int(path.read_text(encoding="utf-8"))
+
+
+def _statistics(folder: Path) -> dict[str, int]:
+    lines = (folder / "memory.stat").read_text(encoding="utf-8").splitlines()
+    return {name: int(value) for name, value in (line.split() for line in lines)}
 
 
 def _free_of_machine() -> int:

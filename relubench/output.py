@@ -50,18 +50,20 @@ class Forgiving:
 
 @contextlib.contextmanager
 def forgiving() -> Any:
-    """Replace the standard output for a while by one that forgives; yield it."""
+    """Replace standard output and error for a while by ones that forgive; yield the output."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed before Python began
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 it serves to the end
-    whole = sys.stdout
-    guarded: Any = Forgiving(whole)
-    sys.stdout = guarded
+    whole = sys.stdout, sys.stderr
+    guarded: Any = Forgiving(whole[0])
+    errors: Any = Forgiving(whole[1])
+    sys.stdout, sys.stderr = guarded, errors
     try:
         yield guarded
     finally:
         guarded.flush()
-        sys.stdout = whole
+        errors.flush()
+        sys.stdout, sys.stderr = whole
 
 
 def complaint(stream: Forgiving) -> str | None:

@@ -69,6 +69,7 @@ class Part(NamedTuple):
 
     path: Path
     origin: dict[str, Any]  # where its runs come from
+    run_ids: np.ndarray
 
 
 class Folder:
@@ -122,20 +123,16 @@ class Folder:
             status = path.stat()
             key = (path, status.st_ino, status.st_size, status.st_mtime_ns)
             if key not in self._verified:
-                _, origin = read_verified(path)
+                raw, origin = read_verified(path)
                 if not {"fingerprint", "mixed"} <= origin.keys():
                     raise ValueError("it is another table, not a part")
-                self._verified[key] = Part(path, origin)
+                ids = pl.read_parquet(raw, columns=["run_id"])["run_id"].to_numpy().astype("U16")
+                self._verified[key] = Part(path, origin, ids)
             return self._verified[key]
 
     def done_ids(self) -> np.ndarray:
         """Return the ids of the runs that are on disk, in order."""
-        parts = self._checked_parts()
-        if not parts:
-            return np.array([], dtype="U16")
-        with _naming(parts):
-            ids = _rows(parts, missing_columns="insert", extra_columns="ignore").select("run_id").collect()
-        return np.unique(ids["run_id"].to_numpy().astype("U16"))
+        return np.unique(np.concatenate([np.array([], "U16"), *(part.run_ids for part in self._checked_parts())]))
 
     def write_part(self, frame: pl.DataFrame, origin: Mapping[str, Any]) -> Path:
         """Write finished runs as one part; its name depends on the runs alone."""
@@ -148,17 +145,23 @@ class Folder:
         """Return where the runs of each part come from."""
         return [part.origin for part in self._checked_parts()]
 
-    def check_origins(self, planned: Sequence[Mapping[str, Any]], mixed: bool) -> None:
+    def origin_of(self, run_id: str) -> dict[str, Any] | None:
+        """Return where a run comes from, None if no part holds it."""
+        return next((part.origin for part in self._checked_parts() if run_id in part.run_ids), None)
+
+    def check_origins(
+        self, planned: Sequence[Mapping[str, Any]], mixed: bool, only: Collection[str] | None = None
+    ) -> None:
         """Refuse to add to, or merge, parts that were computed in ways that may change their bits.
 
-        `planned` are the origins of what is to be added. An entry of a fingerprint is compared within its scope: the
-        data's digest among parts of the same data, for example.
+        `planned` are the origins of what is to be added, `only` the entries of fingerprints to compare (default: all).
+        An entry is compared within its scope: the data's digest among parts of the same data, for example.
         """
         if mixed:
             return
         stored = [(path.name, origin) for path, origin in zip(self.part_paths(), self.origins(), strict=True)]
         origins = [*stored, *(("this", origin) for origin in planned)]
-        keys = dict.fromkeys(key for _, origin in origins for key in origin["fingerprint"])
+        keys = only or dict.fromkeys(key for _, origin in origins for key in origin["fingerprint"])
         seen: dict[tuple[str, str | None], tuple[str, str]] = {}
         for name, origin in origins:
             for key in keys:
@@ -207,10 +210,13 @@ class Folder:
             if not os.path.lexists(path):  # another process has finished its runs
                 return None
             aside = path.with_name(path.name + ".damaged")
-            with contextlib.suppress(OSError):
+            try:
                 os.replace(path, aside)
+                fate = f"set aside as {aside.name}"
+            except OSError as error:
+                fate = f"ignored ({error.strerror})"
             warnings.warn(
-                f"{path}: a damaged checkpoint, set aside as {aside.name}; its runs are trained anew",
+                f"{path}: a damaged checkpoint, {fate}; its runs are trained anew",
                 Notice,
                 stacklevel=2,
             )
@@ -230,9 +236,13 @@ class Folder:
         return self.checkpoints / f"{digest}.npz"
 
 
-def _rows(parts: list[Part], **differing: Any) -> pl.LazyFrame:
-    """Return the rows of parts; `differing` says what becomes of columns that not all of them have."""
-    return pl.scan_parquet([part.path.read_bytes() for part in parts], **differing)  # in any locale, unlike a path
+def _rows(parts: list[Part]) -> pl.LazyFrame:
+    """Return the rows of parts, from bytes: polars takes no path that the locale cannot decode."""
+    verified = []
+    for part in parts:
+        with refusing(part.path, _PART_AGAIN):
+            verified.append(read_verified(part.path)[0])
+    return pl.scan_parquet(verified)
 
 
 @contextlib.contextmanager
@@ -244,7 +254,7 @@ def _naming(parts: list[Part]) -> Iterator[None]:
         columns = {}
         for part in parts:
             with refusing(part.path, _PART_AGAIN):
-                columns[part.path] = tuple(pl.read_parquet(part.path.read_bytes()).schema.items())
+                columns[part.path] = tuple(pl.read_parquet(read_verified(part.path)[0]).schema.items())
         ((usual, _),) = Counter(columns.values()).most_common(1)
         for path, own in columns.items():
             with refusing(path, _PART_AGAIN):

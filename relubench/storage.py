@@ -133,7 +133,8 @@ def _is_alive(pid: int) -> bool:
 def write_text(path: Path, text: str) -> None:
     """Write a text file in one step."""
     with atomic(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", errors="surrogateescape")  # a word typed in an ASCII locale
+        # Lines end alike on every system, or a digest would not; a word may have been typed in an ASCII locale.
+        temporary.write_text(text, encoding="utf-8", errors="surrogateescape", newline="\n")
 
 
 def _digest(pieces: Sequence[bytes | memoryview]) -> str:
@@ -186,9 +187,10 @@ def write_table(path: Path, frame: pl.DataFrame, origin: Mapping[str, Any] | Non
     The digest is over the file's name and all of its bytes, with zeros in the place of the digest itself.
     """
     zeros = "0" * _DIGITS
-    metadata = {_VERSION_KEY: SCHEMA_VERSION, _DIGEST_KEY: _MARK.decode() + zeros}
+    metadata = {_VERSION_KEY: SCHEMA_VERSION}
     if origin is not None:
         metadata[_ORIGIN_KEY] = json.dumps(origin)
+    metadata[_DIGEST_KEY] = _MARK.decode() + zeros  # the last one, where it is looked for
     buffer = io.BytesIO()  # polars' own file errors lose the reason (full, read-only)
     frame.write_parquet(buffer, compression="zstd", metadata=metadata)
     raw = buffer.getbuffer()

@@ -34,6 +34,9 @@ def train_missing(request: Request, console: Console) -> None:
     machine, layouts = plan(request, missing) if len(missing) else (None, [])
     if machine is not None:
         folder.check_origins([layout.origin for layout in layouts], request.config.engine.mixed)
+    elif request.config.data.root is not None:  # is it the data of the runs that are there?
+        seen = [layout.origin for layout in plan(request, grid)[1]]
+        folder.check_origins(seen, request.config.engine.mixed, only=("data", "inputs"))
     interrupts.check()
     folder.claim(request.config.name, request.base, set(request.grid.keys), request.yaml)
     if len(missing) < len(grid):

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -28,25 +29,58 @@ def test_a_signal_is_noted_and_acted_upon_at_the_next_check(monkeypatch, number,
         interrupts.check()
 
 
-def test_under_slurm_sigterm_asks_for_haste_and_not_for_an_end(monkeypatch):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=str)
+def test_under_slurm_a_signal_asks_for_haste_and_not_for_an_end(monkeypatch, number):
     monkeypatch.setenv("SLURM_JOB_ID", "7")
     with interrupts.noted():
         assert not interrupts.hurried()
-        os.kill(os.getpid(), signal.SIGTERM)
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), number)
+        time.sleep(2 * interrupts.ONE_SIGNAL_SECONDS)
+        os.kill(os.getpid(), number)
         interrupts.check()
         assert interrupts.hurried()
 
 
-def test_a_second_signal_ends_the_process_at_once():
-    code = (
-        "import os, signal; from relubench import interrupts\n"
-        "with interrupts.noted():\n"
-        "    os.kill(os.getpid(), signal.SIGINT); print('noted', flush=True)\n"
-        "    os.kill(os.getpid(), signal.SIGINT); print('never')"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (130, "noted\n")
+def process(body, *before):
+    code = f"import hashlib, signal, time; from relubench import interrupts\nwith interrupts.noted():\n    {body}"
+    started = subprocess.Popen([*before, sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert started.stdout.readline() == "ready\n"
+    return started
+
+
+#: Compiled code that doesn't let Python's handlers run until it is done, minutes later.
+BUSY = "print('ready', flush=True); hashlib.pbkdf2_hmac('sha256', b'', b'', 10**9)"
+
+
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_ends_the_process_at_once_though_compiled_code_runs(second):
+    busy = process(BUSY)
+    busy.send_signal(signal.SIGINT)
+    time.sleep(3 * interrupts.ONE_SIGNAL_SECONDS)
+    assert busy.poll() is None
+    busy.send_signal(second)
+    assert busy.wait(timeout=10) == 128 + second
+
+
+def test_signals_that_come_together_are_one():
+    sleeping = process("print('ready', flush=True); time.sleep(1); interrupts.check()")
+    for _ in range(2):
+        sleeping.send_signal(signal.SIGTERM)
+    assert sleeping.wait(timeout=10) == 1  # the exception: nobody ended it at once
+
+
+def test_a_signal_that_was_to_be_ignored_stays_ignored():
+    sleeping = process("print('ready', flush=True); time.sleep(1); interrupts.check()", "nohup")
+    sleeping.send_signal(signal.SIGHUP)
+    assert sleeping.wait(timeout=10) == 0
+
+
+def test_within_another_it_changes_nothing():
+    with interrupts.noted():
+        handler = signal.getsignal(signal.SIGINT)
+        with interrupts.noted():
+            assert signal.getsignal(signal.SIGINT) == handler
+        assert signal.getsignal(signal.SIGINT) == handler
 
 
 def test_another_thread_sets_no_handlers():

@@ -26,7 +26,8 @@ class Dataset(NamedTuple):
     y_test: np.ndarray
     outputs: int
     image_shape: tuple[int, int, int] | None
-    digest: str  # of all of these: whether two runs were trained on the same examples
+    source_digest: str  # of the examples as the source gave them, before the split
+    digest: str  # of all of these: whether two runs were trained on the same numbers
 
 
 def load(data: config.Data) -> Dataset:
@@ -40,8 +41,13 @@ def load(data: config.Data) -> Dataset:
         _check_classes(y_train, y_test, data.name)
     shift, scale = _statistics(x_train, data.normalize)
     arrays = ((x_train - shift) / scale, _labels(y_train), (x_test - shift) / scale, _labels(y_test))
+    if not all(np.isfinite(array).all() for array in arrays):
+        raise UserError(
+            f"data.name={data.name}: with data.normalize={data.normalize} not all of its numbers are finite"
+        )
     kind = (examples.outputs, examples.image_shape)
-    return Dataset(*arrays, *kind, _digest(arrays, kind))
+    given = _digest((examples.x, examples.y, *(examples.test or ())), kind)
+    return Dataset(*arrays, *kind, given, _digest(arrays, kind))
 
 
 def _digest(arrays: Sequence[np.ndarray], kind: object) -> str:

@@ -68,15 +68,23 @@ def axes(draw):
 
 
 SIGNS = ["", "+", "++", "~"]
-GROUPS = ["data", "model", "optimizer", "nosuch", "hydra.job.name"]
+GROUPS = ["data", "model", "optimizer", "nosuch"]
+HYDRA = [
+    "hydra", "hydra.job.name", "hydra.sweeper", "hydra.launcher", "hydra/launcher", "hydra/sweeper", "hydra.searchpath",
+    "hydra.sweep.dir", "hydra.run.dir", "hydra.launcher.nosuch", "hydra.sweeper.params", "hydra.mode", "hydra.verbose",
+]  # fmt: skip
+ENDS = ["0", "1", "3", "-1", "1.5", ".5", "nan", "inf", "1e9", "2000000000", "a", "null"]
 SEEDS = ["0", "2", "-1", "1e3", "[0,1]", "[]", "null", "true", "x", str(10**12)]
 SHARDS = ["0/1", "1/1", "3/7", "-1/2", "0/0", "a/b", "1", f"0/{10**30}", "½/2"]
 GRAMMAR = [
     "${train.steps}", "${nosuch}", "${range:3}", "${range:0}", "${logspace:0,1,2}", "${logspace:a}", "${oc.env:HOME}",
     "${", "$", "glob(*)", "interval(0,1)", "range(3)", "choice(1,2)", "1,2", "sort(2,1)", "{a:1}", "[1,[2]]", "'",
-    "???",
+    "9" * 5000, "[[]]", "tag(a,1)", "???",
 ]  # fmt: skip
-OPTIONS = ["-m", "--multirun", "--cfg", "job", "--cfg=job", "-x", "--config-dir", "/tmp", "--", "-", "=", "a=", "plan"]
+OPTIONS = [
+    "-m", "-m", "--multirun", "--resolve", "--info", "--cfg", "job", "--cfg=job", "-x", "--config-dir", "/tmp", "--", "-",
+    "=", "a=", "plan",
+]  # fmt: skip
 WORDS = st.one_of(
     axes(),
     texts,
@@ -86,6 +94,18 @@ WORDS = st.one_of(
     st.builds("seeds={}".format, st.sampled_from(SEEDS)),
     st.builds("shard={}".format, st.sampled_from(SHARDS)),
     st.builds("{}={}".format, st.sampled_from(list(KEYS)), st.sampled_from(GRAMMAR)),
+    st.builds(
+        "{}={}".format, st.sampled_from(HYDRA), st.one_of(texts, st.sampled_from(["null", "[a]", "{a:1}", "basic"]))
+    ),
+    st.builds(
+        "{}={}".format,
+        st.sampled_from(list(SETTING_KEYS)),
+        st.builds(
+            "{}({})".format,
+            st.sampled_from(["range", "shuffle", "sort"]),
+            st.lists(st.sampled_from(ENDS)).map(",".join),
+        ),
+    ),
     st.sampled_from(OPTIONS),
 )
 
