@@ -120,8 +120,9 @@ def main(arguments: Sequence[str], task: Callable[[Request], int]) -> int:
     def job(composed: DictConfig) -> int:
         nonlocal composed_all
         composed_all = True
+        overrides: Any = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)  # as they were typed
         with interrupts.noted():  # a launcher may run this in a process of its own
-            statuses.append(_guarded(lambda: task(_request(composed, HydraConfig.get().overrides.task))))
+            statuses.append(_guarded(lambda: task(_request(composed, overrides))))
         return statuses[-1]
 
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then raises instead of printing and exiting

@@ -82,8 +82,8 @@ GRAMMAR = [
     "9" * 5000, "[[]]", "tag(a,1)", "???",
 ]  # fmt: skip
 OPTIONS = [
-    "-m", "-m", "--multirun", "--resolve", "--info", "--cfg", "job", "--cfg=job", "-x", "--config-dir", "/tmp", "--", "-",
-    "=", "a=", "plan",
+    "-m", "-m", "--multirun", "--resolve", "--info", "--cfg", "job", "--cfg=job", "-x", "--config-dir", "/tmp", "--",
+    "-", "=", "a=", "plan",
 ]  # fmt: skip
 WORDS = st.one_of(
     axes(),
