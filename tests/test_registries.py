@@ -63,7 +63,7 @@ def test_each_choice_trains(values):
     assert runs["train_loss"].n_unique() == 2
 
 
-@pytest.mark.parametrize("norm", ["none", "batch"])
+@pytest.mark.parametrize("norm", ["batch", pytest.param("none", marks=pytest.mark.slow)])
 def test_a_small_cnn_learns_digits_and_its_units_are_channels(norm):
     setting = {"model.name": "cnn", "model.widths": [8, 16], "model.norm": norm, "train.steps": 150, "probe.count": 3}
     tables = relubench.sweep(setting, {"seed": [0]}, width=1)

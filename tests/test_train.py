@@ -173,9 +173,8 @@ def test_a_dead_unit_of_layer_1_keeps_its_weights_but_for_decay_and_wakes_once_i
 
 @pytest.mark.parametrize("activation", ["leaky_relu", "prelu", "softplus"])
 def test_units_with_a_slope_everywhere_are_never_dead(activation):
-    tables = relubench.sweep(
-        SMALL | {"model.activation.name": activation}, {"optimizer.learning_rate": [0.1, 1.0], "seed": [0, 1, 2, 3]}
-    )
+    setting = SMALL | {"model.widths": [16], "probe.count": 3, "model.activation.name": activation}
+    tables = relubench.sweep(setting, {"optimizer.learning_rate": [0.1, 1.0], "seed": [0, 1, 2, 3]})
     finite = tables["runs"].filter(~pl.col("diverged"))
     assert finite.height >= 4
     assert finite["dead_train"].sum() == 0

@@ -6,6 +6,7 @@ import pytest
 SMALL = ["seeds=6", "train.steps=60", "model.widths=[32,32,32]", "figures=false"]
 
 
+@pytest.mark.slow
 def test_inputs_far_on_one_side_give_birth_to_dead_units_which_stay_dead_in_the_first_layer(relubench, tmp_path):
     some = [
         "optimizer.name=adam", "grid.data.normalize=[scalar]", "grid.optimizer.learning_rate=[.003,.03]",

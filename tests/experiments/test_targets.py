@@ -1,10 +1,12 @@
 """The targets of a regression, through the command line at a small size."""
 
 import polars as pl
+import pytest
 
 SMALL = ("experiment=targets", "seeds=8", "model.widths=[16,16]", "train.steps=250", "figures=false")
 
 
+@pytest.mark.slow
 def test_a_far_target_kills_units_and_momentum_more_of_them(relubench):
     status, _, _ = relubench(
         *SMALL, "optimizer.learning_rate=.01", "grid.optimizer.momentum=[0,.9]", "data.target_scale=1",
