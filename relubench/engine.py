@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -29,6 +29,9 @@ from relubench.state import Arrays, RunState
 CHECKPOINT_SECONDS = 60.0
 #: How often the wait for a compilation is interrupted to tell of it.
 POLL_SECONDS = 0.1
+#: Compiled programs that a process keeps loaded, to be used again. Each takes about a thousand mappings of memory, of
+#: which Linux grants 65,530: a process with more ends in a segmentation fault.
+MOST_PROGRAMS = 8
 
 
 class Checkpoints(Protocol):
@@ -141,7 +144,8 @@ def _compile(layout: Layout) -> _Program:
         settings = jax.tree.map(lambda a: jax.ShapeDtypeStruct(lead, a.dtype), knobs)
         blocks = jax.ShapeDtypeStruct((machine.partitions,), np.int32)
         scalar = jax.ShapeDtypeStruct((), np.int32)
-        lowered = _jitted(machine.mesh).lower(settings, arrays, blocks, scalar, scalar, state)
+        arguments = (settings, arrays, blocks, scalar, scalar, state)
+        lowered = _jitted(machine.mesh, _signature(arguments)).lower(*arguments)
         return _Program(layout, arrays, lowered.compile(), state, layout.guessed_rate)
 
 
@@ -156,8 +160,15 @@ def _block_loop(setting: Any, arrays: Any, blocks: Any, first: Any, last: Any, s
     return lax.fori_loop(0, blocks[0], one, state)
 
 
-@functools.cache
-def _jitted(mesh: Mesh) -> Any:
+def _signature(arguments: Any) -> Hashable:
+    """Return what tells one program from another: the structure of its arguments, their shapes and dtypes."""
+    leaves, structure = jax.tree.flatten(arguments)
+    return structure, tuple((leaf.shape, np.dtype(leaf.dtype)) for leaf in leaves)
+
+
+@functools.lru_cache(maxsize=MOST_PROGRAMS)
+def _jitted(mesh: Mesh, signature: Hashable) -> Any:
+    """Return a function of its own for each program: JAX keeps what it compiled for as long as the function lives."""
     runs, shared = PartitionSpec("runs"), PartitionSpec()
     mapped = jax.shard_map(
         _block_loop,
