@@ -47,7 +47,7 @@ DAMAGES = {
     "empty": lambda path: path.write_bytes(b""),
     "cut off": lambda path: path.write_bytes(path.read_bytes()[:-1]),
     "not sealed": lambda path: path.write_bytes(VALUE),
-    "another program": lambda path: path.write_bytes(path.with_name("other-cache").read_bytes()),
+    "another program": lambda path: path.write_bytes(path.with_name("other-sealed-cache").read_bytes()),
     "a folder": lambda path: (path.unlink(), path.mkdir()),
 }
 

@@ -198,7 +198,7 @@ def test_programs_that_are_done_with_leave_memory(monkeypatch, compiled_in_a_hur
     monkeypatch.setattr(engine, "_jitted", functools.lru_cache(maxsize=1)(engine._jitted.__wrapped__))
 
     def mappings_after(width):
-        relubench.sweep({"train.steps": 2, "model.widths": [width], "probe.count": 2}, {"seed": [0]}, width=1)
+        relubench.sweep({"train.steps": 0, "model.widths": [width], "probe.count": 2}, {"seed": [0]}, width=1)
         gc.collect()
         return len(Path("/proc/self/maps").read_text().splitlines())
 

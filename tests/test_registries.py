@@ -40,9 +40,9 @@ LONGEST = max(len(list(names)) for names in WALKS.values())
 COLUMNS = [list(itertools.islice(itertools.cycle(list(names)), LONGEST)) for names in WALKS.values()]
 
 
-#: Programs that hold every entry of the shorter registries. The rest, activations and initialisers beyond, are slow; in
-#: tests/nn each of these stands beside its formula.
-FIRST = 7
+#: Programs that hold every remedy, loss and norm. Other activations, initialisers and optimisers are slow: in tests/nn
+#: and tests/optim each of them stands beside its formula.
+FIRST = 4
 
 
 @pytest.mark.parametrize(

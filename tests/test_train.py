@@ -23,7 +23,8 @@ TINY = {
 }  # fmt: skip
 #: Few, as each is compiled; with as many runs and a bias that is a number, the laws share these programs by the cache.
 SHAPES = [{"train.batch_size": 48, "model.widths": [12]}, {"train.batch_size": 12, "data.features": 4}]
-each_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
+SLOW = pytest.mark.slow
+each_shape = pytest.mark.parametrize("shape", [SHAPES[0], pytest.param(SHAPES[1], marks=SLOW)], ids=str)
 
 
 def trained(setting, varied=None):
@@ -171,7 +172,9 @@ def test_a_dead_unit_of_layer_1_keeps_its_weights_but_for_decay_and_wakes_once_i
     assert seen["woke", 0, 0] == seen["woke", 1, 1] == 0
 
 
-@pytest.mark.parametrize("activation", ["leaky_relu", "prelu", "softplus"])
+@pytest.mark.parametrize(
+    "activation", ["leaky_relu", *(pytest.param(name, marks=SLOW) for name in ("prelu", "softplus"))]
+)
 def test_units_with_a_slope_everywhere_are_never_dead(activation):
     setting = SMALL | {"model.widths": [16], "probe.count": 3, "model.activation.name": activation}
     tables = relubench.sweep(setting, {"optimizer.learning_rate": [0.1, 1.0], "seed": [0, 1, 2, 3]})

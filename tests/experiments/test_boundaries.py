@@ -2,6 +2,7 @@
 
 import numpy as np
 import polars as pl
+import pytest
 from PIL import Image
 
 from relubench import config, data
@@ -24,6 +25,7 @@ def test_lines_leave_the_inputs_as_units_die_and_the_animation_has_a_picture_a_p
         assert animation.n_frames == lines["step"].n_unique()
 
 
+@pytest.mark.slow
 def test_more_than_two_inputs_are_refused(relubench):
     status, _, told = relubench(*SMALL, "data.name=digits", "figures=false")
     assert status == 2

@@ -66,6 +66,7 @@ def augmented_step(weights, x, labels, rate):
     return moved
 
 
+@pytest.mark.slow
 def test_a_bias_is_a_weight_on_a_constant_input_of_1_and_the_same_units_die():
     rate, steps = 0.9, 60
     setting = {"model.widths": [16, 16], "train.steps": steps, "train.batch_size": 32, "probe.count": 2}

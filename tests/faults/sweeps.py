@@ -6,6 +6,7 @@ import sys
 import time
 
 import polars as pl
+from command_line import command
 
 #: How many times as much is tried as by default: `make faults` sets it.
 TIMES = int(os.environ.get("RELUBENCH_FAULTS", "1"))
@@ -22,26 +23,32 @@ CUT = (
 TABLES = ("runs", "probes", "layers", "summary")
 
 
-def start(folder, *words, code=CUT, **options):
-    """Start the sweep in a process of its own."""
+def start(folder, *words, code=CUT, env=None):
+    """Start the sweep in a process of its own, compiled as the tests' own process compiles."""
+    quickly = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
     return subprocess.Popen(
         [sys.executable, "-c", code, *words, *WORDS], cwd=folder, text=True, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, **options,
+        stderr=subprocess.PIPE, env=(os.environ if env is None else env) | quickly,
     )  # fmt: skip
 
 
-def finish(process, statuses=(0,)):
-    """Wait for a process; it must end with one of these statuses, and say no more than a line of what was wrong."""
-    out, err = process.communicate(timeout=300)
-    assert process.returncode in statuses, out + err
+def checked(status, out, err, statuses):
+    """Check how a sweep has ended: with one of these statuses, and no more than a line of what was wrong."""
+    assert status in statuses, out + err
     assert "Traceback" not in out + err
     assert len(err.strip().splitlines()) <= 1, err
     return err
 
 
-def sweep(folder, *words, statuses=(0,), **options):
-    """Run the sweep to its end, in as few calls as it takes; return what it says on standard error."""
-    return finish(start(folder, *words, code="from relubench import cli; cli.process()", **options), statuses)
+def finish(process, statuses=(0,)):
+    """Wait for a process; return what it says on standard error."""
+    out, err = process.communicate(timeout=300)
+    return checked(process.returncode, out, err, statuses)
+
+
+def sweep(folder, *words, statuses=(0,)):
+    """Run the sweep to its end in this process; return what it says on standard error."""
+    return checked(*command(folder, *words, *WORDS), statuses)
 
 
 def seconds(folder):

@@ -17,7 +17,7 @@ def measured(tables, name, step):
     return rows.sort("item")["value"].to_numpy()
 
 
-@pytest.mark.parametrize("precision", ["float32", "float64"])
+@pytest.mark.parametrize("precision", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
 def test_the_checksum_is_that_of_the_bits_of_weights_and_bias(precision):
     tables = relubench.sweep(SETTING | {"engine.precision": precision, "optimizer.learning_rate": 0.1})
     for step in (0, 3):

@@ -22,8 +22,17 @@ AXES = {
 
 @pytest.fixture(scope="module")
 def tables():
+    """Runs of ReLU networks, and the same as if they were those of tanh."""
     setting = {"train.steps": 10, "model.widths": [8], "probe.count": 4}
-    return relubench.sweep(setting, AXES | {"seed": list(range(5))})
+    trained = relubench.sweep(setting, {**AXES, "model.activation.name": ["relu"], "seed": list(range(5))})
+
+    def twice(table):
+        other = table.with_columns(pl.col("run_id") + "tanh")
+        if "model.activation.name" in table.columns:
+            other = other.with_columns(pl.lit("tanh").alias("model.activation.name"))
+        return pl.concat([table, other])
+
+    return {name: twice(table) for name, table in trained.items()}
 
 
 @pytest.fixture(scope="module")
