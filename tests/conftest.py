@@ -1,5 +1,6 @@
 """All tests run JAX on two CPU devices, and refuse silent rank promotion."""
 
+import contextlib
 import functools
 import gc
 import os
@@ -13,6 +14,8 @@ from hypothesis import settings
 ROOT = Path(__file__).parent.parent
 #: The longest files first, so that no core waits for another's at the end.
 LONGEST = ["test_verify", "test_engine", "test_registries", "test_processes", "test_words", "test_train", "test_bits"]
+#: XLA's older emitters compile twice as fast; newer versions have no others.
+QUICK_OPTIONS = {"xla_cpu_use_fusion_emitters": False} if jax.__version_info__ < (0, 11) else {}
 
 settings.register_profile("relubench", deadline=None, derandomize=True, max_examples=50)  # compiling takes its time
 settings.load_profile("relubench")
@@ -40,12 +43,29 @@ def _prepared():
     machine.prepare()
 
 
+@contextlib.contextmanager
+def hurry():
+    """Compile the engine's programs without most optimisations."""
+    with pytest.MonkeyPatch.context() as patch:
+        compile_ = functools.partialmethod(jax.stages.Lowered.compile, compiler_options=QUICK_OPTIONS)
+        patch.setattr(jax.stages.Lowered, "compile", compile_)
+        jax.config.update("jax_disable_most_optimizations", True)
+        yield
+        jax.config.update("jax_disable_most_optimizations", False)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def compiled_quickly():
-    """Compile without most optimisations: a module that asks with which bits, or trains long, has its own fixture."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
+    """Compile in a hurry: a module that asks with which bits, or trains long, has its own fixture of this name."""
+    with hurry():
+        yield
+
+
+@pytest.fixture
+def compiled_in_a_hurry():
+    """Compile in a hurry in a test of a module that does not."""
+    with hurry():
+        yield
 
 
 @pytest.fixture

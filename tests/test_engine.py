@@ -33,13 +33,6 @@ def compiled_quickly():
     """Nothing: optimisations must not change bits either."""
 
 
-@pytest.fixture
-def compiled_in_a_hurry():
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
 @pytest.fixture(scope="module")
 def whole():
     return relubench.sweep(SETTING, GRID)

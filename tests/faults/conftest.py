@@ -1,7 +1,16 @@
 """The sweep that nothing has disturbed."""
 
+import jax
 import pytest
 from sweeps import seconds, sweep
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled_quickly():
+    """Compile as the processes do that are disturbed."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @pytest.fixture(scope="module")
