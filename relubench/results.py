@@ -54,14 +54,30 @@ class Tables(NamedTuple):
 
 
 def tables(parts: pl.LazyFrame) -> dict[str, pl.DataFrame]:
-    """Return runs, probes, layers (and units, measures) from the rows of parts, sorted."""
-    whole = parts.sort("run_id")
+    """Return runs, probes, layers (and units, measures) from the rows of parts, sorted by seed and setting.
+
+    A run's rows so stand in the same place whatever its id.
+    """
+    whole = parts.sort(_order(parts))
     nested = [name for name in whole.collect_schema() if name.startswith(NESTED)]
     found = {"runs": whole.drop(nested).collect()}
     for column in nested:
         table = whole.select("run_id", column).explode(column).unnest(column)
         found[column.removeprefix(NESTED)] = table.collect()
     return found
+
+
+def _order(runs: pl.LazyFrame) -> list[pl.Expr]:
+    """Return what sorts runs: the seed, then the settings in which they differ by the alphabet."""
+    schema = runs.collect_schema()
+    keys = [key for key in sorted(SETTING_KEYS) if key in schema and key != "seed"]
+    settings = [
+        pl.col(key).list.eval(pl.element().cast(pl.String)).list.join(",") if schema[key] == pl.List else pl.col(key)
+        for key in keys
+    ]
+    counts = runs.select(setting.n_unique() for setting in settings).collect()
+    differing = [setting for setting, key in zip(settings, keys, strict=True) if counts[key].item() > 1]
+    return [pl.col("seed"), *differing, pl.col("run_id")]
 
 
 class Part(NamedTuple):

@@ -53,7 +53,8 @@ def mean_interval(
     `samples` are arrays [runs] of finite numbers, not all of one length. Fewer than 5 runs: NaN; 1,000 or more:
     Student's t. Where all values are equal a bootstrap would give a width of 0; then at most a share p of all
     runs, with p the Clopper-Pearson end of 0 in n, has another value, which is at worst at one of the metric's
-    `bounds` (low, high): [v - p (v - low), v + p (high - v)], and NaN for a metric without bounds.
+    `bounds` (low, high): [v - p (v - low), v + p (high - v)], and NaN for a metric without bounds. The order of a
+    sample does not matter.
 
     The interval of a paired difference is that of the mean of the pairs' differences.
     """
@@ -61,7 +62,7 @@ def mean_interval(
     sizes = np.array([len(sample) for sample in samples])
     for size in np.unique(sizes[sizes >= FEWEST_RUNS]):
         rows = np.flatnonzero(sizes == size)
-        values = np.array([samples[row] for row in rows.tolist()], float)
+        values = np.array([np.sort(samples[row]) for row in rows.tolist()], float)
         low[rows], high[rows] = _equal_length_intervals(values, bounds, confidence)
     return low, high
 
@@ -164,7 +165,7 @@ def survival(
     followed without it; `runs` [units] names each unit's run. Kaplan & Meier (1958) over units; the interval is
     that between percentiles of 2,000 resamples of the runs, and NaN below 5 runs. Where no run has had an event,
     or every unit of all of them has, it is that of equal values (`mean_interval`). Beyond the longest duration the
-    estimate keeps its last value.
+    estimate keeps its last value. The order of the units, and what the runs are called, do not matter.
     """
     times = np.unique(durations[observed])
     names, run = np.unique(runs, return_inverse=True)
@@ -178,6 +179,8 @@ def survival(
     estimate = _kaplan_meier(once, events, at_risk)[0, after] if len(names) else np.full(len(at), np.nan)
     if len(names) < FEWEST_RUNS:
         return estimate, np.full(len(at), np.nan), np.full(len(at), np.nan)
+    same_order = np.lexsort(np.concatenate([events, followed], axis=1).T)  # whatever the runs are called
+    events, at_risk = events[same_order], at_risk[same_order]
     drawn = np.random.default_rng(0).multinomial(len(names), np.full(len(names), 1 / len(names)), RESAMPLES)
     curves = _kaplan_meier(drawn.astype(float), events, at_risk)[:, after]
     low, high = np.quantile(curves, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], axis=0)

@@ -65,7 +65,7 @@ def curves(tables: Tables, axes: Axes, metrics: Sequence[str]) -> pl.DataFrame:
     place = numbered.select("run_id", _POINT)
     folded = []
     for name in metrics:
-        rows = place.join(_curve_values(tables, name), on="run_id").sort("run_id")
+        rows = place.join(_curve_values(tables, name), on="run_id", maintain_order="left")
         bounds = MEANS.get(name, _SHARE if name in tables.layers.columns else None)
         folded.append(_mean_rows(rows.rename({"value": name}), name, ["step", "layer", "item"], bounds))
     if not folded:

@@ -36,6 +36,17 @@ def test_parts_are_merged_into_sorted_tables_with_a_schema_version(folder):
         assert metadata["relubench_schema"] == storage.SCHEMA_VERSION
 
 
+def test_tables_are_sorted_by_seed_and_setting_whatever_the_runs_are_called():
+    settings = [(1, 0.5, [9]), (0, 0.5, [10]), (0, 0.5, [9]), (0, 0.1, [9])]
+    columns = ["seed", "optimizer.learning_rate", "model.widths"]
+    runs = pl.DataFrame(settings, columns, orient="row").with_columns(table_probes=pl.Series(STEPS * 2))
+    found = [results.tables(runs.with_columns(run_id=pl.Series(list(ids))).lazy()) for ids in ("abcd", "dbca")]
+    for tables in found:
+        in_order = sorted(settings, key=lambda row: (row[0], list(map(str, row[2])), row[1]))
+        assert tables["runs"].select(columns).rows() == in_order
+        assert tables["probes"]["run_id"].to_list() == [run for run in tables["runs"]["run_id"] for _ in range(2)]
+
+
 def test_a_run_that_two_parts_hold_is_merged_once(folder):
     folder.write_part(FRAME.head(1), ORIGIN)
     assert folder.merge().runs["run_id"].to_list() == ["a", "b"]

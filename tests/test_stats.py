@@ -39,8 +39,9 @@ def test_a_mean_has_the_interval_of_scipys_bca_bootstrap_whatever_table_it_stand
     for place, sample in enumerate(samples):
         alone = stats.mean_interval([sample])
         assert (low[place], high[place]) == pytest.approx((alone[0][0], alone[1][0]), rel=1e-12)
+        assert stats.mean_interval([sample[::-1]]) == alone
         theirs = scipy_stats.bootstrap(
-            (sample,), np.mean, n_resamples=2_000, method="BCa", rng=np.random.default_rng(0), vectorized=True
+            (np.sort(sample),), np.mean, n_resamples=2_000, method="BCa", rng=np.random.default_rng(0), vectorized=True
         ).confidence_interval
         assert (low[place], high[place]) == pytest.approx((theirs.low, theirs.high), rel=1e-12)
 
@@ -240,9 +241,15 @@ def test_survival_is_scipys_kaplan_meier_estimate(seed):
 
 
 def test_survivals_interval_is_that_of_a_loop_over_resampled_runs():
-    durations, observed, runs = lives(np.random.default_rng(7), 60, 8)
+    durations, observed, names = lives(np.random.default_rng(7), 60, 8)
     at = np.array([2.0, 5.0])
-    _, low, high = stats.survival(durations, observed, runs, at)
+    _, low, high = stats.survival(durations, observed, names, at)
+    ends = {
+        name: [((durations == time) & observed & (names == name)).sum() for time in np.unique(durations[observed])]
+        for name in range(8)
+    }
+    followed = {name: [((durations == time) & (names == name)).sum() for time in range(9)] for name in range(8)}
+    runs = np.argsort(sorted(range(8), key=lambda name: (followed[name][::-1], ends[name][::-1])))[names]
     drawn = np.random.default_rng(0).multinomial(8, np.full(8, 1 / 8), 2_000)
     curves = []
     for weights in drawn[:, runs]:  # a unit as often as its run
@@ -255,6 +262,8 @@ def test_survivals_interval_is_that_of_a_loop_over_resampled_runs():
         curves.append([curve[1], curve[4]])
     expected = np.quantile(curves, [0.025, 0.975], axis=0)
     np.testing.assert_allclose([low, high], expected, rtol=1e-12)
+    _, *renamed = stats.survival(durations[::-1], observed[::-1], 100 - names[::-1], at)
+    np.testing.assert_array_equal(renamed, [low, high])
 
 
 def test_units_that_all_stay_have_the_interval_of_a_share_of_none():

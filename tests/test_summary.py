@@ -43,6 +43,13 @@ def test_the_share_of_diverged_runs_is_of_all_runs(tables):
     np.testing.assert_allclose(found["ci_high"], high)
 
 
+def test_nothing_depends_on_what_the_runs_are_called(tables):
+    renamed = {name: table.with_columns(pl.col("run_id").str.reverse()) for name, table in tables.items()}
+    assert summary.summarize(renamed["runs"], AXES).equals(summary.summarize(tables["runs"], AXES))
+    folded = (summary.curves(results.Tables(**each), AXES, ["dead_train", "test_loss"]) for each in (renamed, tables))
+    assert next(folded).equals(next(folded))
+
+
 def test_grid_points_come_in_the_order_of_the_grid(tables):
     found = summary.summarize(tables["runs"].reverse(), AXES).filter(pl.col("metric") == "diverged")
     assert found.select(*AXES).rows() == [(rate, name) for rate in RATES for name in NAMES]

@@ -31,7 +31,7 @@ def of_runs(tables: Tables, metric: Metric, where: Where) -> pl.DataFrame:
     else:
         runs = runs.join(metric(tables), on="run_id", how="left", maintain_order="left")
     value = pl.col("value").cast(pl.Float64)
-    return runs.with_columns(value=pl.when(value.is_finite()).then(value)).sort("seed", "run_id")
+    return runs.with_columns(value=pl.when(value.is_finite()).then(value)).sort("seed", maintain_order=True)
 
 
 def bounds_of(metric: Metric, bounds: Bounds | None) -> Bounds | None:

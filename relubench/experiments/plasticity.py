@@ -57,7 +57,7 @@ def _changes(tables: Tables) -> pl.DataFrame:
     """Return a row for each setting and each of `CHANGING`: metric NAME_change, its mean and interval over seeds."""
     keys = [key for key in POINT if tables.runs[key].n_unique() > 1]  # what does not vary is no column of the curves
     found = [
-        tables.runs.join(change(name)(tables), on="run_id").with_columns(name=pl.lit(name)).sort("run_id")
+        tables.runs.join(change(name)(tables), on="run_id", maintain_order="left").with_columns(name=pl.lit(name))
         for name in CHANGING
     ]
     finite = pl.concat(found).filter(pl.col("value").is_finite())  # a regression has no accuracy

@@ -53,9 +53,10 @@ def _still_dead(tables: Tables) -> pl.DataFrame:
 def _revived(tables: Tables) -> pl.DataFrame:
     """Return the mean share of a run's dead units that come back, by optimiser, variant and layer."""
     runs = _with_variants(tables).runs.select("run_id", NAME, "variant")
-    shares = spells(tables).group_by("run_id", "layer").agg(value=REVIVED_SHARE).join(runs, on="run_id")
+    shares = spells(tables).group_by("run_id", "layer").agg(value=REVIVED_SHARE)
+    shares = runs.join(shares, on="run_id", maintain_order="left")
     order = pl.col("variant").replace_strict({name: place for place, name in enumerate(VARIANTS)})
-    rows = shares.sort(NAME, order, "layer", "run_id", descending=[True, False, False, False])
+    rows = shares.sort(NAME, order, "layer", descending=[True, False, False], maintain_order=True)
     return mean_over_runs(rows, (NAME, "variant", "layer"), "revived_share")
 
 

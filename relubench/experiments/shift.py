@@ -42,7 +42,7 @@ def _change(row: Mapping[str, Any]) -> str:
 def _sorted(frame: pl.DataFrame) -> pl.DataFrame:
     """Put rows in the order in which optimisers, changes and layers are told."""
     place = pl.col("change").replace_strict({name: place for place, name in enumerate(ORDER)})
-    return frame.sort(NAME, place, "layer", "run_id", descending=[True, False, False, False])
+    return frame.sort(NAME, place, "layer", descending=[True, False, False], maintain_order=True)
 
 
 def _named(frame: pl.DataFrame) -> pl.DataFrame:
@@ -75,7 +75,7 @@ def _woken_by(name: str) -> Metric:
 def _at_once(tables: Tables) -> pl.DataFrame:
     """Return the mean share of dead units that are active at once on the test set, and on the next task's inputs."""
     runs = _named(tables.runs).select("run_id", NAME, "change")
-    counts = runs.join(_woken(tables), on="run_id")
+    counts = runs.join(_woken(tables), on="run_id", maintain_order="left")
     tested = counts.filter(pl.col("change") == "same data").with_columns(change=pl.lit("test set"), next_task="test")
     rows = pl.concat([tested, counts]).with_columns(value=pl.col("next_task") / pl.col("dead"))
     return mean_over_runs(_sorted(rows), (NAME, "change", "layer"), "woken")
@@ -85,7 +85,9 @@ def _later(tables: Tables) -> pl.DataFrame:
     """Return the mean share of the units dead at the change that a probe of the second task finds active."""
     runs = _named(tables.runs).select("run_id", NAME, "change")
     shares = spells(tables).filter(_WHEN_CHANGED).group_by("run_id", "layer").agg(value=_WAKE)
-    return mean_over_runs(_sorted(runs.join(shares, on="run_id")), (NAME, "change", "layer"), "revived")
+    return mean_over_runs(
+        _sorted(runs.join(shares, on="run_id", maintain_order="left")), (NAME, "change", "layer"), "revived"
+    )
 
 
 def _claim_36(statement: str, layer: int | None, note: str) -> Claim:

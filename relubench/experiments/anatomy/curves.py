@@ -75,7 +75,7 @@ def distances(tables: Tables) -> pl.DataFrame:
 
 def _settings(tables: Tables) -> pl.DataFrame:
     """Return run_id and setting of the runs that did not diverge, in the order of the figures."""
-    runs = tables.runs.filter(~pl.col("diverged")).sort(OPTIMIZER, RATE, "run_id", descending=[True, False, False])
+    runs = tables.runs.filter(~pl.col("diverged")).sort(OPTIMIZER, RATE, descending=[True, False], maintain_order=True)
     told = [setting_label(optimizer, rate) for optimizer, rate in runs.select(OPTIMIZER, RATE).iter_rows()]
     return runs.select("run_id", setting=pl.Series(told, dtype=pl.String))
 

@@ -44,7 +44,7 @@ def fates(tables: Tables) -> pl.DataFrame:
     finite = tables.runs.filter(~pl.col("diverged") | (pl.col("diverged_step") > 1))
     rows = seen.join(finite.select("run_id", RATE, "diverged"), on="run_id")
     rows = rows.join(_oracle_of(tables), on=_UNIT, how="left")
-    return rows.group_by("run_id", "layer").agg(**_FATES).sort("run_id", "layer")
+    return rows.group_by("run_id", "layer").agg(**_FATES)
 
 
 def of_fates(number: pl.Expr, *, layer: int = 1) -> Callable[[Tables], pl.DataFrame]:
@@ -62,7 +62,7 @@ def tenth_deadly_rate(tables: Tables) -> pl.DataFrame:
     It is known at step 0, also of a run that diverges later; infinite where fewer units can be killed at all.
     """
     alive = pl.col("deadly_rate").filter(pl.col("deadly_rate") > 0)
-    return _oracle_of(tables).group_by("run_id").agg(value=alive.quantile(0.1, "higher")).sort("run_id")
+    return _oracle_of(tables).group_by("run_id").agg(value=alive.quantile(0.1, "higher"))
 
 
 def shares_killed(tables: Tables, rates: Sequence[float]) -> pl.DataFrame:

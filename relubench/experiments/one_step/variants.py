@@ -62,7 +62,7 @@ def _folded(rows: pl.DataFrame, metrics: Sequence[str]) -> pl.DataFrame:
 def measured(tables: Tables) -> pl.DataFrame:
     """Return what the first step, and those after it, did to layer 1 at each rate of the grid."""
     found = fates(tables).filter(pl.col("layer") == 1)
-    rows = found.join(_variants(tables), on="run_id", maintain_order="left").rename({RATE: "rate"})
+    rows = _variants(tables).join(found, on="run_id", maintain_order="left").rename({RATE: "rate"})
     return _folded(rows, ["dead_after_step", "dead_at_end", "wrong"])
 
 
@@ -70,4 +70,4 @@ def foretold(tables: Tables) -> pl.DataFrame:
     """Return what the oracle foretells of layer 1 at any rate, asked at step 0 of one run a seed and variant."""
     runs = _variants(tables).filter(pl.col(RATE) == pl.col(RATE).min().over("variant"))
     asked = shares_killed(tables.of(runs["run_id"].to_list()), _ASKED.tolist())
-    return _folded(asked.join(runs, on="run_id", maintain_order="left"), ["foretold", "deadly", "bias_alone"])
+    return _folded(runs.join(asked, on="run_id", maintain_order="left"), ["foretold", "deadly", "bias_alone"])
