@@ -1,0 +1,36 @@
+"""Folders that an older relubench wrote, parts included: merged and drawn as they are."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from relubench import storage
+
+FOLDERS = Path(__file__).parent.parent / "folders"
+#: The words that each was made with.
+WORDS = {
+    "bias": (
+        "seeds=5", "train.steps=60", "model.widths=[8]", "probe.count=5", "optimizer.name=sgd",
+        "grid.optimizer.learning_rate=[.03,1.0]",
+    ),
+    "anatomy": ("seeds=5", "train.steps=40", "model.widths=[6,6]", "probe.count=3"),
+}  # fmt: skip
+TABLES = ("runs", "probes", "layers", "units", "measures")
+
+
+@pytest.mark.parametrize("name", WORDS)
+@pytest.mark.parametrize("schema", ["2", "3"])
+def test_it_is_merged_and_drawn(relubench, tmp_path, schema, name):
+    stored, copy = FOLDERS / f"schema_{schema}" / name, tmp_path / name
+    shutil.copytree(stored, copy)
+    for path in copy.glob("*.parquet"):
+        path.unlink()
+    status, _, error = relubench("merge", f"experiment={name}", *WORDS[name], f"out={name}")
+    assert (status, error) == (0, "")
+    assert list((copy / "figures").glob("*.png"))
+    for table in TABLES:
+        if (stored / f"{table}.parquet").exists():
+            ours, theirs = (storage.read_table(base / f"{table}.parquet") for base in (copy, stored))
+            keys = [key for key in ("run_id", "measure", "step", "layer", "unit", "item") if key in theirs.columns]
+            assert ours.sort(keys).equals(theirs.sort(keys)), table
