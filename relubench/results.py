@@ -68,7 +68,7 @@ def tables(parts: pl.LazyFrame) -> dict[str, pl.DataFrame]:
 
 
 def _order(runs: pl.LazyFrame) -> list[pl.Expr]:
-    """Return what sorts runs: the seed, then the settings in which they differ by the alphabet."""
+    """Return what sorts runs: the seed, then the settings in which they differ, in the alphabetical order of keys."""
     schema = runs.collect_schema()
     keys = [key for key in sorted(SETTING_KEYS) if key in schema and key != "seed"]
     settings = [

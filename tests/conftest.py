@@ -14,8 +14,6 @@ from hypothesis import settings
 ROOT = Path(__file__).parent.parent
 #: The longest files first, so that no core waits for another's at the end.
 LONGEST = ["test_verify", "test_engine", "test_registries", "test_processes", "test_words", "test_train", "test_bits"]
-#: XLA's older emitters compile twice as fast; newer versions have no others.
-QUICK_OPTIONS = {"xla_cpu_use_fusion_emitters": False} if jax.__version_info__ < (0, 11) else {}
 
 settings.register_profile("relubench", deadline=None, derandomize=True, max_examples=50)  # compiling takes its time
 settings.load_profile("relubench")
@@ -44,27 +42,33 @@ def _prepared():
 
 
 @contextlib.contextmanager
-def hurry():
-    """Compile the engine's programs without most optimisations."""
+def hurry(options):
+    """Compile the engine's programs without most optimisations, and with these options of XLA's."""
     with pytest.MonkeyPatch.context() as patch:
-        compile_ = functools.partialmethod(jax.stages.Lowered.compile, compiler_options=QUICK_OPTIONS)
+        compile_ = functools.partialmethod(jax.stages.Lowered.compile, compiler_options=options)
         patch.setattr(jax.stages.Lowered, "compile", compile_)
         jax.config.update("jax_disable_most_optimizations", True)
         yield
         jax.config.update("jax_disable_most_optimizations", False)
 
 
+@pytest.fixture(scope="module")
+def quick_options():
+    """Return XLA's options for a hurry: its older emitters compile twice as fast; newer versions have no others."""
+    return {"xla_cpu_use_fusion_emitters": False} if jax.__version_info__ < (0, 11) else {}
+
+
 @pytest.fixture(scope="module", autouse=True)
-def compiled_quickly():
+def compiled_quickly(quick_options):
     """Compile in a hurry: a module that asks with which bits, or trains long, has its own fixture of this name."""
-    with hurry():
+    with hurry(quick_options):
         yield
 
 
 @pytest.fixture
-def compiled_in_a_hurry():
+def compiled_in_a_hurry(quick_options):
     """Compile in a hurry in a test of a module that does not."""
-    with hurry():
+    with hurry(quick_options):
         yield
 
 

@@ -15,9 +15,8 @@ from relubench import interrupts
 @pytest.fixture
 def heeded(number):
     """Give the signal a handler: tests that were started in the background, or by nohup, ignore it."""
-    handler = signal.default_int_handler
-    before = signal.signal(number, handler)
-    yield handler
+    before = signal.signal(number, signal.default_int_handler)
+    yield signal.default_int_handler
     signal.signal(number, before)
 
 
@@ -26,14 +25,13 @@ def heeded(number):
 )
 def test_a_signal_is_noted_and_acted_upon_at_the_next_check(monkeypatch, heeded, number, status):
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
-    before = heeded
     with interrupts.noted():
         interrupts.check()
         os.kill(os.getpid(), number)
         with pytest.raises(KeyboardInterrupt) as caught:
             interrupts.check()
         assert caught.value.exit_status == status
-    assert signal.getsignal(number) == before
+    assert signal.getsignal(number) == heeded
     with interrupts.noted():
         interrupts.check()
 

@@ -20,19 +20,24 @@ AXES = {
 }
 
 
+def twice(tables, key, value):
+    """Return the tables of the runs, and of as many others that differ in one key."""
+
+    def with_others(table):
+        others = table.with_columns(pl.col("run_id") + str(value))
+        if key in table.columns:
+            others = others.with_columns(pl.Series(key, [value] * table.height))
+        return pl.concat([table, others])
+
+    return {name: with_others(table) for name, table in tables.items()}
+
+
 @pytest.fixture(scope="module")
 def tables():
     """Runs of ReLU networks, and the same as if they were those of tanh."""
     setting = {"train.steps": 10, "model.widths": [8], "probe.count": 4}
     trained = relubench.sweep(setting, {**AXES, "model.activation.name": ["relu"], "seed": list(range(5))})
-
-    def twice(table):
-        other = table.with_columns(pl.col("run_id") + "tanh")
-        if "model.activation.name" in table.columns:
-            other = other.with_columns(pl.lit("tanh").alias("model.activation.name"))
-        return pl.concat([table, other])
-
-    return {name: twice(table) for name, table in trained.items()}
+    return twice(trained, "model.activation.name", "tanh")
 
 
 @pytest.fixture(scope="module")
@@ -75,13 +80,7 @@ def test_a_figure_is_drawn_with_the_same_bytes_again(tables, tmp_path):
 
 
 def test_what_else_a_grid_varies_makes_panels(tables):
-    def twice(table):
-        deeper = table.with_columns(pl.col("run_id") + "deeper")
-        if "model.widths" in table.columns:
-            deeper = deeper.with_columns(pl.Series("model.widths", [[8, 8]] * table.height))
-        return pl.concat([table, deeper])
-
-    both = {name: twice(table) for name, table in tables.items()}
+    both = twice(tables, "model.widths", [8, 8])
     frames = frames_of(both, AXES | {"model.widths": [(8,), (8, 8)]}, "learning_rate")
     over_rate, _, by_depth = experiments.find("learning_rate").figures(frames)
     titles = [axis.get_title() for axis in over_rate.figure.axes]
