@@ -195,5 +195,5 @@ def test_programs_that_are_done_with_leave_memory(monkeypatch, compiled_in_a_hur
         gc.collect()
         return len(Path("/proc/self/maps").read_text().splitlines())
 
-    first, second = mappings_after(3), mappings_after(4)  # one takes several hundred
-    assert second - first < 100
+    grown = np.diff([mappings_after(width) for width in (3, 4, 5, 6)])  # one takes several hundred
+    assert min(grown) < 100  # those that stay add to it every time; what else the process does, now and then
