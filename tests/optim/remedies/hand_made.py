@@ -143,9 +143,9 @@ def train(rule, params, stacked):
     return seen, state
 
 
-def assert_same(found, expected, rtol=1e-9):
+def assert_same(found, expected, rtol=1e-9, atol=0.0):
     """Compare two stories' parameters: exact zeros must be exact, everything else is to rounding."""
-    compare = functools.partial(np.testing.assert_allclose, rtol=rtol)
+    compare = functools.partial(np.testing.assert_allclose, rtol=rtol, atol=atol)
     jax.tree.map(compare, found, expected)
 
 

@@ -93,7 +93,7 @@ def test_a_remedy_works_on_any_tree_in_any_chain(name):
     plain, _ = by_ours(story, chain(remedies.PLAIN))
     other = story._replace(gradients=[theirs(layers) | {"temperature": np.zeros(())} for layers in story.gradients])
     found, _ = by_ours(other, chain(THEIRS), params=theirs(story.start))
-    assert_same(THEIRS.get(found[-1]), plain[-1], rtol=1e-5)
+    assert_same(THEIRS.get(found[-1]), plain[-1], rtol=1e-5, atol=1e-8)  # differences of float32 numbers near 1
     assert found[-1]["temperature"] < 1  # decayed, and otherwise left alone
 
 
