@@ -45,12 +45,14 @@ def _median_of(time_once: Callable[[], float]) -> float:
 
 def _relubench(workload: Workload, runs: int, counter: bool) -> Callable[[], dict[str, float]]:
     """Return what times a step of all runs, and one probe of all runs, in seconds."""
-    from relubench import config, data, engine, grid, layout, machine, train
+    from relubench import config, data
+    from relubench.run import loop
+    from relubench.sweeps import engine, grid, layout, machine
 
     machine.prepare()
-    count = train._count
+    count = loop._count
     if not counter:  # the forward pass, the gradient and the update alone
-        train._count = lambda forward, loss, counters, step, epoch_steps: (loss == loss, counters)
+        loop._count = lambda forward, loss, counters, step, epoch_steps: (loss == loss, counters)
     values = {
         "train.steps": STEPS, "train.batch_size": workload.batch, "model.widths": tuple(workload.widths),
         "optimizer.learning_rate": 0.05,
@@ -58,11 +60,11 @@ def _relubench(workload: Workload, runs: int, counter: bool) -> Callable[[], dic
     seeds = grid.build(config.over_defaults(values), {"seed": list(range(runs))})
     (ours,) = layout.plan(seeds, data.loader(None), machine.make_machine(config.Engine()))
     engine._jitted.cache_clear()
-    program = engine._compile(ours)
-    program.allot()
-    train._count = count
+    compiled = engine._compile(ours)
+    compiled.allot()
+    loop._count = count
     probes = ours.probes
-    chunk = engine._Chunk(program, np.arange(runs))
+    chunk = engine._Chunk(compiled, np.arange(runs))
     chunk.advance(int(probes[-3]))
 
     def measure() -> dict[str, float]:
@@ -213,7 +215,7 @@ def main() -> None:
 
 
 def _report(found: dict[tuple[str, str], list[dict[str, float]]], runs: int) -> None:
-    from relubench.layout import step_flops
+    from relubench.sweeps.layout import step_flops
 
     sgemm = statistics.median(each["flops"] for each in found["sgemm", ""])
     print(

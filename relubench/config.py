@@ -171,7 +171,7 @@ class Probe:
     count: int = static(20, "probes, first and last step included", low=2, high=100_000)
     spacing: str = static("log", "spacing of the probes", choices=("log", "linear"))
     tau: float = knob(0.025, "dormancy threshold (Sokar et al. 2023)", low=0.0)
-    measures: list[str] = static([], "what else each probe measures: names of relubench/measures/")
+    measures: list[str] = static([], "what else each probe measures: names of relubench/run/measures/")
 
 
 @dataclass

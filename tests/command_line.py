@@ -9,7 +9,8 @@ import pytest
 
 def command(folder: Path, *arguments: str) -> tuple[int, str, str]:
     """Run a command line of relubench in a folder: (exit status, standard output, standard error)."""
-    from relubench import cli, sweeper
+    from relubench import cli
+    from relubench.cli import sweeper
 
     sweeper.STATUSES.clear()
     out, err = io.StringIO(), io.StringIO()

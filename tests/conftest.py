@@ -13,7 +13,7 @@ from hypothesis import settings
 
 ROOT = Path(__file__).parent.parent
 #: The longest files first, so that no core waits for another's at the end.
-LONGEST = ["test_verify", "test_engine", "test_registries", "test_processes", "test_words", "test_train", "test_bits"]
+LONGEST = ["test_verify", "test_engine", "test_registries", "test_processes", "test_words", "test_loop", "test_bits"]
 
 settings.register_profile("relubench", deadline=None, derandomize=True, max_examples=50)  # compiling takes its time
 settings.load_profile("relubench")
@@ -37,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _prepared():
-    from relubench import machine
+    from relubench.sweeps import machine
 
     machine.prepare()
 

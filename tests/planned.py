@@ -1,6 +1,7 @@
 """Grids laid out on this machine, as the engine takes them."""
 
-from relubench import config, data, grid, layout, machine
+from relubench import config, data
+from relubench.sweeps import grid, layout, machine
 
 
 def layouts(setting, varied=None, **engine):

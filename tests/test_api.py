@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 import relubench
-from relubench import results
 from relubench.errors import UserError
+from relubench.sweeps import folders
 
 TINY = {"train.steps": 2, "model.widths": [3], "probe.count": 2}
 
@@ -71,6 +71,6 @@ def test_a_run_trained_again_is_compared_with_its_folder(request, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         relubench.retrain(folder, runs["run_id"][0])
-    results.write_table(folder / "layers.parquet", layers.with_columns(dead_train=pl.col("dead_train") + 1))
+    folders.write_table(folder / "layers.parquet", layers.with_columns(dead_train=pl.col("dead_train") + 1))
     with pytest.warns(UserWarning, match="is not the run of .* bit for bit: its layers differ"):
         relubench.retrain(folder, runs["run_id"][0])

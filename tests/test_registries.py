@@ -6,8 +6,9 @@ import polars as pl
 import pytest
 
 import relubench
-from relubench import data, measures, nn, optim
+from relubench import data, nn, optim
 from relubench.data import regression, streams
+from relubench.run import measures
 
 SMALL = {
     "train.steps": 12,

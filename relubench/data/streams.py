@@ -19,7 +19,7 @@ from relubench.errors import UserError
 from relubench.registry import Registry
 
 if TYPE_CHECKING:
-    from relubench.state import Arrays
+    from relubench.run.state import Arrays
 
 
 class Stream(NamedTuple):

@@ -7,12 +7,11 @@ from typing import Any
 
 import polars as pl
 
-from relubench.claims import Claim, Condition, Tables, mean_of, of_layers
 from relubench.experiments.base import Experiment, Frames
 from relubench.experiments.by_optimizer import AT_BEST, OPTIMIZER, RATE, Where, at, at_best_rates, at_rates, labelled
-from relubench.report import style
-from relubench.report.figure import Figure, line_panels, runs_note
-from relubench.report.plots import points
+from relubench.findings.claims import Claim, Condition, Tables, mean_of, of_layers
+from relubench.plots import points, style
+from relubench.plots.figure import Figure, line_panels, runs_note
 
 ACTIVATION, SLOPE, NAMED = "model.activation.name", "model.activation.negative_slope", "activation"
 OPTIMIZERS = ("sgd", "adam")

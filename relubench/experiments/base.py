@@ -10,9 +10,9 @@ import polars as pl
 from relubench.config import SETTING_KEYS
 
 if TYPE_CHECKING:
-    from relubench.claims import Claim
-    from relubench.report.figure import Figure
-    from relubench.results import Tables
+    from relubench.findings.claims import Claim
+    from relubench.plots.figure import Figure
+    from relubench.sweeps.folders import Tables
 
 
 class Frames(NamedTuple):

@@ -7,12 +7,11 @@ from typing import Any
 
 import polars as pl
 
-from relubench.claims import Claim, of_probes, paired_ratio
 from relubench.experiments.base import Experiment, Frames
 from relubench.experiments.by_optimizer import AT_BEST, OPTIMIZER, RATE, Where, at_best_rates, at_rates
-from relubench.report import style
-from relubench.report.figure import Figure, runs_note
-from relubench.report.plots import points
+from relubench.findings.claims import Claim, of_probes, paired_ratio
+from relubench.plots import points, style
+from relubench.plots.figure import Figure, runs_note
 
 BIASES = "initial bias"
 START, DECAY, MOVE = "model.init.bias", "optimizer.bias_decay", "optimizer.bias_rate"

@@ -11,11 +11,10 @@ from typing import Any
 import polars as pl
 
 from relubench import theory
-from relubench.claims import Claim
 from relubench.experiments.base import Experiment, Frames
-from relubench.report import style
-from relubench.report.figure import Figure, runs_note
-from relubench.report.plots import canvas, heat_map, line_panels, points
+from relubench.findings.claims import Claim
+from relubench.plots import canvas, heat_map, line_panels, points, style
+from relubench.plots.figure import Figure, runs_note
 
 INIT, BIAS, WIDTHS = "model.init.name", "model.init.bias", "model.widths"
 #: The network (width, affine layers) in which initialisers and biases are compared: that of published rows 2 and 3.

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from relubench.claims import Claim, Tables
-from relubench.claims.claim import HOLDS
 from relubench.errors import UserError
 from relubench.experiments.base import Experiment, Frames
-from relubench.report.figure import Figure, line_panels, runs_note
-from relubench.report.plots import animation, planes, planes_of
+from relubench.findings.claims import Claim, Tables
+from relubench.findings.claims.claim import HOLDS
+from relubench.plots import animation, planes, planes_of
+from relubench.plots.figure import Figure, line_panels, runs_note
 
 PLANES = ("plane_weights", "plane_bias", "unit_dead")
 #: Rows of the training inputs in curves.parquet: each input's coordinates and class; the item is the example.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from relubench.claims import Condition, paired, paired_at_best
-from relubench.claims.measurements import Measurement
-from relubench.claims.metrics import Metric, Where
-from relubench.report import style
+from relubench.findings.claims import Condition, paired, paired_at_best
+from relubench.findings.claims.measurements import Measurement
+from relubench.findings.claims.metrics import Metric, Where
+from relubench.plots import style
 
 __all__ = ["AT_BEST", "OPTIMIZER", "RATE", "Rates", "Where", "at", "at_best_rates", "at_rates", "labelled"]
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import polars as pl
 
 from relubench.experiments.base import Experiment, Frames
-from relubench.report import style
-from relubench.report.figure import Figure, line_panels, runs_note
+from relubench.plots import style
+from relubench.plots.figure import Figure, line_panels, runs_note
 
 #: A figure with more lines than this tells nothing: the first ones are drawn.
 MOST_LINES = 12

@@ -12,7 +12,7 @@ def mean_over_runs(values: pl.DataFrame, by: Sequence[str], metric: str) -> pl.D
 
     A value that is null or NaN is left out. The rows keep the order of `values`.
     """
-    from relubench import stats
+    from relubench.findings import stats
 
     finite = values.filter(pl.col("value").fill_nan(None).is_not_null())
     folded = finite.group_by(*by, maintain_order=True).agg("value")

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from relubench.claims import Claim, Condition, mean_of, of_measures
 from relubench.experiments.base import Experiment, Frames
-from relubench.report import style
-from relubench.report.figure import Figure, line_panels, runs_note
-from relubench.report.plots import points, violins
+from relubench.findings.claims import Claim, Condition, mean_of, of_measures
+from relubench.plots import points, style, violins
+from relubench.plots.figure import Figure, line_panels, runs_note
 
 INIT, SCALE = "model.init.name", "model.init.scale"
 OPTIMIZER, RATE = "optimizer.name", "optimizer.learning_rate"

@@ -7,13 +7,12 @@ from typing import Any
 
 import polars as pl
 
-from relubench.claims import Claim, Condition, Tables, mean_of
-from relubench.claims.metrics import Metric
 from relubench.experiments.base import Experiment, Frames
 from relubench.experiments.by_optimizer import OPTIMIZER, RATE, Where, at, labelled
-from relubench.report import style
-from relubench.report.figure import Figure, runs_note
-from relubench.report.plots import points
+from relubench.findings.claims import Claim, Condition, Tables, mean_of
+from relubench.findings.claims.metrics import Metric
+from relubench.plots import points, style
+from relubench.plots.figure import Figure, runs_note
 
 NORMALIZE, SCALE, OFFSET, INPUTS = "data.normalize", "data.scale", "data.offset", "inputs"
 #: What is done to the pixels by `data.normalize`, in words.

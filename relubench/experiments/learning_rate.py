@@ -6,13 +6,12 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from relubench.claims import Claim, Condition, Tables, mean_at_best, paired
 from relubench.config import SETTING_KEYS
 from relubench.experiments.base import Experiment, Frames
 from relubench.experiments.by_optimizer import AT_BEST, OPTIMIZER, RATE, at, labelled
-from relubench.report import style
-from relubench.report.figure import Figure, line_panels, runs_note
-from relubench.report.plots import heat_map
+from relubench.findings.claims import Claim, Condition, Tables, mean_at_best, paired
+from relubench.plots import heat_map, style
+from relubench.plots.figure import Figure, line_panels, runs_note
 
 ACTIVATION, WIDTHS, PANEL = "model.activation.name", "model.widths", "panel"
 RELU = {ACTIVATION: "relu"}

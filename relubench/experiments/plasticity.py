@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 
 import polars as pl
 
-from relubench.claims import Tables, mean_effect
 from relubench.experiments.base import Experiment, Frames
-from relubench.report import style
-from relubench.report.figure import Figure, line_panels, runs_note
+from relubench.findings.claims import Tables, mean_effect
+from relubench.plots import style
+from relubench.plots.figure import Figure, line_panels, runs_note
 
 STREAM, PERIOD, OPTIMIZER = "data.stream.name", "data.stream.period", "optimizer.name"
 RATE, ACTIVATION, REMEDY = "optimizer.learning_rate", "model.activation.name", "remedy.name"

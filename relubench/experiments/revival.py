@@ -7,13 +7,13 @@ from typing import Any
 
 import polars as pl
 
-from relubench.claims import Claim, Condition, Tables, mean_of, of_layers, paired, total_of
-from relubench.claims.measurements import Measurement
 from relubench.experiments.base import Experiment, Frames
 from relubench.experiments.derived import mean_over_runs
-from relubench.report.figure import Figure, runs_note
-from relubench.report.plots import points, survival_panels
-from relubench.spells import HALFWAY, REVIVALS, REVIVED_SHARE, dead_at, of_spells, spells, survival
+from relubench.findings.claims import Claim, Condition, Tables, mean_of, of_layers, paired, total_of
+from relubench.findings.claims.measurements import Measurement
+from relubench.findings.spells import HALFWAY, REVIVALS, REVIVED_SHARE, dead_at, of_spells, spells, survival
+from relubench.plots import points, survival_panels
+from relubench.plots.figure import Figure, runs_note
 
 NAME, RATE, FROZEN = "optimizer.name", "optimizer.learning_rate", "optimizer.frozen"
 WEIGHT_DECAY, BIAS_DECAY = "optimizer.weight_decay", "optimizer.bias_decay"

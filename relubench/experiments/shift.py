@@ -7,13 +7,13 @@ from typing import Any
 
 import polars as pl
 
-from relubench.claims import Claim, Condition, Tables, mean_of, paired, total_of
-from relubench.claims.metrics import Metric
 from relubench.experiments.base import Experiment, Frames
 from relubench.experiments.derived import mean_over_runs
-from relubench.report.figure import Figure, line_panels, runs_note
-from relubench.report.plots import points
-from relubench.spells import HALFWAY, REVIVALS, dead_at, of_spells, spells
+from relubench.findings.claims import Claim, Condition, Tables, mean_of, paired, total_of
+from relubench.findings.claims.metrics import Metric
+from relubench.findings.spells import HALFWAY, REVIVALS, dead_at, of_spells, spells
+from relubench.plots import points
+from relubench.plots.figure import Figure, line_panels, runs_note
 
 NAME, STREAM = "optimizer.name", "data.stream.name"
 OFFSET, SCALE, PERIOD = "data.stream.offset", "data.stream.scale", "data.stream.period"

@@ -7,10 +7,10 @@ from typing import Any
 
 import polars as pl
 
-from relubench.claims import Claim, Condition, paired
 from relubench.experiments.base import Experiment, Frames
-from relubench.report import style
-from relubench.report.figure import Figure, line_panels, runs_note
+from relubench.findings.claims import Claim, Condition, paired
+from relubench.plots import style
+from relubench.plots.figure import Figure, line_panels, runs_note
 
 OFFSET, SCALE = "data.target_offset", "data.target_scale"
 RATE, MOMENTUM = "optimizer.learning_rate", "optimizer.momentum"

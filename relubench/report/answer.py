@@ -15,11 +15,11 @@ from typing import Any
 
 import polars as pl
 
-from relubench.claims.claim import DOES_NOT_HOLD, HOLDS, NOT_DECIDED
+from relubench.findings.claims.claim import DOES_NOT_HOLD, HOLDS, NOT_DECIDED
+from relubench.findings.words import number, value, verdicts
 from relubench.report.collect import Study, judged, studies
-from relubench.report.verdicts import number, value, verdicts
-from relubench.storage import read_table, write_text
-from relubench.verify import FILE, VERIFY_AGAIN, words
+from relubench.report.verify import FILE, VERIFY_AGAIN, words
+from relubench.sweeps.storage import read_table, write_text
 
 _HEAD = """\
 # What is the dying ReLU problem? Answered by measurement

@@ -11,10 +11,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from relubench import claims, experiments
+from relubench import experiments
 from relubench.errors import UserError
-from relubench.report.verdicts import interval, verdicts
-from relubench.storage import MERGE_AGAIN, read_json, read_table
+from relubench.findings import claims
+from relubench.findings.words import interval, verdicts
+from relubench.sweeps.storage import MERGE_AGAIN, read_json, read_table
 
 
 class Study(NamedTuple):

@@ -10,7 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from relubench.report import style
+from relubench.plots import style
 
 #: A longer table is cut here; the whole of it is in summary.parquet.
 MOST_ROWS = 100

@@ -134,7 +134,7 @@ def test_after_ctrl_c_in_the_middle_of_a_long_run(tmp_path):
     long = [*BASE, "train.steps=200000", "train.batch_size=4", "model.widths=[4]", "probe.spacing=linear"]
     run(tmp_path, *long, "out=smooth")
     told_at_once = (
-        "import sys; from relubench import cli; from relubench.report import progress; progress.LINE_SECONDS = 0; "
+        "import sys; from relubench import cli; from relubench.cli import progress; progress.LINE_SECONDS = 0; "
         "sys.exit(cli.main())"
     )
     process = subprocess.Popen(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from relubench import storage
+from relubench.sweeps import storage
 
 FOLDERS = Path(__file__).parent.parent / "folders"
 #: The words that each was made with.

@@ -11,8 +11,8 @@ from relubench import config, data
 from relubench.data import streams
 from relubench.data.bits import BETA, BITS, FLIPPING
 from relubench.errors import UserError
-from relubench.layout import device_arrays
-from relubench.state import named_key
+from relubench.run.state import named_key
+from relubench.sweeps.layout import device_arrays
 
 PERIOD = 5
 NAMES = [name for name in streams.STREAMS if name != "slow_bits"]

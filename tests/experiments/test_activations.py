@@ -3,8 +3,8 @@
 import polars as pl
 import pytest
 
-from relubench.claims import Tables
 from relubench.experiments.activations import with_names, woken
+from relubench.findings.claims import Tables
 
 SMALL = ["seeds=6", "train.steps=100", "model.widths=[32,32]", "figures=false"]
 

@@ -2,8 +2,8 @@
 
 import polars as pl
 
-from relubench.claims import Tables
 from relubench.experiments.learning_rate import _dead_in_working
+from relubench.findings.claims import Tables
 
 SMALL = ["seeds=10", "train.steps=100", "model.widths=[32,32]", "figures=false", "model.activation.name=relu"]
 KEYS = ("optimizer.name", "model.activation.name")

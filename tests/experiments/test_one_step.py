@@ -6,7 +6,8 @@ import pytest
 from planned import layouts
 from reference import batches, forward, gradients, log_softmax
 
-from relubench import config, data, engine, nn
+from relubench import config, data, nn
+from relubench.sweeps import engine
 
 SMALL = ["seeds=6", "model.widths=[32,32]", "train.steps=5", "figures=false", "grid.optimizer.learning_rate=[.1,3]"]
 #: Plain, loss x 100, inputs x 10 and inputs > 0: one compiled program.

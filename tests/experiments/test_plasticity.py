@@ -3,8 +3,8 @@
 import polars as pl
 import pytest
 
-from relubench.claims import Tables
 from relubench.experiments.plasticity import change
+from relubench.findings.claims import Tables
 
 #: The grid's columns are cut to one: permuted digits with Adam.
 PERMUTED = [

@@ -3,11 +3,12 @@
 import polars as pl
 import pytest
 
-from relubench import compose, results
-from relubench.claims import Tables
+from relubench.cli import compose
 from relubench.experiments.remedies.claims import CLAIMS
 from relubench.experiments.remedies.differences import highest_rate
 from relubench.experiments.remedies.variants import FROZEN, NONE, REMEDIES, with_names
+from relubench.findings.claims import Tables
+from relubench.sweeps import folders
 
 #: The grid's remedies are cut to these two, at SGD's rate of .1 and its high one.
 TWO = [
@@ -23,7 +24,7 @@ def test_each_column_of_the_grid_is_a_remedy_of_its_own(monkeypatch):
     monkeypatch.setattr("sys.argv", ["relubench"])
     requests = []
     compose.main(["experiment=remedies", "seeds=1"], lambda request: requests.append(request) or 0)
-    runs = with_names(results.run_rows(requests[0].grid))
+    runs = with_names(folders.run_rows(requests[0].grid))
     counts = dict(runs.group_by("remedy").len().rows())
     assert counts == dict.fromkeys((NONE, *REMEDIES), 12)
 

@@ -17,7 +17,7 @@ WORDS = (
 )  # fmt: skip
 #: Steps by steps, each saved: a process that is killed leaves parts and checkpoints.
 CUT = (
-    "from relubench import engine, layout; layout.CALL_SECONDS = 1e-9; engine.CHECKPOINT_SECONDS = 0; "
+    "from relubench.sweeps import engine, layout; layout.CALL_SECONDS = 1e-9; engine.CHECKPOINT_SECONDS = 0; "
     "from relubench import cli; cli.process()"
 )
 TABLES = ("runs", "probes", "layers", "summary")

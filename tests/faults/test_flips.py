@@ -9,8 +9,8 @@ import pytest
 from command_line import command
 from sweeps import TIMES, WORDS, start
 
-from relubench import results, storage
 from relubench.errors import UserError
+from relubench.sweeps import checkpoint, folders, storage
 
 pytestmark = pytest.mark.slow
 
@@ -78,9 +78,9 @@ def test_a_flipped_bit_is_told_or_changes_nothing(folder, tmp_path, kind):
 def test_a_flipped_bit_of_a_checkpoint_sets_it_aside_or_changes_nothing(folder, tmp_path):
     draw = random.Random(0)
     whole = next(folder.glob("checkpoints/*.npz"))
-    state = results.checkpoint.read(whole)
+    state = checkpoint.read(whole)
     for trial in range(FLIPS // len(KINDS)):
-        copy = results.Folder(tmp_path / str(trial))
+        copy = folders.Folder(tmp_path / str(trial))
         copy.checkpoints.mkdir(parents=True)
         shutil.copy(whole, copy.checkpoints)
         flip(copy.checkpoints / whole.name, draw)

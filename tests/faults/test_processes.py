@@ -36,7 +36,9 @@ def test_after_a_signal_at_any_moment(whole, duration, tmp_path, number, trial):
 
 
 def test_under_slurm_a_run_goes_on_after_sigterm_and_saves_as_it_goes(whole, tmp_path):
-    hurried = "from relubench import layout; layout.CALL_SECONDS = 1e-9; from relubench import cli; cli.process()"
+    hurried = (
+        "from relubench.sweeps import layout; layout.CALL_SECONDS = 1e-9; from relubench import cli; cli.process()"
+    )
     process = start(tmp_path, code=hurried, env={**os.environ, "SLURM_JOB_ID": "1"})
     checkpoints = tmp_path / "results/custom/checkpoints"
     while not (tmp_path / "results/custom/config.yaml").exists():  # before, Python itself may not have begun

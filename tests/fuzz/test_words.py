@@ -9,7 +9,7 @@ from command_line import command
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from relubench import session
+from relubench.cli import verbs
 from relubench.config import KEYS, SETTING_KEYS
 
 pytestmark = pytest.mark.slow
@@ -120,14 +120,14 @@ FUZZED = settings(
 def planned(folder, words, monkeypatch):
     """Plan a command line; return (status, what was printed, the request that was planned, if any)."""
     seen = []
-    real = session.plan
+    real = verbs.plan
 
     def plan(request):
         seen.append(request)
         return real(request)
 
     with monkeypatch.context() as patch:
-        patch.setattr(session, "plan", plan)
+        patch.setattr(verbs, "plan", plan)
         status, out, err = command(folder, "plan", "experiment=custom", *words)
     return status, out, err, seen
 

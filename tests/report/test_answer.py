@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 from command_line import command
 
-from relubench import results, storage
-from relubench.claims import Claim, Condition, evaluate, mean_of
+from relubench.findings.claims import Claim, Condition, evaluate, mean_of
 from relubench.report import answer
+from relubench.sweeps import folders, storage
 
 SMALL = (
     "seeds=6",
@@ -71,7 +71,7 @@ def folder(tmp_path):
     judged = Claim(
         id=1, statement="s", source="answer", statistic="x", conditions=(Condition("", mean_of("test_loss", {})),)
     )
-    table = evaluate([judged], results.Tables(runs, pl.DataFrame(), pl.DataFrame()), "bias")
+    table = evaluate([judged], folders.Tables(runs, pl.DataFrame(), pl.DataFrame()), "bias")
     storage.write_table(tmp_path / "bias/claims.parquet", table)
     told = {"name": "bias", "command": ["python"], "runs_in_grid": 8}
     (tmp_path / "bias/provenance.json").write_text(json.dumps(told))

@@ -9,9 +9,11 @@ from matplotlib import image
 from rich.console import Console
 
 import relubench
-from relubench import config, experiments, results, summary
-from relubench.report.figure import save
+from relubench import config, experiments
+from relubench.findings import summary
+from relubench.plots.figure import save
 from relubench.report.table import print_table
+from relubench.sweeps import folders
 
 AXES = {
     "optimizer.name": ["sgd", "adam"],
@@ -50,7 +52,7 @@ def frames_of(tables, axes, name):
     setting = config.setting_values(config.Setting())
     return experiments.Frames(
         summary.summarize(tables["runs"], axes),
-        summary.curves(results.Tables(**tables), axes, metrics),
+        summary.curves(folders.Tables(**tables), axes, metrics),
         pl.DataFrame(),
         setting,
     )

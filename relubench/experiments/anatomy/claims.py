@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from relubench.claims import Claim, Condition, Tables, mean_of, of_layers, of_measures, of_units, total_of
-from relubench.claims.metrics import Metric, aggregated
 from relubench.experiments.anatomy.curves import BATCH, setting_label
 from relubench.experiments.by_optimizer import at
+from relubench.findings.claims import Claim, Condition, Tables, mean_of, of_layers, of_measures, of_units, total_of
+from relubench.findings.claims.metrics import Metric, aggregated
 
 #: The optimisers and rates of conf/experiment/anatomy.yaml.
 SETTINGS = (("sgd", 0.7), ("sgd", 1.0), ("adam", 0.03), ("adam", 0.1))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from relubench.claims import Tables
 from relubench.experiments.by_optimizer import OPTIMIZER, RATE, labelled
 from relubench.experiments.derived import mean_over_runs
+from relubench.findings.claims import Tables
 
 #: Examples of a batch, and of the whole training set of digits.
 BATCH, EXAMPLES = 64, 1437

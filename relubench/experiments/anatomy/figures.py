@@ -8,8 +8,8 @@ import polars as pl
 
 from relubench.experiments.anatomy.curves import BATCH
 from relubench.experiments.base import Frames
-from relubench.report.figure import Figure, line_panels, runs_note
-from relubench.report.plots import points
+from relubench.plots import points
+from relubench.plots.figure import Figure, line_panels, runs_note
 
 _MEANS = "Means over the runs that did not diverge, with 95 % BCa bootstrap intervals over seeds."
 

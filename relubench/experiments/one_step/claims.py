@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from relubench.claims import Claim, Condition, Tables, mean_of, paired, paired_ratio
 from relubench.experiments.one_step.fates import RATE, of_fates, tenth_deadly_rate
 from relubench.experiments.one_step.variants import PLAIN, VARIANTS, Where
+from relubench.findings.claims import Claim, Condition, Tables, mean_of, paired, paired_ratio
 
 #: Training examples of the digits.
 EXAMPLES = 1437

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import polars as pl
 
-from relubench.claims.metrics import measures_of
-from relubench.results import Tables
+from relubench.findings.claims.metrics import measures_of
+from relubench.sweeps.folders import Tables
 
 RATE = "optimizer.learning_rate"
 

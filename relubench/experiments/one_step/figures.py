@@ -10,9 +10,8 @@ import polars as pl
 from relubench.experiments.base import Frames
 from relubench.experiments.one_step.fates import RATE
 from relubench.experiments.one_step.variants import VARIANTS
-from relubench.report import style
-from relubench.report.figure import Figure, line_panels, runs_note
-from relubench.report.plots import canvas
+from relubench.plots import canvas, style
+from relubench.plots.figure import Figure, line_panels, runs_note
 
 #: Those whose first step is drawn beside its prediction.
 COMPARED = ("plain", "loss × 100", "loss × 100, clipped", "inputs × 10")

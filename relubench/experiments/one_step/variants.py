@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from relubench.claims import Tables
-from relubench.claims.metrics import of_runs
 from relubench.experiments.derived import mean_over_runs
 from relubench.experiments.one_step.fates import RATE, fates, shares_killed
+from relubench.findings.claims import Tables
+from relubench.findings.claims.metrics import of_runs
 
 Where = Mapping[str, Any]
 _POINT = ("variant", "data", "change", "rate")

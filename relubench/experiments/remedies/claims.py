@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from relubench.claims import Claim, Condition
-from relubench.claims.measurements import Measurement
 from relubench.experiments.remedies.differences import at_best_rate, at_high_rate, usable_rates
 from relubench.experiments.remedies.variants import FROZEN, HIGH_RATE
-from relubench.report import style
+from relubench.findings.claims import Claim, Condition
+from relubench.findings.claims.measurements import Measurement
+from relubench.plots import style
 
 
 def _conditions(measure: Callable[[str, str], Measurement]) -> tuple[Condition, ...]:

@@ -7,9 +7,9 @@ from typing import Any
 
 import polars as pl
 
-from relubench.claims import Effect, Tables, mean_of, paired, paired_at_best, paired_ratio
-from relubench.claims.measurements import Measurement
 from relubench.experiments.remedies.variants import HIGH_RATE, NONE, OPTIMIZER, RATE, REMEDIES, VARIANT, with_names
+from relubench.findings.claims import Effect, Tables, mean_of, paired, paired_at_best, paired_ratio
+from relubench.findings.claims.measurements import Measurement
 
 #: A rate is usable where the accuracy lies no further than this below the best over all rates without a remedy.
 USABLE = 0.02

@@ -9,9 +9,8 @@ import polars as pl
 from relubench.experiments.base import Frames
 from relubench.experiments.remedies.differences import USABLE
 from relubench.experiments.remedies.variants import HIGH_RATE, OPTIMIZER, VARIANT
-from relubench.report import style
-from relubench.report.figure import Figure, runs_note
-from relubench.report.plots import forest, points
+from relubench.plots import forest, points, style
+from relubench.plots.figure import Figure, runs_note
 
 #: A difference of accuracies at the best rates beyond this would squeeze all others in their figure.
 FAR = 0.1

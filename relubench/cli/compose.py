@@ -1,0 +1,426 @@
+"""The door between Hydra and the rest: arguments in, a checked request out. Nothing beyond it reads Hydra."""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import hydra
+import yaml
+from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, Sweep, ValueType
+from hydra.errors import HydraException
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from relubench import config
+from relubench.cli import sweeper
+from relubench.config import KEYS, SETTING_KEYS, Config
+from relubench.errors import StorageError, UserError, shown, unknown
+from relubench.sweeps import grid, interrupts
+from relubench.sweeps.request import Request
+
+_PACKAGED = Path(__file__).parent.parent / "conf"
+_CHECKOUT = Path(__file__).parent.parent.parent / "conf"
+#: The folder of the YAML files: inside the package in a wheel, beside it in a checkout.
+CONF = _PACKAGED if (_PACKAGED / "config.yaml").exists() else _CHECKOUT
+
+#: Options of Hydra's that make sense here, with the values that follow some of them.
+_OPTIONS: dict[str, tuple[str, ...]] = {
+    "--multirun": (),
+    "--cfg": ("job", "hydra", "all"),
+    "--resolve": (),
+    "--info": ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath"),
+    "--hydra-help": (),
+}
+#: Beginnings of Hydra's own keys that may be set: where jobs run, and where they write.
+_HYDRA = ("hydra/launcher", "hydra.launcher.", "hydra/sweeper", "hydra.sweeper.", "hydra.sweep.", "hydra.job.")
+#: Sweeps over values that aren't written out.
+_OPEN_SWEEPS = (ValueType.GLOB_CHOICE_SWEEP, ValueType.INTERVAL_SWEEP)
+#: A list that a resolver makes holds at most so many values: each becomes a node of the configuration.
+MOST_LISTED = 1_000_000
+
+
+# Resolvers, for YAML and the command line alike. OmegaConf takes a ListConfig only.
+
+
+def _logspace(first: float, last: float, count: int) -> ListConfig:
+    """Powers of ten from 10^first to 10^last, rounded to 12 digits so that 10^-1 is .1."""
+    exponents = _evenly(first, last, count)
+    return ListConfig([float(f"{10.0**exponent:.12g}") for exponent in exponents])
+
+
+def _linspace(first: float, last: float, count: int) -> ListConfig:
+    return ListConfig([float(f"{value:.12g}") for value in _evenly(first, last, count)])
+
+
+def _evenly(first: float, last: float, count: int) -> list[float]:
+    _check_length(count)
+    return [first + (last - first) * n / max(count - 1, 1) for n in range(count)]
+
+
+def _range(*limits: int) -> ListConfig:
+    _check_length(len(range(*limits)))
+    return ListConfig(list(range(*limits)))
+
+
+def _check_length(count: int) -> None:
+    if not 1 <= count <= MOST_LISTED:
+        raise UserError(
+            f"a list of {count:,} values: it takes from one to {MOST_LISTED:,}; seeds=N, of any N, makes no list"
+        )
+
+
+def _by_size(small: Any, full: Any, *, _root_: DictConfig) -> Any:
+    """The first value, or the second where `size=full`."""
+    return full if _root_.size == "full" else small
+
+
+def _register() -> None:
+    resolvers: dict[str, Any] = {"logspace": _logspace, "linspace": _linspace, "range": _range, "by_size": _by_size}
+    for name, resolver in resolvers.items():
+        OmegaConf.register_new_resolver(name, resolver, replace=True)
+    ConfigStore.instance().store(name="schema", node=Config)
+    sweeper.register()
+
+
+@functools.cache
+def groups() -> dict[str, list[str]]:
+    """Return the choices of each group of conf/: the names of its YAML files."""
+    folders = [path for path in sorted(CONF.iterdir()) if path.is_dir()]
+    return {folder.name: sorted(path.stem for path in folder.glob("*.yaml")) for folder in folders}
+
+
+def main(arguments: Sequence[str], task: Callable[[Request], int]) -> int:
+    """Compose the command line, give each resulting request to `task`, and return the worst exit status."""
+    _register()
+    arguments = _checked(arguments)
+    statuses: list[int] = []
+    composed_all = False
+
+    def job(composed: DictConfig) -> int:
+        nonlocal composed_all
+        composed_all = True
+        overrides: Any = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)  # as they were typed
+        with interrupts.noted():  # a launcher may run this in a process of its own
+            statuses.append(_guarded(lambda: task(_request(composed, overrides))))
+        return statuses[-1]
+
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then raises instead of printing and exiting
+    sys.argv = ["relubench", *arguments]
+    try:
+        hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")(job)()
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(_one_line(error)) from error
+    except OSError as error:
+        raise StorageError(f"{error.filename or 'out'}: {error.strerror or error}") from error
+    except Exception as error:
+        if composed_all:
+            raise
+        raise UserError(f"the command line cannot be composed: {_one_line(error)}") from error  # Hydra's own slips
+    return max([*statuses, *sweeper.STATUSES], default=0)
+
+
+def default_request(experiment: str) -> Request:
+    """Return the request of `experiment=NAME` as its YAML file has it."""
+    _register()
+    overrides = [f"experiment={experiment}"]
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        return _request(hydra.compose("config", overrides), overrides)
+
+
+def _guarded(work: Callable[[], int]) -> int:
+    """Tell a user's error here, where it happens: a job may run in another process, behind a launcher."""
+    try:
+        return work()
+    except UserError as error:
+        print(f"relubench: {error}", file=sys.stderr)
+        return error.exit_status
+
+
+def _one_line(error: BaseException) -> str:
+    parts = [error, *([error.__cause__] if error.__cause__ else [])]
+    return ": ".join(dict.fromkeys(_first_line(str(part)) for part in parts if str(part).strip()))
+
+
+def _first_line(text: str) -> str:
+    lines = re.sub(r"^\w+ raised while resolving interpolation: ", "", text.strip()).splitlines()
+    return f"{lines[0]} {lines[1].strip()}" if lines[0].endswith(":") and len(lines) > 1 else lines[0]
+
+
+def _checked(arguments: Sequence[str]) -> list[str]:
+    """Return the words of a command line as Hydra takes them.
+
+    Refused in our own words is what Hydra would believe, or refuse in six lines: unknown options, keys and choices,
+    values of a wrong type.
+    """
+    options: list[str] = []  # in front: Hydra takes no option between two overrides
+    words: list[str] = []
+    rest = list(arguments)
+    while rest:
+        word = rest.pop(0)
+        if word.startswith("-"):
+            options.append(_checked_option(word, rest))
+        elif "=" not in word and not word.startswith("~"):
+            raise UserError(f"{shown(word)} is no KEY=VALUE; a verb comes first, before options and keys")
+        else:
+            words.append(_checked_override(word))
+    _check_together(options)
+    return [*options, *words]
+
+
+def _check_together(options: Sequence[str]) -> None:
+    names = dict.fromkeys(option.partition("=")[0] for option in options)
+    kinds = [name for name in names if name != "--resolve"]
+    if len(kinds) > 1:
+        raise UserError(f"{' and '.join(kinds)}: it takes one of them")
+    if "--resolve" in names and kinds != ["--cfg"]:
+        raise UserError("--resolve: it goes with --cfg")
+
+
+def _checked_option(word: str, rest: list[str]) -> str:
+    """Return an option with its value, which may be the first word of the `rest` (and is then taken from it)."""
+    name, _, value = word.partition("=")
+    name = "--multirun" if name == "-m" else name
+    if name not in _OPTIONS:
+        raise UserError(f"unknown option {shown(word)}: it takes -m, {', '.join(_OPTIONS)}; keys are written KEY=VALUE")
+    allowed = _OPTIONS[name]
+    if allowed and not value and rest and "=" not in rest[0]:
+        value = rest.pop(0)
+    if (value or allowed) and value not in allowed:
+        raise UserError(f"{name}={shown(value)}: it takes {' or '.join(allowed) if allowed else 'no value'}")
+    return f"{name}={value}" if value else name
+
+
+def _checked_override(text: str) -> str:
+    """Return an override as Hydra takes it: axes of the grid added or taken away by force, odd paths quoted."""
+    text = _with_home(text)
+    try:
+        override = _parse(text)
+    except UserError:
+        text = _quoted(text)
+        override = _parse(text)
+    key = override.key_or_group
+    if re.match(r"hydra\b", key):
+        unset = override.value() is None and not key.startswith("hydra.launcher.")  # whose own defaults are null
+        if not key.startswith(_HYDRA) or override.is_delete() or unset:
+            raise UserError(
+                f"{shown(text)}: of Hydra's own keys it takes {', '.join(f'{name}…' for name in _HYDRA)} with a value"
+            )
+        return text
+    if override.is_delete():
+        if not key.startswith("grid."):
+            raise UserError(
+                f"{text}: only an axis of the grid can be taken away, such as ~grid.seed; {key}=null unsets a key"
+            )
+        config.find_key(key.removeprefix("grid.").removeprefix("zip."))
+        return f"++{key}=null"
+    if key.startswith("grid."):
+        _check_grid_override(text, override)
+        return f"++{text.lstrip('+')}"
+    _check_override(override)
+    return text
+
+
+def _with_home(text: str) -> str:
+    """Return a path that begins with ~ in full: a shell leaves it as it is after an equals sign."""
+    key, _, value = text.partition("=")
+    is_path = key in KEYS and KEYS[key].metadata.get("path")
+    return f"{key}={os.path.expanduser(value)}" if is_path and value.startswith("~") else text
+
+
+def _quoted(text: str) -> str:
+    """Return a text that Hydra's grammar has no letters for in its quotes, a list of values each; all else as it is."""
+    key, _, value = text.partition("=")
+    name = key.lstrip("+")
+    if name not in KEYS or KEYS[name].type is not str or value[:1] in ("", "'", '"', "[", "{"):
+        return text
+    return f"{key}={','.join(map(_in_quotes, value.split(',')))}"
+
+
+def _in_quotes(text: str) -> str:
+    return "'" + re.sub(r"(\\*)('|$)", lambda match: 2 * match[1] + ("\\'" if match[2] else ""), text) + "'"
+
+
+def _parse(text: str) -> Override:
+    try:
+        return OverridesParser.create().parse_override(text)
+    except (HydraException, ValueError, ArithmeticError, RecursionError) as error:  # of numbers too long to be read
+        raise UserError(f"{shown(text)} cannot be read as KEY=VALUE: {_one_line(error)}") from error
+
+
+def _check_override(override: Override) -> None:
+    choices, key = groups(), override.key_or_group
+    if override.value_type in _OPEN_SWEEPS and not (
+        key in choices and override.value_type is ValueType.GLOB_CHOICE_SWEEP
+    ):
+        raise UserError(
+            f"{shown(override.input_line)}: it takes values, such as {key}=a,b with -m; no glob, no interval"
+        )
+    if key in choices:
+        for name in _values(override):
+            if name not in choices[key]:
+                raise unknown(key, str(name), choices[key])
+    elif key not in KEYS:
+        raise unknown("configuration key", key, [*KEYS, *choices])
+    elif key not in ("seeds", "grid"):
+        for value in _values(override):
+            if not (isinstance(value, str) and "${" in value):
+                KEYS[key].parse(value)
+
+
+def _values(override: Override) -> Iterator[Any]:
+    """Yield the values that an override sets or sweeps over; of a range the first two and the last."""
+    sweep: Any = override.value()
+    if override.value_type is ValueType.RANGE_SWEEP:
+        start, stop, step = (float(number or 0) for number in (sweep.start, sweep.stop, sweep.step))
+        length = (stop - start) / step if step else math.nan
+        if not 0 < length <= MOST_LISTED:
+            raise UserError(
+                f"{shown(override.input_line)}: it takes a range of one to {MOST_LISTED:,} values; seeds=N, of any N, "
+                "makes no list"
+            )
+        places = dict.fromkeys([0, min(1, math.ceil(length) - 1), math.ceil(length) - 1])
+        yield from (sweep.start + sweep.step * place for place in places)
+    elif not override.is_sweep_override():
+        yield _plain(sweep)
+    elif override.value_type not in _OPEN_SWEEPS:
+        yield from map(_plain, override.sweep_iterator())
+
+
+def _plain(value: Any) -> Any:
+    """Return the value as YAML would give it: quoted strings of the override grammar become plain ones."""
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value if value is None or isinstance(value, bool | int | float) else str(getattr(value, "text", value))
+
+
+def _check_grid_override(text: str, override: Override) -> None:
+    key = override.key_or_group.removeprefix("grid.")
+    if not key.startswith("zip."):
+        config.find_key(key)
+    value = override.value()
+    scalars = isinstance(value, Sweep) or not isinstance(value, list | str | dict)
+    swept_lists = isinstance(value, Sweep) and all(item.startswith("[") for item in override.sweep_string_iterator())
+    if scalars and not swept_lists and value is not None:
+        got = text.removeprefix("++").split("=", 1)[1]
+        raise UserError(
+            f"grid.{key}={got}: it takes a list, such as [0.1,1.0]; a shell changes an unquoted ${{…}}, so quote "
+            f"it: 'grid.{key}=${{logspace:-4,0,9}}'"
+        )
+
+
+def _request(composed: DictConfig, overrides: Sequence[str]) -> Request:
+    tree = _resolved(composed)
+    _check_keys(tree)
+    _prune(tree, overrides)
+    notes = _take_as_meant(tree, overrides)
+    base = config.setting_values(tree)
+    checked = config.fill(Config(seeds=tree["seeds"], grid=tree["grid"]), {**base, **config.outside_values(tree)})
+    leaves = dict(tree["grid"])
+    if tree["seeds"] is not None:
+        leaves["seed"] = _seeds(tree["seeds"])
+    return Request(
+        config=checked,
+        base=base,
+        grid=grid.build(base, leaves),
+        shard=_shard(checked.shard),
+        overrides=tuple(overrides),
+        notes=tuple(notes),
+        yaml=yaml.safe_dump(tree, sort_keys=False, default_flow_style=None, allow_unicode=True),
+    )
+
+
+def _resolved(composed: DictConfig) -> dict[str, Any]:
+    """Return the configuration with its ${…} replaced, in the types they give.
+
+    A typed configuration would bend them to the key's: a number of steps to `true`.
+    """
+    try:
+        untyped = OmegaConf.create(OmegaConf.to_container(composed, resolve=False))
+        tree: Any = OmegaConf.to_container(untyped, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        raise UserError(_one_line(error)) from error
+    return tree
+
+
+def _prune(tree: dict[str, Any], overrides: Sequence[str]) -> None:
+    """Take away the axes of the grid that are null, and with `seed` the number of seeds."""
+    if not isinstance(tree["grid"], Mapping) or not isinstance(tree["grid"].get("zip") or {}, Mapping):
+        raise UserError(f"grid={shown(tree['grid'])}: it takes keys with lists, such as grid.seed=[0,1]")
+    absent = [key for key, leaf in grid.leaves(tree["grid"]).items() if leaf is None]
+    if "seed" in absent and not any(text.startswith("seeds=") for text in overrides):
+        tree["seeds"] = None
+    for key in absent:
+        tree["grid"] = grid.without(tree["grid"], key)
+
+
+def _check_keys(tree: Mapping[str, Any]) -> None:
+    """Refuse keys that the schema lacks: Hydra lets `+key=…` and a YAML file at the root add any."""
+    for key in config.flatten({name: value for name, value in tree.items() if name != "grid"}):
+        if key not in KEYS:
+            raise unknown("configuration key", key, KEYS)
+
+
+def _take_as_meant(tree: dict[str, Any], overrides: Sequence[str]) -> list[str]:
+    """Let keys set on the command line take the place of the grid's axes; return a line for each."""
+    notes, written = [], [override.lstrip("+") for override in overrides]
+    in_grid = {
+        text.split("=", 1)[0].removeprefix("grid.").removeprefix("zip.")
+        for text in written
+        if text[:5] == "grid." and not text.endswith("=null")
+    }
+    if any(text.startswith("seeds=") for text in written):
+        if "seed" in in_grid:
+            raise UserError("seeds and grid.seed: both are set; it takes one of the two")
+        tree["grid"].pop("seed", None)
+        in_grid.add("seed")
+    elif "seed" in grid.grid_keys(tree["grid"]):
+        tree["seeds"] = None
+    for key in _keys_set(written):
+        if (key == "seed" and tree["seeds"] is not None) or key in grid.grid_keys(tree["grid"]):
+            if key in in_grid:
+                raise UserError(f"{key}: it is set both as a value and as a grid axis; it takes one of the two")
+            if key == "seed":
+                tree["seeds"] = None
+            tree["grid"] = grid.without(tree["grid"], key)
+            notes.append(f"{key} is set on the command line and takes the place of the grid's axis")
+    return notes
+
+
+def _keys_set(written: Sequence[str]) -> Iterator[str]:
+    """Yield the setting keys that the overrides set, by their own name or by choosing a file of a group."""
+    choices = groups()
+    for text in written:
+        name = text.partition("=")[0]
+        if name in SETTING_KEYS:
+            yield name
+        elif name in choices and name != "experiment":
+            for value in _values(_parse(text)):
+                chosen = yaml.safe_load((CONF / name / f"{value}.yaml").read_text(encoding="utf-8"))
+                yield from (f"{name}.{leaf}" for leaf in config.flatten(chosen))
+
+
+def _seeds(seeds: Any) -> Sequence[int]:
+    if isinstance(seeds, int) and not isinstance(seeds, bool) and seeds >= 1:
+        return range(seeds)
+    if isinstance(seeds, list) and seeds:
+        return seeds
+    raise UserError(f"seeds={shown(seeds)}: it takes a number of seeds >= 1, or a list of them")
+
+
+def _shard(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"([0-9]{1,18})/([0-9]{1,18})", text)
+    if match and int(match[1]) < int(match[2]):
+        return int(match[1]), int(match[2])
+    raise UserError(f"shard={shown(text)}: it takes i/n with i from 0 to n - 1, such as 0/4")

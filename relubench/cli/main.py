@@ -1,0 +1,208 @@
+"""The command line: verbs, exit statuses, and the only place that prints.
+
+Modules are imported where a verb needs them: `--help` imports nothing, and only `run` and `plan` import JAX.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import shlex
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+from relubench.cli import output
+from relubench.errors import Notice, UserError, unknown
+from relubench.sweeps import interrupts
+
+if TYPE_CHECKING:
+    from relubench.sweeps.request import Request
+
+HELP = """\
+relubench: how many ReLU units die, and what mends it.
+
+usage: python -m relubench [VERB] [KEY=VALUE ...]
+
+verbs
+  run      (default) train what is missing, then merge, summarise, draw and print a table
+  plan     runs, groups, chunks, memory and time of a run; trains nothing
+  list     the experiments
+  merge    tables, summary and figures from the parts of a sharded or interrupted run
+  figures  draw the figures again, from Parquet alone
+  report   every claim under out=results judged together, and the question answered: answer.md
+  verify   oracles and published numbers beside ours; `verify 1 3` takes these rows of published numbers alone
+
+examples
+  python -m relubench                                      dead units over the learning rate, on digits
+  python -m relubench seeds=64 'optimizer.learning_rate=0.1'
+  python -m relubench experiment=custom 'grid.model.activation.name=[relu,elu]' seeds=16
+  python -m relubench -m experiment=custom 'seed=range(0,64)' 'optimizer.learning_rate=.1,.01'
+  python -m relubench shard=0/4                            one share of four; then: python -m relubench merge
+
+Keys are those of conf/ (`--cfg job` prints them with their values); results go to out=results/NAME.
+Exit status: 0 done, 1 failed or incomplete, 2 bad input; stopped by Ctrl-C 130, SIGTERM 143, SIGHUP 129.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line (default: the process's own) and return its exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    _speak_plainly()
+    with output.forgiving() as stdout, interrupts.noted():
+        status = _run_command(arguments)
+        stdout.flush()
+    lost = output.complaint(stdout)
+    if lost:
+        print(f"relubench: {lost}", file=sys.stderr)
+    return max(status, 1) if lost else status
+
+
+def process() -> NoReturn:
+    """Run the process's command line, and end the process."""
+    status = main()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    if status > 128:  # at once, though a thread may be compiling
+        os._exit(status)
+    sys.exit(status)
+
+
+def _run_command(arguments: list[str]) -> int:
+    if arguments == ["help"] or {"--help", "-h"} & set(arguments):
+        print(HELP, end="")
+        return 0
+    if "--version" in arguments:
+        import importlib.metadata
+
+        print(f"relubench {importlib.metadata.version('relubench')}")
+        return 0
+    try:
+        verb, rest = _split_verb(arguments)
+        status = VERBS[verb](rest)
+        interrupts.check()  # a verb that has looked at no signal is done, but was asked to stop
+        return status
+    except UserError as error:
+        print(f"relubench: {error}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt as error:
+        print(
+            f"relubench: interrupted; what is on disk is safe; the same command resumes: {_command(arguments)}",
+            file=sys.stderr,
+        )
+        return getattr(error, "exit_status", 130)
+
+
+def _speak_plainly() -> None:
+    """Escape what the terminal's encoding lacks, and show a notice as the line that it is."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    warnings.formatwarning = _warning_line
+
+
+_format_warning = warnings.formatwarning
+
+
+def _warning_line(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    if issubclass(category, Notice):
+        return f"relubench: {message}\n"
+    return _format_warning(message, category, filename, lineno, line)
+
+
+def _command(arguments: Sequence[str]) -> str:
+    return shlex.join(["python", "-m", "relubench", *arguments])
+
+
+def _split_verb(arguments: list[str]) -> tuple[str, list[str]]:
+    if arguments and not arguments[0].startswith(("-", "~", "+")) and "=" not in arguments[0]:
+        if arguments[0] not in VERBS:
+            raise unknown("verb", arguments[0], VERBS)
+        return arguments[0], arguments[1:]
+    return "run", arguments
+
+
+def _list(arguments: list[str]) -> int:
+    from relubench import experiments
+
+    if arguments:
+        raise UserError(f"list {arguments[0]!r}: it takes no arguments")
+    from relubench.cli import compose
+
+    print(f"{'experiment':16} {'runs':>8} {'minutes':>8}  question")
+    for name in experiments.names():
+        experiment, runs = experiments.find(name), len(compose.default_request(name).grid)
+        minutes = f"{experiment.minutes:g}" if experiment.minutes else "-"
+        print(f"{name:16} {runs:8,} {minutes:>8}  {experiment.question}")
+    print("minutes: about, at the default size on two cores; `plan` estimates any other size")
+    return 0
+
+
+def _with_request(task: Callable[[Request], int]) -> Callable[[list[str]], int]:
+    def verb(arguments: list[str]) -> int:
+        from relubench.cli import compose
+
+        def noted(request: Request) -> int:
+            for note in request.notes:
+                print(f"note: {note}")
+            return task(request)
+
+        return compose.main(arguments, noted)
+
+    return verb
+
+
+def _run(request: Request) -> int:
+    from relubench.cli import verbs
+
+    return verbs.run(request)
+
+
+def _plan(request: Request) -> int:
+    from relubench.cli import verbs
+
+    return verbs.plan(request)
+
+
+def _merge(request: Request) -> int:
+    from relubench.cli import verbs
+
+    return verbs.merge(request)
+
+
+def _figures(request: Request) -> int:
+    from relubench.cli import verbs
+
+    return verbs.figures(request)
+
+
+def _report(arguments: list[str]) -> int:
+    from relubench.cli import verbs
+
+    return _with_request(verbs.report)(["experiment=custom", "name=report", "out=results", *arguments])
+
+
+def _verify(arguments: list[str]) -> int:
+    from relubench.cli import verbs
+
+    rows = [int(argument) for argument in arguments if re.fullmatch("[0-9]{1,9}", argument)]
+    others = [argument for argument in arguments if not re.fullmatch("[0-9]{1,9}", argument)]
+    verb = _with_request(lambda request: verbs.verify(request, rows))
+    return verb(["experiment=custom", "name=verify", *others])
+
+
+VERBS: dict[str, Callable[[list[str]], int]] = {
+    "run": _with_request(_run),
+    "plan": _with_request(_plan),
+    "list": _list,
+    "merge": _with_request(_merge),
+    "figures": _with_request(_figures),
+    "report": _report,
+    "verify": _verify,
+}

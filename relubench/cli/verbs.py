@@ -1,0 +1,213 @@
+"""What the verbs do with a composed request: train what is missing, merge, summarise, draw."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+from rich.console import Console
+
+from relubench import experiments
+from relubench.cli.progress import Progress
+from relubench.errors import UserError
+from relubench.sweeps import folders, interrupts, training
+from relubench.sweeps.storage import read_table, write_json, write_table
+from relubench.sweeps.training import lacking, share
+
+if TYPE_CHECKING:
+    from relubench.findings import summary
+    from relubench.sweeps.request import Request
+
+#: Columns of a table where the output is no terminal.
+PLAIN_WIDTH = 140
+
+
+def run(request: Request) -> int:
+    """Train the runs that are missing; without `shard`, merge, summarise, draw and print as well."""
+    console = _console()
+    _train(request, console)
+    folder = folders.Folder(request.config.out)
+    if request.shard is not None:
+        console.print(
+            f"shard {request.shard[0]}/{request.shard[1]}: {len(share(request)):,} runs are in {folder.parts}"
+        )
+        return 0
+    return _finish(request, folder, console)
+
+
+def _train(request: Request, console: Console) -> None:
+    training.train_missing(request, console, Progress, units=experiments.find(request.config.name).units)
+
+
+def _console() -> Console:
+    """The terminal; elsewhere lines as wide as a table of many keys needs."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+
+
+def _finish(request: Request, folder: folders.Folder, console: Console) -> int:
+    """Merge the parts, write the tables, draw, and print; 1 if runs of the grid are missing."""
+    from relubench.report.table import print_table
+
+    folder.check_origins((), request.config.engine.mixed or any(origin["mixed"] for origin in folder.origins()))
+    ids = request.grid.run_ids()
+    interrupts.check()
+    ours = folder.merge().of(ids.tolist())
+    absent = len(ids) - ours.runs.height
+    if ours.runs.height:
+        axes = {key: request.grid.values(key) for key in request.grid.keys if key != "seed"}
+        print_table(_fold(request.config.name, folder, ours, axes), list(axes), console)
+    write_json(folder.path / "provenance.json", _provenance(request, folder))
+    drawn = _draw(folder) if request.config.figures and ours.runs.height else []
+    _print_paths(folder, drawn, console)
+    if absent:
+        console.print(f"{absent:,} of {len(ids):,} runs are missing: run the experiment (or its shards) to train them")
+    return 1 if absent else 0
+
+
+def _fold(name: str, folder: folders.Folder, ours: folders.Tables, axes: summary.Axes) -> pl.DataFrame:
+    """Write the tables that fold seeds: summary, curves and claims; return the summary."""
+    from relubench.findings import claims, summary
+
+    experiment = experiments.find(name)
+    interrupts.check()
+    table = summary.summarize(ours.runs, axes)
+    origin = {"name": name}
+    write_table(folder.path / "summary.parquet", table, origin)
+    curves = [summary.curves(ours, axes, experiment.curves), *(derive(ours) for derive in experiment.derived)]
+    write_table(folder.path / "curves.parquet", pl.concat(curves, how="diagonal_relaxed"), origin)
+    write_table(folder.path / "claims.parquet", claims.evaluate(experiment.claims, ours, name), origin)
+    return table
+
+
+def _provenance(request: Request, folder: folders.Folder) -> dict[str, Any]:
+    """What the results come from: one entry for each way in which parts were computed."""
+    ways: dict[str, dict[str, Any]] = {}
+    for origin in folder.origins():
+        told = {k: origin[k] for k in ("fingerprint", "devices", "versions", "commit", "mixed")}
+        way = ways.setdefault(
+            json.dumps(told, sort_keys=True),
+            {
+                **told,
+                "runs": 0,
+                "run_steps": 0,
+                "seconds": 0.0,
+                "first": origin["finished"],
+                "last": origin["finished"],
+            },
+        )
+        for number in ("runs", "run_steps", "seconds"):
+            way[number] += origin[number]
+        way["first"], way["last"] = min(way["first"], origin["finished"]), max(way["last"], origin["finished"])
+    for way in ways.values():
+        way["run_steps_per_second"] = way["run_steps"] / max(way["seconds"], 1e-9)
+        way["repeatable_bits"] = way["fingerprint"]["backend"] == "cpu"
+    return {
+        "name": request.config.name,
+        "command": ["python", "-m", "relubench", *request.overrides],
+        "runs_in_grid": len(request.grid),
+        "computed": list(ways.values()),
+    }
+
+
+def _draw(folder: folders.Folder) -> list[Path]:
+    """Draw the experiment's figures from Parquet and config.yaml alone."""
+    from relubench.findings.words import verdict_lines
+    from relubench.plots.figure import save
+
+    path = folder.path / "config.yaml"
+    if not os.path.lexists(path):
+        raise UserError(f"out={folder.path}: no config.yaml there; it is not a folder of results")
+    name, values, _ = folders.read_config(path)
+    frames = experiments.Frames(
+        summary=read_table(folder.path / "summary.parquet", name=name),
+        curves=read_table(folder.path / "curves.parquet", name=name),
+        claims=read_table(folder.path / "claims.parquet", name=name),
+        setting=values,
+    )
+    drawn: list[Path] = []
+    verdicts = verdict_lines(frames.claims)
+    for figure in experiments.find(name).figures(frames):
+        interrupts.check()
+        drawn += save(figure._replace(caption="\n".join([figure.caption, *verdicts])), folder.path / "figures")
+    return drawn
+
+
+def _print_paths(folder: folders.Folder, drawn: list[Path], console: Console) -> None:
+    tables = sorted(path for path in folder.path.glob("*.parquet"))
+    for path in [*tables, folder.path / "config.yaml", folder.path / "provenance.json", *drawn]:
+        if path.exists():
+            console.print(f"wrote {path}", soft_wrap=True)
+
+
+def merge(request: Request) -> int:
+    """Write tables, summary and figures from the parts; say how many runs are missing."""
+    folder = folders.Folder(request.config.out)
+    _require(folder)
+    return _finish(request, folder, _console())
+
+
+def figures(request: Request) -> int:
+    """Draw the figures again."""
+    folder = folders.Folder(request.config.out)
+    _require(folder)
+    for path in _draw(folder):
+        print(f"wrote {path}")
+    return 0
+
+
+def verify(request: Request, rows: Sequence[int]) -> int:
+    """Put the oracles and published numbers beside ours; 1 if one of them fails."""
+    from relubench.report import verify as verification
+
+    table = verification.verify(request.config, rows, _console(), _train)
+    print(f"wrote {Path(request.config.out) / verification.FILE}")
+    return 1 if "fail" in table["outcome"] else 0
+
+
+def report(request: Request) -> int:
+    """Judge the claims of all results folders under `out` together: a table, and the page that answers the question."""
+    from relubench.report import answer, collect
+
+    root, console = Path(request.config.out), _console()
+    table = collect.judged(collect.studies(root))
+    collect.print_claims(table, console)
+    write_table(root / "report.parquet", table)
+    answer.write(root, root / "answer.md")
+    for name in ("report.parquet", "answer.md"):
+        print(f"wrote {root / name}")
+    return 0
+
+
+def _require(folder: folders.Folder) -> None:
+    if not folder.path.is_dir():
+        raise UserError(f"out={folder.path}: no such folder; run the experiment first")
+
+
+def plan(request: Request) -> int:
+    """Print the number of runs, groups and chunks, and estimated memory and time; train nothing."""
+    from relubench.sweeps.layout import estimate
+
+    started = time.perf_counter()
+    grid = share(request)
+    missing = lacking(grid, folders.Folder(request.config.out))
+    machine, layouts = training.plan(request, missing)
+    told = estimate(layouts)
+    devices = f"{machine.devices} {machine.platform} device{'s' if machine.devices > 1 else ''}"
+    print(f"runs        {len(grid):,} ({len(missing):,} to train)")
+    print(f"groups      {told.groups:,}, each one compiled program")
+    print(f"chunks      {told.chunks:,} of up to {told.chunk_runs:,} runs, {machine.width} wide, on {devices}")
+    print(f"memory      {told.state_bytes / 2**20:,.0f} MiB of run states")
+    print(f"time        about {_duration(told.seconds)}, and {told.groups} compilations the first time")
+    print(f"planned in  {time.perf_counter() - started:.1f} s")
+    return 0
+
+
+def _duration(seconds: float) -> str:
+    return str(datetime.timedelta(seconds=round(seconds))) if seconds >= 60 else f"{seconds:.0f} s"

@@ -1,0 +1,1 @@
+"""From tables to statements: intervals, summaries, claims and their verdicts."""

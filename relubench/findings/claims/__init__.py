@@ -1,0 +1,39 @@
+"""Claims: statements about dying ReLUs as records, measured on tables of runs, and their verdicts."""
+
+from relubench.findings.claims.claim import Claim, Condition
+from relubench.findings.claims.effect import Effect, mean_effect, share_effect, total_effect
+from relubench.findings.claims.measurements import (
+    mean_at_best,
+    mean_of,
+    paired,
+    paired_at_best,
+    paired_ratio,
+    share_of,
+    total_of,
+)
+from relubench.findings.claims.metrics import of_layers, of_measures, of_probes, of_units
+from relubench.findings.claims.table import evaluate, holm
+from relubench.sweeps.folders import Tables
+
+__all__ = [
+    "Claim",
+    "Condition",
+    "Effect",
+    "Tables",
+    "evaluate",
+    "holm",
+    "mean_at_best",
+    "mean_effect",
+    "mean_of",
+    "of_layers",
+    "of_measures",
+    "of_probes",
+    "of_units",
+    "paired",
+    "paired_at_best",
+    "paired_ratio",
+    "share_effect",
+    "share_of",
+    "total_effect",
+    "total_of",
+]

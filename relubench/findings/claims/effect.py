@@ -1,0 +1,62 @@
+"""An effect: one measured statistic with its interval and its p-value against any bound.
+
+`relubench.findings.stats` is imported where it is used: scipy.stats takes a second, and experiments are also read to be
+listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from relubench.findings.stats import Bounds
+
+
+class Effect(NamedTuple):
+    """One measured statistic. Value and interval are NaN where they could not be had."""
+
+    value: float
+    low: float
+    high: float
+    n: int  # runs, pairs or networks behind it
+    p: Callable[[float], float]  # the two-sided p-value of the statistic being a bound
+    lost: tuple[int, int] = (0, 0)  # runs, or pairs by run a and by run b, without a finite number
+    if_lost: tuple[Effect, ...] = ()  # what it had been, had the lost pairs had the lowest, or the highest, difference
+    remark: str = ""  # what was chosen on the way, for the reader
+
+
+def mean_effect(values: np.ndarray, bounds: Bounds | None = None) -> Effect:
+    """Return the mean of `values` [runs], finite numbers, with the interval and p-value of `stats.mean_interval`."""
+    from relubench.findings import stats
+
+    (low,), (high,) = stats.mean_interval([values], bounds)
+    value = float(values.mean()) if len(values) else np.nan
+    return Effect(value, float(low), float(high), len(values), partial(stats.mean_p, values, bounds=bounds))
+
+
+def share_effect(flags: np.ndarray) -> Effect:
+    """Return the share of `flags` [runs] that are true, with Clopper and Pearson's interval."""
+    from relubench.findings import stats
+
+    k, n = int(flags.sum()), len(flags)
+    (low,), (high,) = stats.share_interval(np.array([k]), np.array([n]))
+    return Effect(k / n if n else np.nan, float(low), float(high), n, partial(stats.share_p, k, n))
+
+
+def total_effect(values: np.ndarray) -> Effect:
+    """Return the sum of `values` [runs]: an exact count, which has no interval."""
+    return Effect(float(values.sum()) if len(values) else np.nan, np.nan, np.nan, len(values), lambda bound: np.nan)
+
+
+def ratio_effect(logarithm: Effect) -> Effect:
+    """Return the effect whose natural logarithm is the given one: a ratio."""
+
+    def p(bound: float) -> float:
+        return 0.0 if bound <= 0 else logarithm.p(float(np.log(bound)))  # a ratio of positive numbers is positive
+
+    value, low, high = (float(np.exp(number)) for number in logarithm[:3])
+    return logarithm._replace(value=value, low=low, high=high, p=p, if_lost=tuple(map(ratio_effect, logarithm.if_lost)))

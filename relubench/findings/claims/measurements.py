@@ -1,0 +1,239 @@
+"""What a claim measures: means, shares, totals and paired differences over runs, as functions of the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from relubench.findings.claims.effect import Effect, mean_effect, ratio_effect, share_effect, total_effect
+from relubench.findings.claims.metrics import Metric, Where, bounds_of, of_runs
+from relubench.sweeps.folders import Tables
+
+if TYPE_CHECKING:
+    from relubench.findings.stats import Bounds
+
+Measurement = Callable[[Tables], Effect]
+
+
+def mean_of(metric: Metric, where: Where, *, bounds: Bounds | None = None) -> Measurement:
+    """Measure the mean of `metric` over the runs that have it: those that did not diverge.
+
+    Where several runs have the same seed, their mean counts as one: they share weights and batches. `bounds` are
+    the least and the greatest value that the metric can have, known for the metrics of summary.parquet.
+    """
+
+    def effect(tables: Tables) -> Effect:
+        return _mean_effect(of_runs(tables, metric, where), bounds_of(metric, bounds))
+
+    return effect
+
+
+def share_of(flag: Metric, where: Where) -> Measurement:
+    """Measure the share of the runs for which `flag` is true, among those that have it.
+
+    Clopper and Pearson's interval; where several runs have the same seed, that of a mean over seeds.
+    """
+
+    def effect(tables: Tables) -> Effect:
+        rows = of_runs(tables, flag, where)
+        finite = rows.filter(pl.col("value").is_not_null())
+        repeated = finite["seed"].is_duplicated().any()
+        found = mean_effect(_seed_means(finite), (0.0, 1.0)) if repeated else share_effect(finite["value"].to_numpy())
+        return found._replace(lost=(rows.height - finite.height, 0))
+
+    return effect
+
+
+def total_of(metric: Metric, where: Where) -> Measurement:
+    """Measure the sum of `metric` over the runs that have it: an exact count, for an exact test."""
+
+    def effect(tables: Tables) -> Effect:
+        rows = of_runs(tables, metric, where)
+        return total_effect(rows["value"].drop_nulls().to_numpy())._replace(lost=(rows["value"].null_count(), 0))
+
+    return effect
+
+
+def paired(
+    metric: Metric, where_a: Where, where_b: Where, *, by: str | Sequence[str] = "seed", bounds: Bounds | None = None
+) -> Measurement:
+    """Measure the mean of `metric` of run b less that of run a, over the pairs in which both have it.
+
+    A pair is the runs of a and of b that agree in `by`, columns of runs; where these are several on one side, their
+    mean, and lost if one of them is. Where `by` names more than the seed, the pairs of a seed count as one.
+    """
+
+    def effect(tables: Tables) -> Effect:
+        return _paired_effect(_pairs(tables, metric, where_a, where_b, by), _difference_bounds(metric, bounds))
+
+    return effect
+
+
+def paired_ratio(metric: Metric, where_a: Where, where_b: Where, *, by: str | Sequence[str] = "seed") -> Measurement:
+    """Measure the geometric mean of `metric` of run b over that of run a, over the pairs in which both are positive."""
+
+    def effect(tables: Tables) -> Effect:
+        pairs = _pairs(tables, metric, where_a, where_b, by)
+        positive = [pl.when(pl.col(side) > 0).then(pl.col(side).log()) for side in ("a", "b")]
+        return ratio_effect(_paired_effect(pairs.with_columns(positive), None))
+
+    return effect
+
+
+def mean_at_best(
+    metric: Metric,
+    where: Where,
+    *,
+    choose: Metric = "test_accuracy",
+    key: str = "optimizer.learning_rate",
+    higher_is_better: bool = True,
+    bounds: Bounds | None = None,
+) -> Measurement:
+    """Measure `mean_of` at the best value of `key`: each half of the seeds at that which is best on the other half.
+
+    The best value has the best mean of `choose`; a run without that number counts as the worst that the metric can
+    be (an accuracy of 0), or, for a metric without bounds, as the worst seen.
+    """
+
+    def effect(tables: Tables) -> Effect:
+        rows, best = [], []
+        for fold in _folds(tables, [where]):
+            found, at_best = _at_best(tables, where, fold, choose, key, higher_is_better)
+            best.append(found)
+            rows.append(of_runs(tables, metric, at_best))
+        remark = f"best {_short(key)} {_told(best)}"
+        return _mean_effect(pl.concat(rows), bounds_of(metric, bounds))._replace(remark=remark)
+
+    return effect
+
+
+def paired_at_best(
+    metric: Metric,
+    where_a: Where,
+    where_b: Where,
+    *,
+    choose: Metric = "test_accuracy",
+    key: str = "optimizer.learning_rate",
+    higher_is_better: bool = True,
+    bounds: Bounds | None = None,
+) -> Measurement:
+    """Measure `paired` with each side at its own best value of `key`, chosen as `mean_at_best` does."""
+
+    def effect(tables: Tables) -> Effect:
+        pairs, best_a, best_b = [], [], []
+        for fold in _folds(tables, [where_a, where_b]):
+            found_a, a = _at_best(tables, where_a, fold, choose, key, higher_is_better)
+            found_b, b = _at_best(tables, where_b, fold, choose, key, higher_is_better)
+            best_a.append(found_a)
+            best_b.append(found_b)
+            pairs.append(_pairs(tables, metric, a, b, "seed"))
+        remark = f"best {_short(key)} {_told(best_b)} against {_told(best_a)}"
+        return _paired_effect(pl.concat(pairs), _difference_bounds(metric, bounds))._replace(remark=remark)
+
+    return effect
+
+
+def _mean_effect(rows: pl.DataFrame, bounds: Bounds | None) -> Effect:
+    return mean_effect(_seed_means(rows), bounds)._replace(lost=(rows["value"].null_count(), 0))
+
+
+def _difference_bounds(metric: Metric, bounds: Bounds | None) -> Bounds | None:
+    ends = bounds_of(metric, bounds)
+    return None if ends is None else (ends[0] - ends[1], ends[1] - ends[0])
+
+
+def _seed_means(rows: pl.DataFrame) -> np.ndarray:
+    """Return the mean value of each seed that has one, in the order of the seeds."""
+    means = rows.drop_nulls("value").group_by("seed", maintain_order=True).agg(pl.col("value").mean())
+    return means["value"].to_numpy()
+
+
+def _pairs(tables: Tables, metric: Metric, where_a: Where, where_b: Where, by: str | Sequence[str]) -> pl.DataFrame:
+    """Return a row a pair: the keys of `by` (and the seed), and `a` and `b`, null where lost."""
+    keys = list(dict.fromkeys(["seed", *([by] if isinstance(by, str) else by)]))
+    whole = pl.when(pl.col("value").is_not_null().all()).then(pl.col("value").mean())
+    sides = [
+        of_runs(tables, metric, where).group_by(keys).agg(whole.alias(name))
+        for name, where in (("a", where_a), ("b", where_b))
+    ]
+    return sides[0].join(sides[1], on=keys, nulls_equal=True).sort(keys)
+
+
+def _paired_effect(pairs: pl.DataFrame, bounds: Bounds | None) -> Effect:
+    lost = (pairs["a"].null_count(), pairs["b"].null_count())
+    found = mean_effect(_differences(pairs), bounds)._replace(lost=lost)
+    seen = pl.concat([pairs["a"], pairs["b"]]).drop_nulls()
+    if lost == (0, 0) or seen.is_empty():
+        return found
+    low, high = seen.min(), seen.max()
+    return found._replace(
+        if_lost=tuple(mean_effect(_differences(_given(pairs, *ends)), bounds) for ends in ((high, low), (low, high)))
+    )
+
+
+def _differences(pairs: pl.DataFrame) -> np.ndarray:
+    return _seed_means(pairs.with_columns(value=pl.col("b") - pl.col("a")))
+
+
+def _given(pairs: pl.DataFrame, a: object, b: object) -> pl.DataFrame:
+    """Return the pairs with lost runs replaced; a pair lost on both sides shows no difference."""
+    both = pl.col("a").is_null() & pl.col("b").is_null()
+    return pairs.with_columns(
+        a=pl.when(both).then(0.0).otherwise(pl.col("a").fill_null(a)),
+        b=pl.when(both).then(0.0).otherwise(pl.col("b").fill_null(b)),
+    )
+
+
+#: Seeds to choose on, and seeds to measure on.
+_Fold = tuple[list[int], list[int]]
+
+
+def _folds(tables: Tables, sides: Sequence[Where]) -> list[_Fold]:
+    """Return every other seed and the rest, and the reverse."""
+    seeds = sorted({seed for side in sides for seed in of_runs(tables, "seed", side)["seed"].to_list()})
+    return [(seeds[::2], seeds[1::2]), (seeds[1::2], seeds[::2])]
+
+
+class _Best(NamedTuple):
+    value: object  # None where no run has a number to choose by
+    at_edge: bool  # whether the grid ends there: beyond it may be better ones
+
+
+def _at_best(
+    tables: Tables, where: Where, fold: _Fold, choose: Metric, key: str, higher_is_better: bool
+) -> tuple[_Best, Where]:
+    """Return the best value of `key` on the seeds to choose on, and the runs there of the seeds to measure on."""
+    chosen_on, measured_on = fold
+    best = _best(tables, {**where, "seed": chosen_on}, choose, key, higher_is_better)
+    return best, {**where, key: best.value, "seed": measured_on}
+
+
+def _best(tables: Tables, where: Where, choose: Metric, key: str, higher_is_better: bool) -> _Best:
+    """Return the best value of `key`, the first of equals."""
+    rows = of_runs(tables, choose, where)
+    seen = rows["value"].drop_nulls()
+    if seen.is_empty():
+        return _Best(None, False)
+    low, high = bounds_of(choose, None) or (seen.min(), seen.max())
+    worst = low if higher_is_better else high
+    means = rows.group_by(key).agg(pl.col("value").fill_null(worst).mean()).sort(key)
+    place = (means["value"].arg_max() if higher_is_better else means["value"].arg_min()) or 0
+    return _Best(means[key].to_list()[place], means.height > 1 and place in (0, means.height - 1))
+
+
+def _short(key: str) -> str:
+    """Return the last word of a key, as prose."""
+    return key.rpartition(".")[2].replace("_", " ")
+
+
+def _told(best: Sequence[_Best]) -> str:
+    """Return best values in words."""
+    edge = " (at an end of the grid)" if any(found.at_edge for found in best) else ""
+    return " and ".join(dict.fromkeys(_number(found.value) for found in best)) + edge
+
+
+def _number(value: object) -> str:
+    return "none" if value is None else f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,153 @@
+"""Metrics: the number of each run that a claim is about, taken from any of the tables, and the runs it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from relubench.errors import UserError, unknown
+from relubench.sweeps.folders import Tables
+
+if TYPE_CHECKING:
+    from relubench.findings.stats import Bounds
+
+#: A column of runs (or a share of runs that summary.parquet tells), an expression over the columns of runs, or a
+#: function of the tables that returns run_id and value. Null or not finite: the run has no such number.
+Metric = str | pl.Expr | Callable[[Tables], pl.DataFrame]
+#: Which runs: the value, or the values, of columns of runs.
+Where = Mapping[str, Any]
+
+#: Equal rates may differ in their last bits, where one is written out and the other comes from ${logspace:...}.
+_RELATIVE_DIFFERENCE = 1e-9
+
+
+def of_runs(tables: Tables, metric: Metric, where: Where) -> pl.DataFrame:
+    """Return the chosen runs, sorted by seed, with their number in the column `value` (null where it is not finite)."""
+    runs = tables.runs.filter(*(_matches(tables.runs, key, value) for key, value in where.items()))
+    if isinstance(metric, str | pl.Expr):
+        runs = runs.with_columns(value=_expression(metric, runs))
+    else:
+        runs = runs.join(metric(tables), on="run_id", how="left", maintain_order="left")
+    value = pl.col("value").cast(pl.Float64)
+    return runs.with_columns(value=pl.when(value.is_finite()).then(value)).sort("seed", maintain_order=True)
+
+
+def bounds_of(metric: Metric, bounds: Bounds | None) -> Bounds | None:
+    """Return the metric's bounds: the given ones, or those that summary.parquet goes by."""
+    from relubench.findings import summary
+
+    if bounds is not None or not isinstance(metric, str):
+        return bounds
+    return (0.0, 1.0) if metric in summary.SHARES else summary.MEANS.get(metric)
+
+
+def _expression(metric: str | pl.Expr, runs: pl.DataFrame) -> pl.Expr:
+    from relubench.findings import summary
+
+    if isinstance(metric, pl.Expr):
+        return metric
+    if metric in summary.SHARES:
+        return summary.SHARES[metric]
+    if metric not in runs.columns:
+        raise unknown("metric", metric, [*runs.columns, *summary.SHARES])
+    return pl.col(metric)
+
+
+def _matches(runs: pl.DataFrame, key: str, value: Any) -> pl.Expr | pl.Series:
+    if key not in runs.columns:
+        raise unknown("column of runs", key, runs.columns)
+    dtype = runs.schema[key]
+    if isinstance(dtype, pl.List):
+        several = any(isinstance(item, list | tuple) for item in value)
+        wanted = {tuple(item) for item in (value if several else [value])}
+        return pl.Series([cell is not None and tuple(cell) in wanted for cell in runs[key].to_list()], dtype=pl.Boolean)
+    values = list(value) if isinstance(value, list | tuple | range) else [value]
+    if dtype.is_float():
+        return pl.any_horizontal(*(_is_near(key, item) for item in values))
+    return pl.col(key).is_in(values, nulls_equal=True)
+
+
+def _is_near(key: str, value: float | None) -> pl.Expr:
+    if value is None:
+        return pl.col(key).is_null()
+    return ((pl.col(key) - value).abs() <= _RELATIVE_DIFFERENCE * abs(value)).fill_null(False)
+
+
+def of_probes(number: pl.Expr, *, step: int | None = None) -> Metric:
+    """Return the metric `number`, an aggregation of the columns of probes.parquet, at the last probe up to `step`."""
+
+    def values(tables: Tables) -> pl.DataFrame:
+        return aggregated(tables, _at_step(tables.probes, step), number)
+
+    return values
+
+
+def of_layers(number: pl.Expr, *, layer: int | None = None, step: int | None = None) -> Metric:
+    """Return the metric `number`, an aggregation of the columns of layers.parquet over a run's layers, or one of them.
+
+    It is taken at the last probe up to `step` (None: the last of all), as in
+    `of_layers(pl.col("dead_train").sum() / pl.col("units").sum(), step=100)`.
+    """
+
+    def values(tables: Tables) -> pl.DataFrame:
+        return aggregated(tables, _at_step(_in_layer(tables.layers, layer), step), number)
+
+    return values
+
+
+def of_units(number: pl.Expr, *, layer: int | None = None) -> Metric:
+    """Return the metric `number`, an aggregation of the columns of units.parquet over a run's units, or a layer's."""
+
+    def values(tables: Tables) -> pl.DataFrame:
+        if tables.units is None:
+            raise UserError("units.parquet: this experiment does not write it, and a claim of it needs it")
+        return aggregated(tables, _in_layer(tables.units, layer), number)
+
+    return values
+
+
+def of_measures(number: pl.Expr, *, layer: int | None = None, step: int | None = None) -> Metric:
+    """Return the metric `number`, an aggregation over layers and items whose columns are names of `probe.measures`.
+
+    Beside the measures it may name `layer` and `item`, as in
+    `of_measures(pl.col("died_by_bias").sum() / pl.col("died").sum(), layer=1)`; each of them has a row a layer and
+    item, taken at the last probe up to `step` (None: the last of all).
+    """
+
+    def values(tables: Tables) -> pl.DataFrame:
+        names = [name for name in number.meta.root_names() if name not in ("layer", "item", *tables.runs.columns)]
+        rows = _at_step(_in_layer(measures_of(tables, names), layer), step)
+        wide = rows.pivot("measure", index=["run_id", "step", "layer", "item"], values="value")
+        return aggregated(tables, wide, number)
+
+    return values
+
+
+def measures_of(tables: Tables, names: Sequence[str]) -> pl.DataFrame:
+    """Return the rows of these measures; one that was not taken is refused."""
+    taken = [] if tables.measures is None else sorted(tables.measures["measure"].unique())
+    for name in names:
+        if tables.measures is None or name not in taken:
+            raise UserError(f"probe.measures=[{', '.join(taken)}]: this experiment needs {name} among them")
+    assert tables.measures is not None, "some name is asked for"
+    return tables.measures.filter(pl.col("measure").is_in(names))
+
+
+def _in_layer(rows: pl.DataFrame, layer: int | None) -> pl.DataFrame:
+    return rows if layer is None else rows.filter(pl.col("layer") == layer)
+
+
+def _at_step(rows: pl.DataFrame, step: int | None) -> pl.DataFrame:
+    """Return each run's rows of its last probe up to `step` (None: its last)."""
+    before = rows if step is None else rows.filter(pl.col("step") <= step)
+    return before.filter(pl.col("step") == pl.col("step").max().over("run_id"))
+
+
+def aggregated(tables: Tables, rows: pl.DataFrame, number: pl.Expr) -> pl.DataFrame:
+    """Return run_id and value of the runs that did not diverge; what `number` names of runs is joined to their rows."""
+    named = dict.fromkeys(number.meta.root_names())  # a name may come twice
+    joined = [name for name in named if name in tables.runs.columns and name not in rows.columns]
+    finite = tables.runs.filter(~pl.col("diverged")).select("run_id", *joined)
+    return rows.join(finite, on="run_id", maintain_order="left").group_by("run_id").agg(value=number)

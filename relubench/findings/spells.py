@@ -1,0 +1,128 @@
+"""Spells of death: from the probe that first finds a unit dead to the one that finds it active again.
+
+They are read from the measure `unit_dead`. What happens between two probes is unseen: a unit that wakes and dies
+again before the next probe has one spell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import polars as pl
+
+from relubench.findings.claims.metrics import measures_of
+from relubench.sweeps.folders import Tables
+
+_UNIT = ("run_id", "layer", "unit")
+
+
+#: The tables whose spells were asked for last, and their spells: claims ask for the same ones again and again.
+_last: tuple[Tables, pl.DataFrame] | None = None
+
+
+def spells(tables: Tables) -> pl.DataFrame:
+    """Return a row a spell of the runs that did not diverge: run_id, layer, unit, died, until, end.
+
+    `died` is the step of the first probe of the spell, `until` that of the probe that finds the unit active again
+    (null: none does), `end` that of the run's last probe.
+    """
+    global _last
+    if _last is None or _last[0] is not tables:
+        _last = (tables, _spells(tables))
+    return _last[1]
+
+
+def _spells(tables: Tables) -> pl.DataFrame:
+    dead = measures_of(tables, ["unit_dead"]).filter(pl.col("value") == 1)
+    dead = dead.select("run_id", "layer", "step", unit="item").join(_clock(tables), on=["run_id", "step"])
+    dead = dead.sort(*_UNIT, "step")
+    goes_on = (pl.col("before") == pl.col("step").shift(1)).over(_UNIT).fill_null(False)
+    numbered = dead.with_columns(spell=(~goes_on).cum_sum())
+    return (
+        numbered.group_by("spell", maintain_order=True)
+        .agg(pl.first(*_UNIT), died=pl.first("step"), until=pl.last("after"), end=pl.first("end"))
+        .drop("spell")
+    )
+
+
+def _clock(tables: Tables) -> pl.DataFrame:
+    """Return each probe's step with those of its neighbours and of the last one, of the runs that did not diverge."""
+    finite = tables.runs.filter(~pl.col("diverged")).select("run_id")
+    step = pl.col("step")
+    return (
+        tables.probes.select("run_id", "step")
+        .join(finite, on="run_id", how="semi")
+        .sort("run_id", "step")
+        .with_columns(
+            before=step.shift(1).over("run_id"),
+            after=step.shift(-1).over("run_id"),
+            end=step.max().over("run_id"),
+        )
+    )
+
+
+#: Of the spells of a run (or of a layer of it), the share of the units, dead at a probe before the last, that a later
+#: probe finds active again.
+REVIVED_SHARE = (
+    pl.struct("layer", "unit").filter(pl.col("until").is_not_null()).n_unique()
+    / pl.struct("layer", "unit").filter(pl.col("died") < pl.col("end")).n_unique()
+)
+#: Of the spells of a run, those that end.
+REVIVALS = pl.col("until").is_not_null().sum().cast(pl.Int64)
+#: Half of a run's steps.
+HALFWAY = pl.col("end") // 2
+
+
+def dead_at(step: pl.Expr) -> pl.Expr:
+    """Whether the last probe up to `step` is one of a spell's."""
+    return (pl.col("died") <= step) & (pl.col("until").is_null() | (pl.col("until") > step))
+
+
+def of_spells(
+    number: pl.Expr, *, layer: int | None = None, among: pl.Expr | None = None, without: float | None = None
+) -> Callable[[Tables], pl.DataFrame]:
+    """Return the metric `number`, an aggregation of the columns of `spells` over a run's units, or a layer's.
+
+    `among` chooses the spells; `without` is the number of a run that has no such spell (None: it has none).
+    """
+
+    def values(tables: Tables) -> pl.DataFrame:
+        rows = spells(tables).filter(pl.lit(True) if among is None else among)
+        rows = rows if layer is None else rows.filter(pl.col("layer") == layer)
+        runs = tables.runs.filter(~pl.col("diverged")).select("run_id")
+        found = runs.join(rows, on="run_id").group_by("run_id").agg(value=number)
+        return runs.join(found, on="run_id", how="left").with_columns(pl.coalesce("value", pl.lit(without)))
+
+    return values
+
+
+def survival(tables: Tables, by: Sequence[str], metric: str) -> pl.DataFrame:
+    """Return rows of curves.parquet: for each of `by` (columns of runs) and layer, the share of units still dead.
+
+    `step` counts from the probe that found them dead. Kaplan & Meier (1958) over spells; the interval resamples runs,
+    and n counts those that have a spell. Evenly spaced probes are assumed.
+    """
+    found = spells(tables).filter(pl.col("died") < pl.col("end"))
+    found = found.join(tables.runs.select("run_id", *by), on="run_id")
+    rows = [_curve(group, [*by, "layer"]) for _, group in found.group_by(*by, "layer", maintain_order=True)]
+    return pl.concat(rows).with_columns(metric=pl.lit(metric)) if rows else pl.DataFrame()
+
+
+def _curve(group: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
+    from relubench.findings import stats
+
+    seen = group.select(
+        pl.coalesce("until", "end") - pl.col("died"), pl.col("until").is_not_null().alias("revived"), "run_id"
+    )
+    durations, revived, runs = (column.to_numpy() for column in seen)
+    at = pl.Series("step", sorted({0, *durations.tolist()}), pl.Int64)
+    mean, low, high = stats.survival(durations, revived, runs, at.to_numpy())
+    ends = {
+        name: pl.Series(values).fill_nan(None) for name, values in (("mean", mean), ("ci_low", low), ("ci_high", high))
+    }
+    return (
+        group.select(keys)
+        .head(1)
+        .join(pl.DataFrame([at]), how="cross")
+        .with_columns(**ends, n=pl.lit(group["run_id"].n_unique(), pl.Int64))
+    )

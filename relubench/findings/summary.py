@@ -1,0 +1,139 @@
+"""Runs folded over seeds: each grid point's mean, interval and median, and the points of the curves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from relubench.findings import stats
+from relubench.sweeps.folders import Tables
+
+_SHARE = (0.0, 1.0)
+#: Metrics whose mean is taken over the runs that did not diverge, with their bounds, if they have any.
+MEANS: dict[str, tuple[float, float] | None] = {
+    "dead_train_fraction": _SHARE,
+    "dead_test_fraction": _SHARE,
+    "born_dead_fraction": _SHARE,
+    "silent_train_fraction": _SHARE,
+    "deaths": None,
+    "revivals": None,
+    "train_loss": None,
+    "test_loss": None,
+    "train_accuracy": _SHARE,
+    "test_accuracy": _SHARE,
+    "max_abs_param": None,
+}
+#: Metrics that are shares of runs: `diverged` of all, the others of those that did not diverge.
+SHARES: dict[str, pl.Expr] = {
+    "any_dead": pl.col("dead_train") > 0,
+    "diverged": pl.col("diverged"),
+    "collapsed": pl.col("collapsed"),
+    "born_collapsed": pl.col("born_collapsed"),
+}
+_POINT = "_point"  # the number of a grid point, in the order of its keys' values
+
+
+#: The keys that make a grid point, each with its values in the order in which they are told.
+Axes = Mapping[str, Sequence[Any]]
+
+
+def summarize(runs: pl.DataFrame, axes: Axes) -> pl.DataFrame:
+    """Return summary.parquet: a row a grid point (the values of the keys of `axes`) and metric."""
+    points, numbered = _numbered(runs, axes)
+    tables = [_mean_rows(numbered, name, [], bounds) for name, bounds in MEANS.items()]
+    tables += [_share_rows(numbered, name, flag) for name, flag in SHARES.items()]
+    losses = numbered.group_by(_POINT).agg(
+        n_diverged=pl.col("diverged").sum().cast(pl.Int64), n_collapsed=pl.col("collapsed").sum().cast(pl.Int64)
+    )
+    order = {name: place for place, name in enumerate([*MEANS, *SHARES])}
+    table = pl.concat(tables).join(losses, on=_POINT)
+    table = table.sort(_POINT, pl.col("metric").replace_strict(order, return_dtype=pl.Int64))
+    columns = ("metric", "mean", "ci_low", "ci_high", "median", "n", "n_diverged", "n_collapsed")
+    return points.join(table, on=_POINT, maintain_order="right").select(*axes, *columns)
+
+
+def curves(tables: Tables, axes: Axes, metrics: Sequence[str]) -> pl.DataFrame:
+    """Return curves.parquet: a row a grid point, metric, step, layer (null: the whole network) and item of a measure.
+
+    `metrics` are columns of `probes`, counts of units of `layers`, which are told as fractions, or names of measures.
+    Only runs that did not diverge enter.
+    """
+    points, numbered = _numbered(tables.runs.filter(~pl.col("diverged")), axes)
+    place = numbered.select("run_id", _POINT)
+    folded = []
+    for name in metrics:
+        rows = place.join(_curve_values(tables, name), on="run_id", maintain_order="left")
+        bounds = MEANS.get(name, _SHARE if name in tables.layers.columns else None)
+        folded.append(_mean_rows(rows.rename({"value": name}), name, ["step", "layer", "item"], bounds))
+    if not folded:
+        return pl.DataFrame()
+    table = pl.concat(folded).sort(_POINT, "metric", "layer", "step", "item", nulls_last=False)
+    columns = ("metric", "layer", "step", "item", "mean", "ci_low", "ci_high", "n")
+    return points.join(table, on=_POINT, maintain_order="right").select(*axes, *columns)
+
+
+def _curve_values(tables: Tables, name: str) -> pl.DataFrame:
+    """Return run_id, step, layer, item, value of one curve's metric."""
+    none = pl.lit(None, pl.Int64)
+    if name in tables.probes.columns:
+        return tables.probes.select("run_id", "step", layer=none, item=none, value=pl.col(name))
+    if name in tables.layers.columns:
+        counts = tables.layers.select("run_id", "step", "layer", "units", count=pl.col(name))
+        whole = counts.group_by("run_id", "step").agg(pl.col("units").sum(), pl.col("count").sum())
+        whole = whole.with_columns(layer=none).select(counts.columns)
+        share = pl.col("count") / pl.col("units")
+        return pl.concat([whole, counts]).select("run_id", "step", "layer", item=none, value=share)
+    assert tables.measures is not None, f"{name}: no column of probes or layers, and the experiment has no measures"
+    found = tables.measures.filter(pl.col("measure") == name)
+    return found.select("run_id", "step", "layer", "item", "value")
+
+
+def _numbered(runs: pl.DataFrame, axes: Axes) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return (the grid points with their numbers, the runs with the number of theirs)."""
+    if not axes:
+        point = pl.DataFrame({_POINT: pl.Series([0], dtype=pl.UInt32)})
+        return point, runs.with_columns(pl.lit(0, pl.UInt32).alias(_POINT))
+    places = [{value: place for place, value in enumerate(values)} for values in axes.values()]
+
+    def place(row: tuple[Any, ...]) -> list[int]:
+        values = (tuple(value) if isinstance(value, list) else value for value in row)
+        return [of_key[value] for of_key, value in zip(places, values, strict=True)]
+
+    found = runs.select(list(axes)).unique()
+    points = pl.DataFrame(sorted(found.rows(), key=place), found.schema, orient="row").with_row_index(_POINT)
+    return points, runs.join(points, on=list(axes), nulls_equal=True, maintain_order="left")
+
+
+def _mean_rows(rows: pl.DataFrame, name: str, by: Sequence[str], bounds: tuple[float, float] | None) -> pl.DataFrame:
+    """Fold the column `name` over runs: a row a grid point and value of `by`."""
+    folded = rows.group_by(_POINT, *by, maintain_order=True).agg(pl.col(name).drop_nulls().cast(pl.Float64))
+    samples = [cell.to_numpy() for cell in folded[name]]
+    low, high = stats.mean_interval(samples, bounds)
+    values = pl.col(name)
+    return folded.with_columns(
+        metric=pl.lit(name),
+        mean=values.list.mean(),
+        ci_low=pl.Series(low).fill_nan(None),
+        ci_high=pl.Series(high).fill_nan(None),
+        median=values.list.median(),
+        n=values.list.len().cast(pl.Int64),
+    ).drop(name)
+
+
+def _share_rows(runs: pl.DataFrame, name: str, flag: pl.Expr) -> pl.DataFrame:
+    folded = runs.group_by(_POINT, maintain_order=True).agg(
+        _k=flag.sum().cast(pl.Int64), n=flag.count().cast(pl.Int64), median=flag.cast(pl.Float64).median()
+    )
+    low, high = stats.share_interval(folded["_k"].to_numpy(), folded["n"].to_numpy())
+    return folded.select(
+        _POINT,
+        metric=pl.lit(name),
+        mean=pl.when(pl.col("n") > 0).then(pl.col("_k") / pl.col("n")),
+        ci_low=pl.Series(np.asarray(low)).fill_nan(None),
+        ci_high=pl.Series(np.asarray(high)).fill_nan(None),
+        median="median",
+        n="n",
+    )

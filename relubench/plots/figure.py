@@ -1,0 +1,55 @@
+"""A figure with its name and caption, and the files that it becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+from matplotlib import figure as mpl_figure
+from matplotlib import pyplot as plt
+
+from relubench.plots.canvas import house_style
+from relubench.plots.lines import line_panels
+from relubench.sweeps.storage import atomic, write_text
+
+__all__ = ["Figure", "line_panels", "runs_note", "save"]
+
+
+class Figure(NamedTuple):
+    """A drawn figure with the name of its files and its caption."""
+
+    name: str
+    figure: mpl_figure.Figure
+    caption: str
+    animate: Callable[[Path], None] | None = None  # writes the same as a moving picture (GIF) to the path
+
+
+def runs_note(rows: Mapping[str, pl.DataFrame]) -> str:
+    """Return a sentence on the number of runs behind the points."""
+    counts = [n for frame in rows.values() for n in frame["n"].to_list()]
+    if not counts:
+        return "No run finished."
+    low, high = min(counts), max(counts)
+    return f"Runs per point: {high}." if low == high else f"Runs per point: {low} to {high}."
+
+
+def save(figure: Figure, folder: Path) -> list[Path]:
+    """Write PNG, PDF, the moving picture where there is one, and the caption; return their paths."""
+    paths = [folder / f"{figure.name}.{kind}" for kind in ("png", "pdf")]
+    with house_style():
+        figure.figure.draw_without_rendering()
+    figure.figure.set_layout_engine("none")  # laid out once, not once a file
+    for path in paths:
+        stamp = {"CreationDate": None} if path.suffix == ".pdf" else {"Software": None}
+        with house_style(), atomic(path) as temporary:
+            figure.figure.savefig(temporary, format=path.suffix[1:], metadata=stamp)
+    plt.close(figure.figure)
+    if figure.animate:
+        paths.append(folder / f"{figure.name}.gif")
+        with atomic(paths[-1]) as temporary:
+            figure.animate(temporary)
+    caption = folder / f"{figure.name}.txt"
+    write_text(caption, figure.caption + "\n")
+    return [*paths, caption]

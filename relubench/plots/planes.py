@@ -1,0 +1,177 @@
+"""Two-dimensional inputs and each first-layer unit's line w·x + b = 0: as a strip of steps, and as a moving picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+from matplotlib import figure as mpl_figure
+from matplotlib import pyplot as plt
+from matplotlib.collections import LineCollection
+from matplotlib.lines import Line2D
+
+from relubench.plots import canvas, style
+from relubench.plots.gif import write_gif
+
+#: Room around the inputs, as a share of their span: lines of dead units lie there.
+_MARGIN = 0.4
+#: Panels of a strip side by side.
+_PER_ROW = 4
+#: Pictures of a moving picture at most, and how many a second.
+_MOST_FRAMES, _FPS = 60, 6
+#: Length of an arrow, as a share of half the picture's side.
+_ARROW = 0.13
+_QUIVER: dict[str, Any] = {
+    "angles": "xy", "scale_units": "xy", "scale": 1, "units": "inches", "width": 0.009, "zorder": 3,
+}  # fmt: skip
+_INPUT_COLOURS = (style.COLOURS[3], style.COLOURS[6], style.COLOURS[4], style.COLOURS[5])
+_LOOKS: dict[str, dict[str, Any]] = {
+    "live": {"color": style.COLOURS[0], "linestyle": "-", "linewidth": 0.6},
+    "dead": {"color": style.COLOURS[1], "linestyle": (0, (4, 1.5)), "linewidth": 0.9},
+}
+
+
+class _Scene(NamedTuple):
+    """The inputs [n, 2] with their labels [n], and the square around them: its middle [2] and half its side."""
+
+    inputs: np.ndarray
+    labels: np.ndarray
+    middle: np.ndarray
+    half: float
+
+
+def planes_of(curves: pl.DataFrame) -> pl.DataFrame:
+    """Return the frame that the pictures are drawn from: step, unit, w0, w1, b, dead.
+
+    `curves` are rows of the measures plane_weights (item = feature × units + unit), plane_bias and unit_dead of one
+    run, with columns metric, step, layer, item and mean; layers after the first are left out.
+    """
+    rows = curves.filter(pl.col("layer").is_null() | (pl.col("layer") == 1))
+    bias, dead, weights = (
+        rows.filter(pl.col("metric") == metric).select("step", "item", "mean")
+        for metric in ("plane_bias", "unit_dead", "plane_weights")
+    )
+    units = bias["item"].n_unique()
+    planes = bias.select("step", unit="item", b="mean")
+    for feature in range(2):
+        of_feature = weights.filter(pl.col("item") // units == feature)
+        of_feature = of_feature.select("step", unit=pl.col("item") % units, **{f"w{feature}": "mean"})
+        planes = planes.join(of_feature, on=["step", "unit"])
+    planes = planes.join(dead.select("step", unit="item", dead=pl.col("mean") > 0), on=["step", "unit"])
+    return planes.select("step", "unit", "w0", "w1", "b", "dead").sort("step", "unit")
+
+
+@canvas.house_style()
+def planes(frame: pl.DataFrame, *, data_x: np.ndarray, labels: np.ndarray, count: int = 8) -> mpl_figure.Figure:
+    """Draw inputs and lines at `count` steps of `frame` (step, unit, w0, w1, b, dead), spread over those it has.
+
+    `data_x` [n, 2] are the inputs as the network sees them, `labels` [n] their classes. A short arrow on each line
+    points to the side where the unit is active; the title counts the dead, and the lines that pass by the picture.
+    """
+    steps = _spread(frame["step"].unique().sort().to_list(), count)
+    scene = _scene(data_x, labels)
+    per_row = min(_PER_ROW, len(steps))
+    lines = -(-len(steps) // per_row)
+    size = style.FULL_WIDTH / max(per_row, 3)
+    figure, axes = plt.subplots(
+        lines, per_row, figsize=(size * per_row, (size + 0.3) * lines + 0.35), squeeze=False, layout="constrained"
+    )
+    for axis, step in zip(axes.flat, steps, strict=False):
+        _picture(axis, scene, frame.filter(pl.col("step") == step), step)
+    for axis in axes.flat[len(steps) :]:
+        axis.remove()
+    _legend(figure)
+    return figure
+
+
+def animation(frame: pl.DataFrame, *, data_x: np.ndarray, labels: np.ndarray) -> Callable[[Path], None]:
+    """Return a function that writes the pictures of `planes`, all steps one after the other, as a GIF to a path.
+
+    Fits `Figure.animate`. At most 60 steps are shown, spread over those of `frame`.
+    """
+    steps = _spread(frame["step"].unique().sort().to_list(), _MOST_FRAMES)
+
+    @canvas.house_style()
+    def animate(path: Path) -> None:
+        figure, axis = plt.subplots(figsize=(4, 4.5), dpi=100, layout="constrained")
+        scene = _scene(data_x, labels)
+
+        def draw(step: int) -> None:
+            axis.clear()
+            _picture(axis, scene, frame.filter(pl.col("step") == step), step)
+
+        _legend(figure)
+        draw(steps[-1])
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # laid out once, so that nothing jumps
+        write_gif(path, figure, draw, steps, fps=_FPS)
+        plt.close(figure)
+
+    return animate
+
+
+def _spread(steps: Sequence[int], count: int) -> list[int]:
+    """Return `count` of the steps, evenly spread, the first and the last among them; all where there are fewer."""
+    places = np.unique(np.linspace(0, len(steps) - 1, min(count, len(steps))).round().astype(int))
+    return [steps[place] for place in places]
+
+
+def _scene(data_x: np.ndarray, labels: np.ndarray) -> _Scene:
+    low, high = data_x.min(0), data_x.max(0)
+    return _Scene(data_x, labels, (low + high) / 2, float((high - low).max()) * (0.5 + _MARGIN))
+
+
+def _picture(axis: Any, scene: _Scene, units: pl.DataFrame, step: int) -> None:
+    for place, label in enumerate(np.unique(scene.labels)):
+        x, y = scene.inputs[scene.labels == label].T
+        look = {"color": _INPUT_COLOURS[place % len(_INPUT_COLOURS)], "marker": style.MARKERS[place]}
+        axis.scatter(x, y, s=6, linewidths=0, alpha=0.7, zorder=1, **look)
+    passing = 0
+    for name, rows in (("live", units.filter(~pl.col("dead"))), ("dead", units.filter("dead"))):
+        normals, biases = rows.select("w0", "w1").to_numpy(), rows["b"].to_numpy()
+        seen = _in_view(normals, biases, scene)
+        passing += int((~seen).sum())
+        _draw_lines(axis, scene, normals[seen], biases[seen], _LOOKS[name])
+    axis.set_xlim(scene.middle[0] - scene.half, scene.middle[0] + scene.half)
+    axis.set_ylim(scene.middle[1] - scene.half, scene.middle[1] + scene.half)
+    axis.set(aspect="equal", xticks=[], yticks=[])
+    axis.spines[:].set(visible=True, color="#bbbbbb")
+    beyond = f", {passing} out of view" if passing else ""
+    axis.set_title(f"step {step:,}\n{units['dead'].sum()} of {units.height} dead{beyond}", fontsize=7.5)
+
+
+def _in_view(normals: np.ndarray, biases: np.ndarray, scene: _Scene) -> np.ndarray:
+    """Return which lines cross the square: those whose pre-activation changes sign between its corners. [units]."""
+    corners = scene.middle + scene.half * np.array([[-1, -1], [-1, 1], [1, -1], [1, 1]])
+    z = normals @ corners.T + biases[:, None]
+    return (z.min(1) < 0) & (z.max(1) > 0)
+
+
+def _draw_lines(axis: Any, scene: _Scene, normals: np.ndarray, biases: np.ndarray, look: dict[str, Any]) -> None:
+    """Draw lines that cross the square, each from edge to edge, with an arrow to the active side."""
+    if not len(normals):
+        return
+    unit = normals / np.linalg.norm(normals, axis=1, keepdims=True)
+    along = np.stack([-unit[:, 1], unit[:, 0]], 1)
+    foot = scene.middle - ((normals @ scene.middle + biases) / np.linalg.norm(normals, axis=1))[:, None] * unit
+    first, last = _clipped(foot - scene.middle, along, scene.half)
+    ends = np.stack([foot + first[:, None] * along, foot + last[:, None] * along], 1)
+    axis.add_collection(LineCollection(list(ends), zorder=2, **look))
+    start, arrow = 0.3 * ends[:, 0] + 0.7 * ends[:, 1], _ARROW * scene.half * unit
+    axis.quiver(*start.T, *arrow.T, color=look["color"], **_QUIVER)
+
+
+def _clipped(foot: np.ndarray, along: np.ndarray, half: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return where lines `foot` + t·`along` ([units, 2]) enter and leave the square |x|, |y| <= `half`: t, [units]."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        one, other = (-half - foot) / along, (half - foot) / along
+    return np.nanmax(np.minimum(one, other), 1), np.nanmin(np.maximum(one, other), 1)
+
+
+def _legend(figure: mpl_figure.Figure) -> None:
+    handles = [Line2D([], [], label=f"{name} unit", **look) for name, look in _LOOKS.items()]
+    title = "lines w·x + b = 0; arrows point to where a unit is active"
+    figure.legend(handles=handles, loc="outside upper center", ncols=2, title=title)

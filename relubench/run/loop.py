@@ -1,0 +1,149 @@
+"""One run as one pure function: initial weights, updates with the counter inside, exact probes.
+
+`advance` takes a run from one step to another; it is what the engine vectorises and compiles.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import Array, lax
+
+from relubench import nn, units
+from relubench.config import Setting
+from relubench.data import streams
+from relubench.optim import make_update_rule
+from relubench.run import measures, probe
+from relubench.run.state import (
+    Arrays,
+    LayerCounts,
+    Network,
+    ProbeRecord,
+    RunState,
+    UnitRecord,
+    batch_size,
+    born,
+    first_non_finite,
+    make_network,
+    named_key,
+    probe_steps,
+)
+
+#: JAX's names for the precision of products; its own default would be TF32 or bfloat16 passes on accelerators.
+MATMUL_PRECISION = {"float32": "highest", "float64": "highest", "tf32": "TF32_TF32_F32", "bfloat16": "BF16_BF16_F32"}
+
+
+def advance(setting: Setting, data: Arrays, first: Array, last: Array, state: RunState) -> RunState:
+    """Return the run after step `last`, given its `state` at step `first` (ignored where `first` is 0).
+
+    Probes due in (first, last], and the one at step 0 where the run begins, are recorded on the way. The
+    bits do not depend on how a run is cut into calls: `first` and `last` are traced, the program is the same.
+    """
+    with jax.default_matmul_precision(MATMUL_PRECISION[setting.engine.precision]):
+        model = make_network(setting, data)
+        stops = probe_steps(setting.train, setting.probe)
+        starts = np.append(0, stops[:-1])
+        state = lax.cond(first == 0, lambda old: init_state(setting, data), lambda old: old, state)
+
+        def interval(state: RunState, stretch: tuple[Array, Array, Array]) -> tuple[RunState, None]:
+            index, start, stop = stretch
+            if setting.train.steps:  # networks looked at when they are born: a step need not be compiled
+                step = functools.partial(_step, setting, model, data)
+                state = lax.fori_loop(jnp.maximum(start, first), jnp.minimum(stop, last), step, state)
+            due = (stop <= last) & ((stop > first) | (first == 0))
+            record = functools.partial(probe.record, setting, model, data, index, start, stop)
+            return lax.cond(due, record, lambda same: same, state), None
+
+        intervals = (np.arange(len(stops), dtype=np.int32), starts.astype(np.int32), stops)
+        return lax.scan(interval, state, jax.tree.map(jnp.asarray, intervals))[0]
+
+
+def init_state(setting: Setting, data: Arrays) -> RunState:
+    """Return the run at step 0, before its first probe."""
+    params, buffers = born(setting, data)
+    widths = [bias.shape[0] for _, bias in nn.affine_layers(params)[:-1]]
+    probes = len(probe_steps(setting.train, setting.probe))
+    state = RunState(
+        params=params,
+        buffers=buffers,
+        opt_state=make_update_rule(setting, named_key(setting.seed, "remedy")).init(params),
+        order=jnp.arange(data.train_examples, dtype=jnp.int32),
+        view=streams.first_view(setting, data, named_key(setting.seed, "stream")),
+        counters=tuple(units.new_counter(width) for width in widths),
+        unit_records=tuple(_new_unit_record(width) for width in widths),
+        diverged_step=jnp.full((), -1, jnp.int32),
+        probes=_new_probe_record(probes, len(widths)),
+        sums=measures.start_sums(setting, data.x.dtype),
+        measures=(),
+    )
+    return probe.new_records(setting, make_network(setting, data), data, state, probes)
+
+
+def _new_unit_record(width: int) -> UnitRecord:
+    zeros = jnp.zeros(width)
+    return UnitRecord(jnp.zeros(width, bool), jnp.full(width, -1, jnp.int32), zeros, zeros, zeros)
+
+
+def _new_probe_record(probes: int, layers: int) -> ProbeRecord:
+    number, flag = jnp.zeros(probes), jnp.zeros(probes, bool)
+    counts = jnp.zeros((probes, layers), jnp.int32)
+    return ProbeRecord(number, number, number, number, flag, number, LayerCounts(*[counts] * len(LayerCounts._fields)))
+
+
+def _step(setting: Setting, model: Network, data: Arrays, step: Array, state: RunState) -> RunState:
+    """One update, and one count from the forward pass that its gradient needs anyway."""
+    size = batch_size(setting.train, data.train_examples)
+    epoch_steps = data.train_examples // size
+    order = _epoch_order(setting, epoch_steps, step, state.order)
+    view = streams.view_at(setting, data, named_key(setting.seed, "stream"), step, state.view)
+    rows = lax.dynamic_slice(order, ((step % epoch_steps) * size,), (size,))
+    x, labels = streams.examples(setting, data, view, rows)
+
+    def objective(params: Any) -> tuple[Array, tuple[nn.Forward, Any]]:
+        forward, buffers = model(params, state.buffers, x, train=True)
+        return nn.batch_loss(setting.loss, forward.output, labels), (forward, buffers)
+
+    (loss, (forward, buffers)), gradient = jax.value_and_grad(objective, has_aux=True)(state.params)
+    rule = make_update_rule(setting, named_key(setting.seed, "remedy"))
+    activations = tuple(layer.h for layer in forward.hidden)
+    updates, opt_state = rule.update(gradient, state.opt_state, state.params, activations=activations)
+    finite, counters = _count(forward, loss, state.counters, step, epoch_steps)
+    return state._replace(
+        params=optax.apply_updates(state.params, updates),
+        buffers=buffers,
+        opt_state=opt_state,
+        order=order,
+        view=view,
+        counters=counters,
+        sums=measures.add_step(setting, state.sums, forward, loss, labels),
+        diverged_step=first_non_finite(state.diverged_step, finite, step),
+    )
+
+
+def _epoch_order(setting: Setting, epoch_steps: int, step: Array, order: Array) -> Array:
+    """Return a fresh permutation of the training set at the first step of an epoch, else `order`."""
+    if setting.train.batch_size is None:
+        return order
+
+    def shuffle() -> Array:
+        key = jax.random.fold_in(named_key(setting.seed, "batches"), step // epoch_steps)
+        return jax.random.permutation(key, order.shape[0]).astype(order.dtype)
+
+    return lax.cond(step % epoch_steps == 0, shuffle, lambda: order)
+
+
+def _count(
+    forward: nn.Forward, loss: Array, counters: tuple[units.Counter, ...], step: Array, epoch_steps: int
+) -> tuple[Array, tuple[units.Counter, ...]]:
+    finite = jnp.isfinite(loss) & jnp.all(jnp.isfinite(forward.output))
+    counted = []
+    for layer, counter in zip(forward.hidden, counters, strict=True):
+        active, layer_finite = units.batch_flags(layer.z, layer.slope)
+        finite &= layer_finite
+        counted.append(units.count(counter, active, step, epoch_steps))
+    return finite, tuple(counted)

@@ -1,0 +1,93 @@
+"""A post-mortem of dead units: what killed them, on which sets they are dead, and whether they are missed."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from jax import Array, lax
+
+from relubench import nn
+from relubench.run.measures.base import Context, at_probe
+from relubench.run.state import born
+
+
+def _born_layers(context: Context) -> list[tuple[Array, Array]]:
+    return nn.affine_layers(born(context.setting, context.data)[0])
+
+
+def _died(context: Context) -> tuple[Array, ...]:
+    """Return which units are dead and were alive at birth: [units] bool a layer."""
+    params, _ = born(context.setting, context.data)
+    return tuple(now & ~then for now, then in zip(context.dead_now(), context.dead(params), strict=True))
+
+
+@at_probe("died")
+def died(context: Context) -> tuple[Array, ...]:
+    """Return the number of units that are dead and were alive at birth: a scalar a layer."""
+    return tuple(jnp.sum(units) for units in _died(context))
+
+
+def _still_dead(context: Context, swap_kernel: bool) -> tuple[Array, ...]:
+    """Return which units that died stay dead with the kernel (or bias) of birth on their present inputs: a layer."""
+    found = []
+    layers = nn.affine_layers(context.state.params)
+    for place, (gone, (kernel, bias)) in enumerate(zip(_died(context), _born_layers(context)[:-1], strict=True)):
+        # One layer at a time: the layers below keep what they are, so that the unit sees its present inputs.
+        swapped = list(layers)
+        swapped[place] = (kernel, layers[place][1]) if swap_kernel else (layers[place][0], bias)
+        dead = context.dead(nn.with_affine_layers(context.state.params, swapped))[place]
+        found.append(gone & dead)
+    return tuple(found)
+
+
+@at_probe("died_by_bias")
+def died_by_bias(context: Context) -> tuple[Array, ...]:
+    """Return the number of units that died and whose bias suffices: dead with the weights of birth as well."""
+    return tuple(jnp.sum(units) for units in _still_dead(context, swap_kernel=True))
+
+
+@at_probe("died_by_weights")
+def died_by_weights(context: Context) -> tuple[Array, ...]:
+    """Return the number of units that died and whose weights suffice: dead with the bias of birth as well."""
+    return tuple(jnp.sum(units) for units in _still_dead(context, swap_kernel=False))
+
+
+@at_probe("died_by_either")
+def died_by_either(context: Context) -> tuple[Array, ...]:
+    """Return the number of units that died and for which the bias suffices, and the weights do: a scalar a layer."""
+    by_bias, by_weights = (_still_dead(context, swap_kernel) for swap_kernel in (True, False))
+    return tuple(jnp.sum(bias & weights) for bias, weights in zip(by_bias, by_weights, strict=True))
+
+
+@at_probe("dead_on_first")
+def dead_on_first(context: Context) -> tuple[Array, ...]:
+    """Return the number of units dead on the first 1, 2, 4, ... training examples, and on all: [sizes] a layer."""
+    examples = context.data.train_examples
+    sizes = jnp.asarray([*(2**n for n in range((examples - 1).bit_length())), examples])
+
+    def part(x: Array, labels: Array, rows: Array) -> list[Array]:
+        forward, _ = context.network(context.state.params, context.state.buffers, x, train=False)
+        active = [jnp.any(slope != 0, tuple(range(1, slope.ndim - 1))) for _, _, slope in forward.hidden]
+        return [jnp.min(jnp.where(flags, rows[:, None], examples), 0) for flags in active]
+
+    first_active = [jnp.min(first, 0) for first in context.over_training_set(part)]
+    return tuple(jnp.sum(first[None, :] >= sizes[:, None], 1) for first in first_active)
+
+
+@at_probe("masked_changes")
+def masked_changes(context: Context) -> Array:
+    """Return how many outputs on the training set change a bit when all dead units' outgoing weights are set to 0."""
+    layers = nn.affine_layers(context.state.params)
+    masked = [layers[0]]
+    for gone, (kernel, bias) in zip(context.dead_now(), layers[1:], strict=True):
+        masked.append((jnp.where(gone[:, None], 0, kernel), bias))
+    params = nn.with_affine_layers(context.state.params, masked)
+
+    def part(x: Array, labels: Array, rows: Array) -> Array:
+        outputs = [
+            context.network(weights, context.state.buffers, x, train=False)[0].output
+            for weights in (context.state.params, params)
+        ]
+        bits = [lax.bitcast_convert_type(output, jnp.uint32) for output in outputs]
+        return jnp.sum(bits[0] != bits[1])
+
+    return jnp.sum(context.over_training_set(part))

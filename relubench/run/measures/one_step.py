@@ -1,0 +1,73 @@
+"""The learning rates at which the next full-batch step of plain SGD would kill each first-layer unit.
+
+Under one step at rate r a first-layer pre-activation moves as z_i - r d_i with d_i = x_i dL/dw + dL/db (the second
+oracle of `relubench.theory`); here inside the compiled program, there in NumPy float64. The gradient is clipped, and
+the bias moves, as the run's optimiser has it; decays are left out.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+from relubench import nn
+from relubench.run.measures.base import Context, at_probe
+
+
+def _first_layer_move(context: Context) -> tuple[Array, Array, Array]:
+    """Return (z, its move by the weights, its move by the bias), a unit of rate: each [examples, units]."""
+    x, labels = context.whole_training_set()
+    state, optimizer = context.state, context.setting.optimizer
+
+    def objective(params: Any) -> Array:
+        forward, _ = context.network(params, state.buffers, x, train=True)
+        return nn.batch_loss(context.setting.loss, forward.output, labels)
+
+    gradient = jax.grad(objective)(state.params)
+    if optimizer.clip_norm is not None:
+        gradient, _ = optax.clip_by_global_norm(optimizer.clip_norm).update(gradient, optax.EmptyState())
+    kernel, bias = nn.affine_layers(state.params)[0]
+    gradient_kernel, gradient_bias = nn.affine_layers(gradient)[0]
+    z = x @ kernel + bias[None, :]
+    return z, x @ gradient_kernel, jnp.broadcast_to(optimizer.bias_rate * gradient_bias[None, :], z.shape)
+
+
+def _ends(z: Array, move: Array) -> tuple[Array, Array]:
+    """Return the lowest and highest rate >= 0 at which every z - rate * move is <= 0: [units], (inf, 0) for never."""
+    low = jnp.max(jnp.where(move > 0, z / jnp.where(move > 0, move, 1), -jnp.inf), 0)
+    high = jnp.min(jnp.where(move < 0, z / jnp.where(move < 0, move, 1), jnp.inf), 0)
+    low = jnp.maximum(low, 0)
+    never = (low > high) | jnp.any((z > 0) & (move == 0), 0)
+    return jnp.where(never, jnp.inf, low), jnp.where(never, 0, high)
+
+
+@at_probe("deadly_rate")
+def deadly_rate(context: Context) -> Array:
+    """Return the lowest rate at which one step would leave each first-layer unit dead: [units], infinite for never."""
+    z, by_weights, by_bias = _first_layer_move(context)
+    return _ends(z, by_weights + by_bias)[0]
+
+
+@at_probe("deadly_rate_end")
+def deadly_rate_end(context: Context) -> Array:
+    """Return the highest rate at which one step would leave each first-layer unit dead: [units], 0 for never."""
+    z, by_weights, by_bias = _first_layer_move(context)
+    return _ends(z, by_weights + by_bias)[1]
+
+
+@at_probe("deadly_rate_of_bias")
+def deadly_rate_of_bias(context: Context) -> Array:
+    """Return the lowest rate at which the move of its bias alone would leave each first-layer unit dead: [units]."""
+    z, _, by_bias = _first_layer_move(context)
+    return _ends(z, by_bias)[0]
+
+
+@at_probe("deadly_rate_of_weights")
+def deadly_rate_of_weights(context: Context) -> Array:
+    """Return the lowest rate at which the move of its weights alone would leave each first-layer unit dead: [units]."""
+    z, by_weights, _ = _first_layer_move(context)
+    return _ends(z, by_weights)[0]

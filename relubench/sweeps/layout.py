@@ -1,0 +1,257 @@
+"""How groups of runs lie on a machine, and what they cost: known before anything is compiled."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from relubench import config, memory, nn
+from relubench.data import Dataset
+from relubench.errors import UserError, shown
+from relubench.run.evaluate import BLOCK
+from relubench.run.loop import init_state
+from relubench.run.state import Arrays, RunState, batch_size, probe_steps
+from relubench.sweeps.grid import Grid, Group
+from relubench.sweeps.machine import Machine, check_precision, pinned
+
+#: Memory that the states of one device's blocks may take, in bytes, and the most blocks a device holds.
+STATE_BYTES = {"cpu": 64 << 20}
+DEFAULT_STATE_BYTES = 4 << 30
+MOST_BLOCKS = 256
+#: A call into a compiled program should take about this long, so that progress and Ctrl-C are prompt.
+CALL_SECONDS = 3.0
+#: A first guess of a device's rate, replaced by the measured one after the first call.
+GUESSED_FLOPS = {"cpu": 4e10}
+DEFAULT_GUESSED_FLOPS = 2e12
+#: Seconds that a step of one block takes however small its products are.
+STEP_OVERHEAD = 1e-4
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a group of runs will lie on the machine and what it costs: known before anything is compiled."""
+
+    grid: Grid  # of all groups
+    group: Group
+    data: Dataset
+    machine: Machine
+    state: RunState  # shapes of one run's state
+    capacity: int  # blocks per device
+    step_flops: float  # per run
+    probe_flops: float  # per run
+
+    @functools.cached_property
+    def setting(self) -> config.Setting:
+        """The first run's setting: its static fields are those of every run of the group."""
+        return config.build_setting(self.grid.setting(int(self.group.rows[0])))
+
+    @functools.cached_property
+    def probes(self) -> np.ndarray:
+        """The steps of the probes."""
+        return probe_steps(self.setting.train, self.setting.probe)
+
+    @functools.cached_property
+    def origin(self) -> dict[str, dict[str, str]]:
+        """What the group's bits depend on besides its settings: entries, and for some a scope.
+
+        An entry is the same, or should be, for all runs; one with a scope for all runs of that scope: the digest of
+        a source's examples for those that name the same, that of the numbers made of them for those that make them in
+        the same way, the width for those of the same program.
+        """
+        static = {key: str(value) for key, value in self.group.static.items()}
+        data = {key: value for key, value in static.items() if key.startswith("data.") and "stream" not in key}
+        source = {key: value for key, value in data.items() if key not in ("data.normalize", "data.test_fraction")}
+        return {
+            "fingerprint": {**self.machine.fingerprint, "data": self.data.source_digest, "inputs": self.data.digest},
+            "scopes": {name: _short_digest(of) for name, of in (("data", source), ("inputs", data), ("width", static))},
+        }
+
+    @property
+    def checkpoint_origin(self) -> str:
+        """What a saved state must have come from to be gone on with: the same fingerprint, states of this shape."""
+        shapes = [(leaf.shape, str(leaf.dtype)) for leaf in jax.tree.leaves(self.state)]
+        return f"{self.origin['fingerprint']} {shapes}"
+
+    @property
+    def lanes(self) -> int:
+        """Runs that all devices hold at once."""
+        return self.machine.devices * self.capacity * self.machine.width
+
+    @property
+    def slots(self) -> int:
+        """Places for a run's state that the program has, those of idle devices included."""
+        return self.machine.partitions * self.capacity * self.machine.width
+
+    @property
+    def state_bytes(self) -> int:
+        """Memory of the states that the program holds at once."""
+        return self.slots * _bytes(self.state)
+
+    def seconds(self, steps: int, probes: int, blocks: int, rate: float) -> float:
+        """Return the time that a device of so many FLOP/s takes for so many steps and probes of its blocks."""
+        flops = steps * self.step_flops + probes * self.probe_flops
+        return blocks * (self.machine.width * flops / rate + steps * STEP_OVERHEAD)
+
+    @property
+    def guessed_rate(self) -> float:
+        """A first guess of a device's FLOP/s."""
+        return GUESSED_FLOPS.get(self.machine.platform, DEFAULT_GUESSED_FLOPS)
+
+    def segment_steps(self, blocks: int, rate: float) -> int:
+        """Return how many steps of so many blocks a device should take in one call."""
+        return max(1, int(2 * CALL_SECONDS / self.seconds(1, 0, blocks, rate)))
+
+    def chunk_runs(self, rate: float) -> int:
+        """Return how many runs to train together so that whole runs fit one call, as far as they can."""
+        block_seconds = self.seconds(self.setting.train.steps, len(self.probes), 1, rate)
+        blocks = int(np.clip(CALL_SECONDS / block_seconds, 1, self.capacity))
+        return blocks * self.machine.width * self.machine.devices
+
+
+class Estimate(NamedTuple):
+    """What a training will take."""
+
+    groups: int
+    chunks: int
+    chunk_runs: int  # of the largest chunk
+    state_bytes: int  # of the largest group
+    seconds: float  # inside compiled programs
+
+
+def plan(grid: Grid, load: Callable[[config.Data], Dataset], machine: Machine) -> list[Layout]:
+    """Return the layout of each group; what cannot be trained is refused here, before anything is.
+
+    `load` returns the data set of a data configuration.
+    """
+    return [_layout(grid, group, load, machine) for group in grid.groups()]
+
+
+def _layout(grid: Grid, group: Group, load: Callable[[config.Data], Dataset], machine: Machine) -> Layout:
+    check_precision(group.static["engine.precision"], machine)
+    data = load(config.build_setting(group.static).data)
+    with pinned(group.static["engine.precision"]):
+        arrays = _array_shapes(data, group.static["engine.precision"])
+        setting = group_setting(group, slice(0, 1), arrays.x.dtype)
+        batch = batch_size(setting.train, arrays.train_examples)
+        state = jax.eval_shape(init_state, jax.tree.map(lambda a: jax.ShapeDtypeStruct((), a.dtype), setting), arrays)
+    budget = STATE_BYTES.get(machine.platform, DEFAULT_STATE_BYTES)
+    kernels = [kernel.shape for kernel, _ in nn.affine_layers(state.params)]
+    _require_probes(setting, state)
+    layout = Layout(
+        grid=grid,
+        group=group,
+        data=data,
+        machine=machine,
+        state=state,
+        capacity=int(np.clip(budget // (_bytes(state) * machine.width), 1, MOST_BLOCKS)),
+        step_flops=step_flops(kernels, batch),
+        probe_flops=2.0 * sum(map(math.prod, kernels)) * arrays.x.shape[0],
+    )
+    _require_memory(layout, arrays, max(batch, min(BLOCK, arrays.x.shape[0])))
+    return layout
+
+
+def _require_probes(setting: config.Setting, state: RunState) -> None:
+    """Refuse probes so far apart that the units counted between two of them are more than the counter holds."""
+    between = int(np.diff(probe_steps(setting.train, setting.probe), prepend=0).max())
+    widest = max((counter.last_active.shape[0] for counter in state.counters), default=0)
+    if between * widest > config.MOST:
+        raise UserError(
+            f"probe.count={setting.probe.count}: {between:,} steps between two probes of layers of {widest:,} units "
+            f"are more than are counted ({config.MOST:,}); it takes more probes, or probe.spacing=linear"
+        )
+
+
+def _require_memory(layout: Layout, arrays: Arrays, examples: int) -> None:
+    """Refuse a group that the machine's memory does not hold, by what its program takes at the very least.
+
+    That is the states, the data on each device, and for a block of runs the gradients, the steps, and z, h and slope
+    of every unit on the `examples` that pass through the network at once.
+    """
+    setting, machine, shapes = layout.setting, layout.machine, layout.state
+    params = _bytes(shapes.params)
+    units = sum(bias.shape[0] for _, bias in nn.affine_layers(shapes.params))
+    working = machine.width * (2 * params + 3 * examples * units * arrays.x.dtype.itemsize)
+    needed = layout.state_bytes + machine.partitions * (working + _bytes((arrays.x, arrays.y)))
+    memory.require(
+        f"model.widths={shown(list(setting.model.widths))} in blocks of engine.width={machine.width} runs",
+        needed,
+        machine.memory(),
+        hint="it takes a smaller model.widths, engine.width, train.batch_size or probe.count",
+    )
+
+
+def _short_digest(values: Mapping[str, str]) -> str:
+    return hashlib.blake2b(json.dumps(values, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
+def _bytes(tree: Any) -> int:
+    """Return the memory that a tree of arrays takes, or would take if it is of shapes."""
+    return sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
+
+
+def estimate(layouts: Sequence[Layout]) -> Estimate:
+    """Return what training these groups will take, by a guess of the machine's rate."""
+    sizes = [min(layout.chunk_runs(layout.guessed_rate), len(layout.group.rows)) for layout in layouts]
+    chunks = [-(-len(layout.group.rows) // size) for layout, size in zip(layouts, sizes, strict=True)]
+    seconds = 0.0
+    for layout in layouts:
+        blocks = -(-len(layout.group.rows) // (layout.machine.width * layout.machine.devices))
+        seconds += layout.seconds(layout.setting.train.steps, len(layout.probes), blocks, layout.guessed_rate)
+    memory = max((layout.state_bytes for layout in layouts), default=0)
+    return Estimate(len(layouts), sum(chunks), max(sizes, default=0), memory, seconds)
+
+
+def _dtype(precision: str) -> Any:
+    return np.float64 if precision == "float64" else np.float32
+
+
+def _arrays(data: Dataset, x: Any, y: Any) -> Arrays:
+    return Arrays(x, y, len(data.x_train), data.outputs, data.image_shape)
+
+
+def device_arrays(data: Dataset, precision: str) -> Arrays:
+    """Return the data set in the precision of the runs."""
+    x = jnp.asarray(np.concatenate([data.x_train, data.x_test]), _dtype(precision))
+    y = np.concatenate([data.y_train, data.y_test])
+    return _arrays(data, x, jnp.asarray(y, _label_dtype(data, precision)))
+
+
+def _array_shapes(data: Dataset, precision: str) -> Arrays:
+    examples = len(data.x_train) + len(data.x_test)
+    x = jax.ShapeDtypeStruct((examples, data.x_train.shape[1]), _dtype(precision))
+    y = jax.ShapeDtypeStruct((examples, *data.y_train.shape[1:]), _label_dtype(data, precision))
+    return _arrays(data, x, y)
+
+
+def _label_dtype(data: Dataset, precision: str) -> Any:
+    """Classes stay whole numbers; targets are in the precision of the runs."""
+    return np.int32 if data.y_train.dtype.kind == "i" else _dtype(precision)
+
+
+def group_setting(group: Group, rows: np.ndarray | slice, dtype: Any) -> config.Setting:
+    """Return the setting of the group's `rows` (positions in the group): each knob an array [runs]."""
+    values: dict[str, Any] = dict(group.static)
+    for name, column in group.knobs.items():
+        kind = dtype if config.SETTING_KEYS[name].type is float else np.int32
+        values[name] = np.asarray(column[rows], kind)
+    return config.build_setting(values)
+
+
+def step_flops(shapes: list[tuple[int, ...]], batch: int) -> float:
+    """Return the floating-point operations of one update of dense layers with these kernel shapes.
+
+    6 an example and weight (forward, gradient of the weights, gradient of the inputs), but no gradient of the
+    inputs of layer 1. A convolution counts as its kernel at one position: an underestimate.
+    """
+    sizes = [math.prod(shape) for shape in shapes]
+    return batch * (6.0 * sum(sizes) - 2.0 * sizes[0])

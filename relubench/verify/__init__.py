@@ -1,6 +1,0 @@
-"""Verification: the oracles and the published numbers beside ours."""
-
-from relubench.verify.published import PUBLISHED, Published, compare
-from relubench.verify.table import FILE, VERIFY_AGAIN, verify
-
-__all__ = ["FILE", "PUBLISHED", "VERIFY_AGAIN", "Published", "compare", "verify"]

@@ -1,0 +1,174 @@
+"""Verdicts by a table of cases; the rows of claims.parquet; Holm over all of them."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from relubench.findings import stats
+from relubench.findings.claims import Claim, Condition, Effect, Tables, evaluate, holm, mean_effect, total_effect
+from relubench.findings.claims.claim import overall
+
+HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "not decided"
+
+
+def effect(value, low, high, n=64, if_lost=(), p=0.01):
+    return Effect(value, low, high, n, lambda bound: p, if_lost=tuple(if_lost))
+
+
+def claim(*effects, **fields):
+    conditions = tuple(Condition(f"case {place}", lambda _, e=e: e) for place, e in enumerate(effects))
+    return Claim(**{"id": 1, "statement": "s", "source": "answer", "statistic": "x", "conditions": conditions} | fields)
+
+
+TABLES = Tables(pl.DataFrame(), pl.DataFrame(), pl.DataFrame())
+
+#: value, low, high, n; the threshold is 1, the smallest effect that counts .5
+CASES = [
+    (2.0, 1.5, 2.5, 64, HOLDS),
+    (1.5, 1.01, 2.0, 64, HOLDS),
+    (1.4, 1.1, 1.45, 64, FAILS),  # beyond the threshold for sure, and for sure by less than counts
+    (1.4, 1.1, 1.7, 64, UNDECIDED),  # so too, but perhaps by enough
+    (2.0, 0.9, 3.0, 64, UNDECIDED),
+    (2.0, 1.0, 3.0, 64, UNDECIDED),  # the threshold itself is not beyond it
+    (0.0, -1.0, 1.4, 64, FAILS),
+    (0.0, -1.0, 1.5, 64, UNDECIDED),
+    (2.0, 1.5, 2.5, 4, UNDECIDED),
+    (0.0, -1.0, 1.0, 4, UNDECIDED),
+    (np.nan, np.nan, np.nan, 0, UNDECIDED),
+]
+
+
+@pytest.mark.parametrize(("value", "low", "high", "n", "verdict"), CASES)
+def test_verdicts_go_by_the_interval_and_the_smallest_effect_in_either_direction(value, low, high, n, verdict):
+    above = claim(effect(0, 0, 0), threshold=1.0, smallest=0.5)
+    below = claim(effect(0, 0, 0), threshold=-1.0, smallest=0.5, direction="below")
+    assert above.verdict(effect(value, low, high, n)) == verdict
+    assert below.verdict(effect(-value, -high, -low, n)) == verdict
+
+
+@pytest.mark.parametrize(
+    ("ends", "verdict"),
+    [
+        ([(1.9, 1.4, 2.4), (2.1, 1.6, 2.6)], HOLDS),
+        ([(0.5, 0.4, 0.6), (2.1, 1.6, 2.6)], UNDECIDED),  # the worst values seen would turn it round
+        ([(1.2, 0.8, 2.4), (2.1, 1.6, 2.6)], UNDECIDED),  # they would leave it open
+    ],
+)
+def test_a_verdict_that_hangs_on_lost_pairs_is_not_decided(ends, verdict):
+    found = effect(2.0, 1.5, 2.5, if_lost=[effect(*end) for end in ends])
+    assert claim(found, threshold=1.0, smallest=0.5).verdict(found) == verdict
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "expected"),
+    [
+        ([HOLDS], HOLDS),
+        ([HOLDS, HOLDS], HOLDS),
+        ([FAILS, FAILS], FAILS),
+        ([UNDECIDED, UNDECIDED], UNDECIDED),
+        ([HOLDS, FAILS], "holds only if A"),
+        ([FAILS, HOLDS, UNDECIDED, HOLDS], "holds only if B or D"),
+        ([HOLDS, UNDECIDED], UNDECIDED),
+        ([FAILS, UNDECIDED], UNDECIDED),
+    ],
+)
+def test_a_claims_verdict_follows_from_its_conditions(verdicts, expected):
+    assert overall(verdicts, ["A", "B", "C", "D"][: len(verdicts)]) == expected
+
+
+@pytest.mark.parametrize(
+    ("total", "n", "verdict"),
+    [(0.0, 8, HOLDS), (1.0, 8, FAILS), (3.0, 8, FAILS), (0.0, 1, HOLDS), (np.nan, 0, UNDECIDED)],
+)
+def test_an_exact_count_is_compared_as_it_is(total, n, verdict):
+    found = total_effect(np.array([]) if n == 0 else np.array([total, *[0.0] * (n - 1)]))
+    assert claim(found, kind="exact test", threshold=1.0, direction="below").verdict(found) == verdict
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"conditions": ()},
+        {"conditions": (), "kind": "proof"},
+        {"decided": "holds"},
+        {"smallest": -1.0},
+        {"statistic": ""},
+    ],
+)
+def test_a_claim_that_nothing_or_two_things_decide_is_refused(fields):
+    with pytest.raises(ValueError, match="claim 1"):
+        claim(effect(1, 1, 1), **fields)
+
+
+def test_claims_parquet_has_a_row_a_condition_and_one_for_a_claim_without():
+    measured = effect(1, 0.5, 2)._replace(remark="best rate: 1", lost=(3, 4))
+    noted = claim(measured, effect(np.nan, np.nan, np.nan, 0, p=np.nan), note="Read me.")
+    proof = Claim(id=5, statement="t", source="question", kind="proof", decided=HOLDS)
+    rows = evaluate([noted, proof], TABLES, "bias")
+    assert rows.columns == [
+        "claim", "experiment", "statement", "source", "kind", "statistic", "condition", "remark", "direction",
+        "threshold", "smallest", "value", "ci_low", "ci_high", "n", "lost_a", "lost_b", "p", "p_method", "verdict",
+        "claim_verdict", "note",
+    ]  # fmt: skip
+    first, second, third = rows.to_dicts()
+    assert (first["condition"], first["value"], first["lost_a"], first["lost_b"]) == ("case 0", 1.0, 3, 4)
+    assert (first["note"], first["remark"]) == ("Read me.", "best rate: 1")
+    assert (first["verdict"], first["claim_verdict"]) == (HOLDS, UNDECIDED)
+    assert [second[name] for name in ("value", "ci_low", "ci_high", "p", "n")] == [None, None, None, None, 0]
+    assert (third["verdict"], third["claim_verdict"], third["condition"], third["value"]) == (HOLDS, HOLDS, None, None)
+    assert evaluate([], TABLES, "bias").columns == rows.columns
+
+
+@pytest.mark.parametrize(
+    ("value", "direction", "boundary"),
+    [(2.0, "above", 1.0), (1.2, "above", 1.5), (0.2, "below", 1.0), (0.8, "below", 0.5)],
+)
+def test_the_p_value_is_against_the_boundary_that_decides(value, direction, boundary):
+    tested = claim(
+        effect(value, 0, 9)._replace(p=lambda bound: bound), direction=direction, threshold=1.0, smallest=0.5
+    )
+    assert evaluate([tested], TABLES, "bias")["p"].to_list() == [boundary]
+
+
+def test_holm_takes_the_claims_of_all_experiments_as_one_family():
+    one = evaluate([claim(effect(1, 0.5, 2, p=0.01), effect(1, 0.5, 2, p=0.04))], TABLES, "bias")
+    other = evaluate(
+        [
+            claim(effect(-1, -2, -0.5, p=0.005), id=2),
+            claim(effect(-1, -2, 0.5, p=np.nan), id=3),
+            Claim(id=5, statement="t", source="question", kind="proof", decided=HOLDS),
+            claim(total_effect(np.ones(3)), id=6, kind="exact test"),
+        ],
+        TABLES,
+        "inputs",
+    )
+    found = holm([one, other])
+    assert found["p_holm"].to_list() == pytest.approx([0.03, 0.08, 0.02, 1.0, None, None])
+    assert found["verdict_holm"].to_list() == [HOLDS, UNDECIDED, FAILS, UNDECIDED, HOLDS, HOLDS]
+    assert found["claim_verdict"].to_list() == [HOLDS, HOLDS, FAILS, UNDECIDED, HOLDS, HOLDS]
+    assert found["claim_verdict_holm"].to_list() == [UNDECIDED, UNDECIDED, FAILS, UNDECIDED, HOLDS, HOLDS]
+    assert found.columns == [*one.columns, "p_holm", "verdict_holm", "claim_verdict_holm"]
+
+
+def test_holm_leaves_verdicts_alone_where_all_p_values_are_small():
+    strong = [mean_effect(np.random.default_rng(seed).normal(3.0, 1.0, 64)) for seed in range(4)]
+    rows = evaluate([claim(*strong[:2]), claim(*strong[2:], threshold=9.0, id=2)], TABLES, "bias")
+    found = holm([rows])
+    assert found["claim_verdict_holm"].to_list() == [HOLDS, HOLDS, FAILS, FAILS]
+    np.testing.assert_allclose(found["p_holm"], stats.holm(rows["p"].to_numpy()))
+
+
+@pytest.mark.parametrize(
+    "older",
+    [lambda rows: rows.drop("p_method"), lambda rows: rows.with_columns(p_method=pl.lit("a bootstrap"))],
+    ids=["that do not tell their method", "of another method"],
+)
+def test_p_values_of_older_files_are_not_corrected(older):
+    rows = evaluate([claim(effect(1, 0.5, 2))], TABLES, "bias")
+    assert holm([older(rows), rows]).columns == holm([older(rows)]).columns == rows.columns
+
+
+def test_older_files_without_p_values_stop_no_correction():
+    rows = evaluate([claim(effect(1, 0.5, 2))], TABLES, "bias")
+    unmeasured = evaluate([claim(effect(np.nan, np.nan, np.nan, 0, p=np.nan))], TABLES, "bias").drop("p_method")
+    assert holm([unmeasured, rows])["p_holm"].to_list() == [1.0, pytest.approx(0.02)]

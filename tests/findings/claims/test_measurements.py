@@ -1,0 +1,355 @@
+"""What claims measure, against NumPy on tables made by hand."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from relubench.errors import UserError
+from relubench.findings import stats
+from relubench.findings.claims import (
+    Tables,
+    mean_at_best,
+    mean_of,
+    of_layers,
+    of_measures,
+    of_probes,
+    of_units,
+    paired,
+    paired_at_best,
+    paired_ratio,
+    share_of,
+    total_of,
+)
+
+RATE, NAME = "optimizer.learning_rate", "model.activation.name"
+SEEDS, RATES = 20, (0.1, 1.0)
+
+
+def make_tables(change=lambda runs: runs, **others):
+    """Two activations, two rates and 20 seeds; a diverged run has null metrics."""
+    draw = np.random.default_rng(0)
+    rows = [
+        {
+            "run_id": f"{name}-{rate}-{seed:02}",
+            "seed": seed,
+            RATE: rate,
+            NAME: name,
+            "model.widths": [8, 8] if name == "relu" else [8],
+            "optimizer.clip_norm": None if rate == 1.0 else 5.0,
+            "units": 16,
+            "dead_train": float(draw.integers(0, 9)),
+            "dead_train_fraction": draw.random() * (0.5 if name == "relu" else 0.2),
+            "test_accuracy": 0.9 - 0.1 * rate + 0.01 * draw.random(),
+            "diverged": False,
+        }
+        for seed in range(SEEDS)
+        for rate in RATES
+        for name in ("relu", "tanh")
+    ]
+    runs = change(pl.DataFrame(rows).sort("run_id"))
+    metrics = ["dead_train", "dead_train_fraction", "test_accuracy"]
+    runs = runs.with_columns(pl.when(~pl.col("diverged")).then(pl.col(name)).alias(name) for name in metrics)
+    return Tables(**({"runs": runs, "probes": pl.DataFrame(), "layers": pl.DataFrame()} | others))
+
+
+def diverging(*run_ids):
+    return lambda runs: runs.with_columns(diverged=pl.col("run_id").is_in(run_ids))
+
+
+RELU, TANH = {NAME: "relu", RATE: 1.0}, {NAME: "tanh", RATE: 1.0}
+
+
+def column(tables, name, where):
+    rows = tables.runs.filter(*(pl.col(key) == value for key, value in where.items())).sort("seed")
+    return rows[name].to_numpy()
+
+
+def interval(effect):
+    return effect.low, effect.high
+
+
+def expected(values, bounds):
+    low, high = stats.mean_interval([values], bounds)
+    return pytest.approx((low[0], high[0]), rel=1e-12)
+
+
+def test_a_mean_is_over_the_runs_that_did_not_diverge():
+    tables = make_tables(diverging("relu-1.0-03", "relu-1.0-04"))
+    found = mean_of("dead_train_fraction", RELU)(tables)
+    values = column(tables, "dead_train_fraction", RELU)
+    values = values[~np.isnan(values)]
+    assert (found.value, found.n, found.lost) == (pytest.approx(values.mean()), 18, (2, 0))
+    assert interval(found) == expected(values, (0.0, 1.0))
+    assert found.p(0.9) == stats.mean_p(values, 0.9, (0.0, 1.0))
+
+
+def test_several_runs_of_a_seed_count_as_one():
+    tables = make_tables()
+    found = mean_of("dead_train_fraction", {NAME: "relu"})(tables)
+    both = np.mean([column(tables, "dead_train_fraction", {NAME: "relu", RATE: rate}) for rate in RATES], axis=0)
+    assert found.n == SEEDS
+    assert interval(found) == expected(both, (0.0, 1.0))
+    died = share_of(pl.col("dead_train") > 4, {NAME: "relu"})(tables)
+    flags = np.mean([column(tables, "dead_train", {NAME: "relu", RATE: rate}) > 4 for rate in RATES], axis=0)
+    assert died.n == SEEDS
+    assert interval(died) == expected(flags, (0.0, 1.0))
+
+
+def test_equal_values_of_a_known_metric_have_the_interval_of_a_share_of_none():
+    tables = make_tables(lambda runs: runs.with_columns(dead_train_fraction=pl.lit(0.0)))
+    assert interval(mean_of("dead_train_fraction", RELU)(tables)) == pytest.approx((0, 1 - 0.025 ** (1 / SEEDS)))
+    found = paired("dead_train_fraction", RELU, TANH)(tables)
+    assert interval(found) == pytest.approx((0.025 ** (1 / SEEDS) - 1, 1 - 0.025 ** (1 / SEEDS)))
+    assert np.isnan(interval(mean_of(pl.col("dead_train_fraction"), RELU)(tables))).all()
+    given = mean_of(pl.col("dead_train_fraction"), RELU, bounds=(0.0, 1.0))(tables)
+    assert interval(given) == pytest.approx((0, 1 - 0.025 ** (1 / SEEDS)))
+
+
+def test_a_share_of_runs_is_clopper_and_pearsons():
+    tables = make_tables(diverging("relu-1.0-03", "relu-1.0-04"))
+    diverged = share_of("diverged", RELU)(tables)
+    low, high = stats.share_interval(np.array([2]), np.array([20]))
+    assert (diverged.value, diverged.n, diverged.lost) == (0.1, 20, (0, 0))
+    assert interval(diverged) == (low[0], high[0])
+    dead = share_of("any_dead", RELU)(tables)
+    values = column(tables, "dead_train", RELU)
+    assert (dead.n, dead.lost, dead.value) == (18, (2, 0), pytest.approx(np.sum(values > 0) / 18))
+
+
+def test_a_total_is_exact():
+    tables = make_tables(diverging("relu-1.0-03"))
+    found = total_of("dead_train", RELU)(tables)
+    assert (found.value, found.n, found.lost) == (np.nansum(column(tables, "dead_train", RELU)), 19, (1, 0))
+
+
+def test_a_paired_difference_is_that_of_runs_of_one_seed():
+    tables = make_tables()
+    found = paired("dead_train_fraction", RELU, TANH)(tables)
+    differences = column(tables, "dead_train_fraction", TANH) - column(tables, "dead_train_fraction", RELU)
+    assert (found.value, found.n, found.lost) == (pytest.approx(differences.mean()), SEEDS, (0, 0))
+    assert found.if_lost == ()
+    assert interval(found) == expected(differences, (-1.0, 1.0))
+
+
+def test_lost_pairs_are_counted_and_given_the_extremes_seen():
+    tables = make_tables(diverging("relu-1.0-03", "tanh-1.0-04", "relu-1.0-05", "tanh-1.0-05"))
+    found = paired("dead_train_fraction", RELU, TANH)(tables)
+    a, b = (column(tables, "dead_train_fraction", side) for side in (RELU, TANH))
+    assert found.n == SEEDS - 3
+    assert found.lost == (2, 2)
+    assert found.value == pytest.approx(np.nanmean(b - a))
+    seen = np.concatenate([a, b])
+    low, high = np.nanmin(seen), np.nanmax(seen)
+    least, greatest = np.array(b - a), np.array(b - a)
+    least[3], least[4], least[5] = b[3] - high, low - a[4], 0.0
+    greatest[3], greatest[4], greatest[5] = b[3] - low, high - a[4], 0.0
+    for end, differences in zip(found.if_lost, (least, greatest), strict=True):
+        assert (end.value, end.n) == (pytest.approx(differences.mean()), SEEDS)
+        assert interval(end) == expected(differences, (-1.0, 1.0))
+
+
+def test_pairs_by_more_than_the_seed_count_once_a_seed():
+    tables = make_tables(diverging("relu-0.1-03"))
+    found = paired("dead_train_fraction", {NAME: "relu"}, {NAME: "tanh"}, by=("seed", RATE))(tables)
+    assert (found.n, found.lost) == (SEEDS, (1, 0))  # seed 3 has its other rate
+    assert paired("dead_train_fraction", {NAME: "relu"}, {NAME: "tanh"})(tables).n == SEEDS - 1
+
+
+def test_a_paired_ratio_is_a_geometric_mean():
+    tables = make_tables(diverging("relu-1.0-03"))
+    found = paired_ratio("dead_train_fraction", RELU, TANH)(tables)
+    a, b = (column(tables, "dead_train_fraction", side) for side in (RELU, TANH))
+    logarithms = np.log(b / a)[~np.isnan(a)]
+    low, high = stats.mean_interval([logarithms])
+    assert found.value == pytest.approx(np.exp(logarithms.mean()))
+    assert interval(found) == pytest.approx((np.exp(low[0]), np.exp(high[0])))
+    assert found.p(0.5) == pytest.approx(stats.mean_p(logarithms, np.log(0.5)))
+    assert found.p(0.0) == 0.0
+    assert found.if_lost[0].value < found.value < found.if_lost[1].value
+
+
+def test_a_ratio_needs_positive_numbers():
+    tables = make_tables(
+        lambda runs: runs.with_columns(dead_train=pl.when(pl.col("seed") > 2).then(2.0).otherwise(0.0))
+    )
+    found = paired_ratio("dead_train", RELU, TANH)(tables)
+    assert (found.n, found.lost, found.value) == (SEEDS - 3, (3, 3), 1.0)
+
+
+def test_each_side_is_measured_at_its_best_rate_on_seeds_that_did_not_choose_it():
+    def better_at_high_rates(runs):
+        tanh, even = pl.col(NAME) == "tanh", pl.col("seed") % 2 == 0
+        lifted = pl.when(tanh & even & (pl.col(RATE) == 1.0)).then(1.0).otherwise(pl.col("test_accuracy"))
+        return runs.with_columns(test_accuracy=lifted)
+
+    tables = make_tables(better_at_high_rates)
+    found = paired_at_best("dead_train_fraction", {NAME: "relu"}, {NAME: "tanh"})(tables)
+    low, high = (column(tables, "dead_train_fraction", {NAME: "tanh", RATE: rate}) for rate in RATES)
+    a = column(tables, "dead_train_fraction", {NAME: "relu", RATE: 0.1})
+    b = np.where(np.arange(SEEDS) % 2, high, low)  # even seeds choose 1 for odd ones, which choose .1 for them
+    assert (found.n, found.value) == (SEEDS, pytest.approx(np.mean(b - a)))
+    assert found.remark == "best learning rate 1 and 0.1 (at an end of the grid) against 0.1 (at an end of the grid)"
+    alone = mean_at_best("dead_train_fraction", {NAME: "tanh"})(tables)
+    assert (alone.n, alone.value) == (SEEDS, pytest.approx(b.mean()))
+    lowest = mean_at_best("dead_train_fraction", {NAME: "tanh"}, higher_is_better=False)(tables)
+    assert lowest.remark == "best learning rate 0.1 and 1 (at an end of the grid)"
+
+
+def test_a_best_value_between_others_is_not_at_an_end_of_the_grid():
+    tables = make_tables()
+    third = tables.runs.filter(pl.col(RATE) == 1.0).with_columns(pl.lit(0.5).alias(RATE), test_accuracy=pl.lit(0.99))
+    runs = pl.concat([tables.runs, third.with_columns(pl.col("run_id") + "third")])
+    found = mean_at_best("test_accuracy", {NAME: "relu"})(tables._replace(runs=runs))
+    assert (found.value, found.remark) == (pytest.approx(0.99), "best learning rate 0.5")
+
+
+def test_a_rate_at_which_runs_diverge_is_not_the_best():
+    def high(runs):  # the surviving runs of the high rate are the best of all
+        return runs.with_columns(
+            test_accuracy=pl.when(pl.col(RATE) == 1.0).then(0.95).otherwise(pl.col("test_accuracy")),
+            diverged=(pl.col(RATE) == 1.0) & (pl.col("seed") > 1),
+        )
+
+    assert mean_at_best("test_accuracy", {NAME: "relu"})(make_tables(high)).remark.startswith("best learning rate 0.1 ")
+
+
+def test_where_no_run_is_left_nothing_is_measured():
+    tables = make_tables(lambda runs: runs.with_columns(diverged=pl.lit(True)))
+    for measure in (
+        mean_of("test_accuracy", RELU),
+        paired("test_accuracy", RELU, TANH),
+        paired_at_best("test_accuracy", {NAME: "relu"}, {NAME: "tanh"}),
+        share_of("any_dead", RELU),
+        total_of("dead_train", RELU),
+        mean_of("test_accuracy", {NAME: "gelu"}),
+        paired_at_best("test_accuracy", {NAME: "gelu"}, {NAME: "tanh"}),
+        paired_ratio("test_accuracy", RELU, TANH),
+    ):
+        found = measure(tables)
+        assert (found.n, found.if_lost) == (0, ())
+        assert np.isnan([found.value, found.p(found.value), found.p(0.5)]).all()
+
+
+@pytest.mark.parametrize(
+    ("where", "runs"),
+    [
+        ({}, 80),
+        ({"seed": 3}, 4),
+        ({"seed": range(3)}, 12),
+        ({NAME: ["relu", "gelu"]}, 40),
+        ({RATE: 10**-1 * (1 + 1e-12)}, 40),
+        ({RATE: (0.1, 1)}, 80),
+        ({"optimizer.clip_norm": None}, 40),
+        ({"optimizer.clip_norm": [None, 5.0]}, 80),
+        ({"model.widths": (8, 8)}, 40),
+        ({"model.widths": [8]}, 40),
+        ({"model.widths": [[8], (8, 8)]}, 80),
+        ({"model.widths": (4,)}, 0),
+        ({NAME: [None]}, 0),
+    ],
+)
+def test_runs_are_chosen_by_value_or_values(where, runs):
+    assert total_of(pl.lit(1.0), where)(make_tables()).n == runs
+
+
+def test_misspelt_names_are_refused_with_the_nearest():
+    with pytest.raises(UserError, match=r"unknown metric 'test_acuracy'.*did you mean 'test_accuracy'"):
+        mean_of("test_acuracy", {})(make_tables())
+    with pytest.raises(UserError, match=r"unknown column of runs 'sed'.*did you mean 'seed'"):
+        mean_of("test_accuracy", {"sed": 1})(make_tables())
+
+
+def over_steps(tables, **columns):
+    """Rows of every run at steps 0, 5 and 10, in the order of the runs."""
+    steps = pl.DataFrame({"step": [0, 5, 10]})
+    return tables.runs.select("run_id", "seed").join(steps, how="cross").with_columns(**columns).drop("seed")
+
+
+STEP, SEED = pl.col("step"), pl.col("seed")
+
+
+@pytest.mark.parametrize(("step", "at"), [(None, 10), (10, 10), (9, 5), (5, 5), (0, 0)])
+def test_a_metric_of_probes_is_taken_at_the_last_probe_up_to_a_step(step, at):
+    tables = make_tables(diverging("relu-1.0-03"))
+    tables = tables._replace(probes=over_steps(tables, train_loss=STEP * 1.0 + SEED))
+    found = mean_of(of_probes(pl.col("train_loss").last(), step=step), RELU)(tables)
+    assert (found.n, found.lost) == (SEEDS - 1, (1, 0))  # a run that diverges later is no run of the mean
+    assert found.value == pytest.approx(at + np.mean([seed for seed in range(SEEDS) if seed != 3]))
+
+
+def test_a_metric_of_layers_folds_them_or_takes_one():
+    tables = make_tables()
+    layers = over_steps(tables, dead_train=STEP).join(pl.DataFrame({"layer": [1, 2], "units": [4, 12]}), how="cross")
+    tables = tables._replace(layers=layers.with_columns(dead_train=pl.col("layer") * (pl.col("step") > 0)))
+    share = pl.col("dead_train").sum() / pl.col("units").sum()
+    assert mean_of(of_layers(share), RELU)(tables).value == pytest.approx(3 / 16)
+    assert mean_of(of_layers(share, layer=2), RELU)(tables).value == pytest.approx(2 / 12)
+    assert mean_of(of_layers(share, step=4), RELU)(tables).value == 0
+
+
+def test_a_metric_of_units_folds_them():
+    tables = make_tables()
+    units = tables.runs.select("run_id", "seed").join(
+        pl.DataFrame({"layer": [1, 1, 2], "bias": [1.0, -2.0, 9.0]}), how="cross"
+    )
+    tables = tables._replace(units=units.with_columns(bias=pl.col("bias") + SEED))
+    found = mean_of(of_units(pl.col("bias").min(), layer=1), RELU)(tables)
+    assert found.value == pytest.approx(-2 + np.mean(range(SEEDS)))
+    with pytest.raises(UserError, match=r"units\.parquet"):
+        mean_of(of_units(pl.col("bias").min()), RELU)(make_tables())
+
+
+def with_measures(tables):
+    none = pl.lit(None, pl.Int64)
+    layers, items = pl.DataFrame({"layer": [1, 2]}), pl.DataFrame({"layer": [1, 1], "item": [0, 1]})
+
+    def rows(measure, value, places=None):
+        found = over_steps(tables, measure=pl.lit(measure), value=value)
+        found = found if places is None else found.join(places, how="cross")
+        missing = {name: none for name in ("layer", "item") if name not in found.columns}
+        return found.with_columns(pl.col("value").cast(pl.Float64), **missing)
+
+    measures = [
+        rows("died", STEP + SEED, layers),
+        rows("died_by_bias", SEED, layers),
+        rows("changes", STEP * 2),
+        rows("on_first", STEP, items).with_columns(pl.col("value") * (pl.col("item") + 1)),
+    ]
+    columns = ["run_id", "step", "measure", "layer", "item", "value"]
+    return tables._replace(measures=pl.concat(each.select(columns) for each in measures))
+
+
+@pytest.mark.parametrize(
+    ("number", "places", "value"),
+    [
+        (pl.col("died").sum(), {}, lambda seed: 2 * (10 + seed)),
+        (pl.col("died").sum(), {"layer": 1, "step": 5}, lambda seed: 5 + seed),
+        (pl.col("died_by_bias").sum() / pl.col("died").sum(), {}, lambda seed: seed / (10 + seed)),
+        ((pl.col("died") - pl.col("died_by_bias")).max(), {}, lambda seed: 10),
+        (pl.col("changes").sum(), {}, lambda seed: 20),
+        (pl.col("on_first").filter(pl.col("item") == 1).sum(), {"step": 7}, lambda seed: 10),
+        (
+            pl.col("died").filter(pl.col("layer") == 2).sum() / pl.col("units").first(),
+            {},
+            lambda seed: (10 + seed) / 16,
+        ),
+    ],
+)
+def test_a_metric_of_measures_combines_them(number, places, value):
+    found = mean_of(of_measures(number, **places), RELU)(with_measures(make_tables()))
+    assert found.n == SEEDS
+    assert found.value == pytest.approx(np.mean([value(seed) for seed in range(SEEDS)]))
+
+
+def test_a_run_in_which_nothing_could_be_measured_is_lost():
+    found = mean_of(of_measures(pl.col("died").sum() / pl.col("died_by_bias").sum()), RELU)(
+        with_measures(make_tables())
+    )
+    assert (found.n, found.lost) == (SEEDS - 1, (1, 0))  # seed 0 has no death by its bias
+
+
+def test_a_measure_that_was_not_taken_is_named():
+    with pytest.raises(UserError, match=r"probe\.measures=\[changes, died, .*\].* needs shift"):
+        mean_of(of_measures(pl.col("shift").sum()), RELU)(with_measures(make_tables()))
+    with pytest.raises(UserError, match=r"probe\.measures=\[\].* needs died"):
+        mean_of(of_measures(pl.col("died").sum()), RELU)(make_tables())

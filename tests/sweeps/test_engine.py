@@ -1,0 +1,204 @@
+"""Many runs at once: the same bits for a run, wherever it stands."""
+
+import functools
+import gc
+import itertools
+from pathlib import Path
+
+import jax
+import numpy as np
+import polars as pl
+import pytest
+from planned import layouts
+
+import relubench
+from relubench import config, optim
+from relubench.errors import UserError
+from relubench.sweeps import engine, layout, machine
+
+SETTING = {"train.steps": 40, "model.widths": [12, 12], "probe.count": 6, "optimizer.name": "momentum"}
+GRID = {"optimizer.learning_rate": [0.01, 0.3], "model.init.bias": [0.0, -0.3], "seed": list(range(11))}
+
+
+def rows_by_id(tables):
+    return {row["run_id"]: row for row in tables["runs"].to_dicts()}
+
+
+def equal(ours, theirs):
+    assert ours.keys() <= theirs.keys()
+    for run_id, row in ours.items():
+        assert row == theirs[run_id]
+
+
+@pytest.fixture(scope="module")
+def compiled_quickly():
+    """Nothing: optimisations must not change bits either."""
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return relubench.sweep(SETTING, GRID)
+
+
+def test_a_run_alone_has_the_bits_it_has_in_a_grid(whole):
+    alone = relubench.sweep(SETTING, {key: values[-1:] for key, values in GRID.items()})
+    equal(rows_by_id(alone), rows_by_id(whole))
+
+
+def test_the_order_of_the_grid_does_not_matter(whole):
+    turned = relubench.sweep(SETTING, {key: values[::-1] for key, values in reversed(GRID.items())})
+    for name in whole:
+        assert turned[name].equals(whole[name])
+
+
+VARIANTS = {
+    "plain": {},
+    **{remedy: {"remedy.name": remedy, "remedy.period": 3, "remedy.tau": 1.0} for remedy in optim.REMEDIES},
+    "batch_norm": {"model.norm": "batch"},
+    "layer_norm": {"model.norm": "layer"},
+    "cnn": {"model.name": "cnn"},
+}
+VARIANTS.pop("none")
+CROSS_SECTION = {("adam", "plain")}
+#: Each optimiser and each variant once as users compile them. XLA simplifies and partitions all others the same way:
+#: only their machine code is made in a hurry.
+OPTIMISED = CROSS_SECTION | set(zip(itertools.cycle(optim.OPTIMIZERS), VARIANTS, strict=False))
+
+
+@pytest.mark.skipif(jax.device_count() < 4, reason="needs four devices")
+@pytest.mark.parametrize(
+    ("optimizer", "variant"),
+    [
+        pytest.param(*pair, marks=() if pair in CROSS_SECTION else pytest.mark.slow)
+        for pair in itertools.product(optim.OPTIMIZERS, VARIANTS)
+    ],
+)
+def test_one_two_and_four_devices_give_the_same_bits(optimizer, variant, request):
+    if (optimizer, variant) not in OPTIMISED:
+        request.getfixturevalue("compiled_in_a_hurry")
+    small = {"train.steps": 7, "model.widths": [6], "probe.count": 3, "optimizer.learning_rate": 0.01}
+    setting = small | {"optimizer.name": optimizer, "remedy.replacement_rate": 0.1, "remedy.maturity": 2}
+    one, two, four = (
+        relubench.sweep(setting | VARIANTS[variant], {"seed": range(5)}, width=2, devices=devices)
+        for devices in (1, 2, 4)
+    )
+    for name, table in one.items():
+        assert table.equals(two[name])
+        assert table.equals(four[name])
+
+
+def test_a_run_cut_into_many_calls_has_the_bits_of_one_call(whole, monkeypatch):
+    monkeypatch.setattr(layout, "CALL_SECONDS", 1e-9)  # one step a call, one block a chunk
+    cut = relubench.sweep(SETTING, GRID | {"seed": [2, 3]})
+    equal(rows_by_id(cut), rows_by_id(whole))
+    ours = whole["layers"].filter(pl.col("run_id").is_in(cut["runs"]["run_id"].implode()))
+    assert cut["layers"].equals(ours)
+
+
+def test_a_setting_that_keeps_the_shapes_is_one_group():
+    assert len(layouts(SETTING, GRID)) == 1
+
+
+class Interrupting(dict):
+    """Checkpoints in memory."""
+
+    def find(self, run_ids, origin):
+        for (ids, at), (step, leaves) in list(self.items()):
+            if at == origin and set(ids) <= set(run_ids.tolist()):
+                yield np.array(ids), step, leaves
+
+    def save(self, run_ids, origin, step, leaves):
+        self[tuple(run_ids.tolist()), origin] = (step, leaves)
+
+    def clear(self, run_ids):
+        for key in [key for key in self if key[0] == tuple(run_ids.tolist())]:
+            del self[key]
+
+
+def interrupted(planned, kept, calls):
+    def progress(run_steps):
+        nonlocal calls
+        calls -= 1
+        if calls == 0:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(engine.train_grid(planned, checkpoints=kept, progress=progress))
+
+
+def test_an_interrupted_chunk_goes_on_from_its_checkpoint_with_the_same_bits(monkeypatch):
+    monkeypatch.setattr(layout, "CALL_SECONDS", 1e-9)
+    small = GRID | {"seed": [0, 1, 2, 3]}
+    (smooth,) = list(engine.train_grid(layouts(SETTING, small)))
+    kept = Interrupting()
+    interrupted(layouts(SETTING, small), kept, calls=7)
+    ((step, _),) = kept.values()
+    assert step == 7
+    seen = []
+    (resumed,) = list(engine.train_grid(layouts(SETTING, small), checkpoints=kept, progress=seen.append))
+    assert sum(seen) == (40 - 7) * 16
+    assert not kept
+    jax.tree.map(np.testing.assert_array_equal, resumed.state, smooth.state)
+
+
+def test_a_checkpoint_of_another_width_is_not_gone_on_with(monkeypatch):
+    monkeypatch.setattr(layout, "CALL_SECONDS", 1e-9)
+    small = GRID | {"seed": [0]}
+    kept = Interrupting()
+    interrupted(layouts(SETTING, small, width=4), kept, calls=3)
+    seen = []
+    list(engine.train_grid(layouts(SETTING, small), checkpoints=kept, progress=seen.append))
+    assert sum(seen) == 40 * 4
+
+
+def test_the_estimate_counts_groups_chunks_and_memory():
+    planned = layouts(SETTING, GRID | {"model.activation.name": ["relu", "tanh"]})
+    told = layout.estimate(planned)
+    assert told.groups == 2
+    assert told.chunks >= 2
+    assert told.chunk_runs <= 44
+    assert told.state_bytes > 0
+    assert told.seconds > 0
+
+
+def test_flops_are_six_a_weight_and_example_but_four_in_layer_1():
+    assert layout.step_flops([(64, 128), (128, 10)], batch=32) == 32 * (4 * 64 * 128 + 6 * 128 * 10)
+
+
+@pytest.mark.parametrize("runs", [1, 8, 9, 33, 100])
+def test_every_run_has_a_slot_of_its_own_within_the_blocks_that_are_trained(runs):
+    ours = machine.make_machine(config.Engine(width=8))
+    if jax.default_backend() == "cpu":
+        assert (ours.devices, ours.partitions) == (min(4, machine.usable_cores()), max(2, ours.devices))
+    slots, blocks = engine._placement(runs, ours, capacity=16)
+    assert len(set(slots.tolist())) == runs
+    device, rest = np.divmod(slots, 16 * 8)
+    assert (rest // 8 < blocks[device]).all()
+    training = blocks[: ours.devices]
+    assert max(training) - min(training) <= 1
+    assert not blocks[ours.devices :].any()
+
+
+@pytest.mark.skipif(jax.default_backend() != "cpu", reason="an accelerator has them")
+@pytest.mark.parametrize("precision", ["tf32", "bfloat16"])
+def test_a_precision_that_the_backend_would_replace_silently_is_refused(precision):
+    with pytest.raises(UserError, match="a CPU takes float32 or float64"):
+        layouts(SETTING | {"engine.precision": precision}, {})
+
+
+def test_more_devices_than_there_are_is_refused():
+    with pytest.raises(UserError, match=rf"engine\.devices=99: there are {jax.device_count()} devices"):
+        machine.make_machine(config.Engine(devices=99))
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="needs Linux")
+def test_programs_that_are_done_with_leave_memory(monkeypatch, compiled_in_a_hurry):
+    monkeypatch.setattr(engine, "_jitted", functools.lru_cache(maxsize=1)(engine._jitted.__wrapped__))
+
+    def mappings_after(width):
+        relubench.sweep({"train.steps": 0, "model.widths": [width], "probe.count": 2}, {"seed": [0]}, width=1)
+        gc.collect()
+        return len(Path("/proc/self/maps").read_text().splitlines())
+
+    grown = np.diff([mappings_after(width) for width in (3, 4, 5, 6)])  # one takes several hundred
+    assert min(grown) < 100  # those that stay add to it every time; what else the process does, now and then
