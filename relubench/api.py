@@ -13,7 +13,6 @@ import numpy as np
 import polars as pl
 
 from relubench import config, data, nn
-from relubench.config import SETTING_KEYS
 from relubench.errors import UserError, shown, unknown
 from relubench.sweeps import engine, folders, grid, interrupts, layout, machine, rows, storage
 
@@ -85,7 +84,7 @@ def sweep(
     values = config.over_defaults(_mapping("setting", setting))
     lists = {key: _listed(key, leaf) for key, leaf in _mapping("grid_of", grid_of).items()}
     trained = _train(grid.build(values, lists), root, width, devices)
-    return folders.tables(pl.concat([rows.part_frame(chunk, with_units=True) for chunk in trained]).lazy())
+    return folders.tables([rows.part_frame(chunk, with_units=True).lazy() for chunk in trained])
 
 
 def _mapping(name: str, given: Any) -> Mapping[str, Any]:
@@ -114,7 +113,7 @@ def retrain(out: str | Path, run_id: str, *, root: str | Path | None = None) -> 
     """
     stored, folder = load(out), folders.Folder(out)
     row = _row(stored, run_id)
-    base = {name: key.parse(row[name]) for name, key in SETTING_KEYS.items()}
+    base = config.stored_values(row)
     origin = folder.origin_of(run_id)
     width = int(origin["fingerprint"]["width"]) if origin else None
     (trained,) = _train(grid.build(base, {}), root, width, devices=1)
@@ -131,7 +130,7 @@ def _row(stored: Results, run_id: str) -> dict[str, Any]:
 
 def _compare(trained: engine.Trained, stored: Results, run_id: str) -> None:
     """Warn where a run that was trained again differs from what the folder tells of it."""
-    again = folders.tables(rows.part_frame(trained, with_units=False).lazy())
+    again = folders.tables([rows.part_frame(trained, with_units=False).lazy()])
     differing = []
     for name, theirs in (("runs", stored.runs), ("probes", stored.probes), ("layers", stored.layers)):
         columns = [column for column in again[name].columns if column in theirs.columns]

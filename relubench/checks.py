@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jax import Array
 
 from relubench import errors
 from relubench.errors import UserError
+from relubench.lazy import jax, jnp
+
+if TYPE_CHECKING:
+    from jax import Array
 
 #: The largest number that int32 holds.
 MOST = 2**31 - 1

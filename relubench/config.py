@@ -3,7 +3,10 @@
 A run's *setting* is everything that decides its result. Fields made by `knob` become traced scalars of the
 compiled program; all other fields of a setting are static: runs that differ in one belong to different groups.
 Fields made by `outside` are no part of a setting (they say where and how to compute, not what).
-This module needs neither JAX nor Hydra, so that planning a sweep starts at once.
+
+The keys here are those that the core reads. Whatever a name stands for (a remedy, a source of data) brings keys of its
+own, which `registry` adds to the table `KEYS`: such a key is read where one of its *readers* is chosen, and counts for
+nothing elsewhere. This module needs neither JAX nor Hydra, so that planning a sweep starts at once.
 """
 
 from __future__ import annotations
@@ -48,14 +51,17 @@ def outside(default: Any, doc: str, **limits: Any) -> Any:
     return _field(default, doc, kind="outside", **limits)
 
 
+def own() -> Any:
+    """Return the field of a group for the keys that its choices bring, by their last words."""
+    return field(default_factory=dict, metadata={"kind": "own"})
+
+
 @dataclass
 class Stream:
-    """How the examples change over training: in tasks of `period` steps, drawn from the run's seed."""
+    """How the examples change over training, task by task, drawn from the run's seed."""
 
     name: str = static("none", "what a new task changes")
-    period: int = static(1000, "steps of a task", low=1)
-    scale: float = knob(1.0, "factor on the inputs from the second task on (shift)")
-    offset: float = knob(0.0, "added to the inputs from the second task on (shift)")
+    own: dict[str, Any] = own()
 
 
 @dataclass
@@ -67,16 +73,12 @@ class Data:
     normalize: str = static("scalar", "statistics of the training set", choices=("none", "scalar", "feature"))
     scale: float = knob(1.0, "factor on the normalised inputs")
     offset: float = knob(0.0, "added after `scale`")
-    test_fraction: float = static(0.2, "share of the examples held out", low=0.01, high=0.9)
-    split_seed: int = static(0, "seed of the split and of generated examples", low=0)
-    examples: int = static(1000, "number of generated examples (train and test)", low=4)
-    features: int = static(2, "inputs of a generated example", low=1)
-    classes: int = static(2, "classes of a generated set", low=2)
-    noise: float = static(0.1, "standard deviation of the noise of a generated set", low=0.0, high=1e30)
-    function: str = static("abs", "target on an interval")
-    target_scale: float = knob(1.0, "factor on real-valued targets")
-    target_offset: float = knob(0.0, "added to real-valued targets after `target_scale`")
+    test_fraction: float = static(0.2, "share of the examples held out", low=0.01, high=0.9, shared=True)
+    split_seed: int = static(0, "seed of the split and of generated examples", low=0, shared=True)
+    target_scale: float = knob(1.0, "factor on real-valued targets", shared=True)
+    target_offset: float = knob(0.0, "added to real-valued targets after `target_scale`", shared=True)
     stream: Stream = field(default_factory=Stream)
+    own: dict[str, Any] = own()
 
 
 @dataclass
@@ -84,7 +86,7 @@ class Activation:
     """The hidden activation."""
 
     name: str = static("relu", "activation of every hidden layer")
-    negative_slope: float = knob(0.01, "slope left of 0 (leaky_relu; prelu at birth)", nonzero=True)
+    own: dict[str, Any] = own()
 
 
 @dataclass
@@ -94,6 +96,7 @@ class Init:
     name: str = static("he", "initialiser of every affine layer")
     scale: float = knob(1.0, "factor on the drawn weights", low=0.0)
     bias: float | None = knob(None, "initial hidden bias; null: the initialiser's own")
+    own: dict[str, Any] = own()
 
 
 @dataclass
@@ -105,16 +108,16 @@ class Model:
     activation: Activation = field(default_factory=Activation)
     init: Init = field(default_factory=Init)
     norm: str = static("none", "normalisation before the activation", choices=("none", "batch", "layer"))
+    own: dict[str, Any] = own()
 
 
 @dataclass
 class Schedule:
     """The learning rate over time, as a factor on `optimizer.learning_rate`."""
 
-    name: str = static("constant", "shape after the warm-up", choices=("constant", "linear", "cosine"))
+    name: str = static("constant", "shape after the warm-up")
     warmup_steps: int = knob(0, "steps of linear warm-up", low=0)
-    decay_steps: int | None = knob(None, "steps of decay after the warm-up; null: to the end", low=1)
-    end_factor: float = knob(0.0, "factor after the decay", low=0.0)
+    own: dict[str, Any] = own()
 
 
 @dataclass
@@ -123,13 +126,13 @@ class Optimizer:
 
     name: str = static("sgd", "update rule")
     learning_rate: float = knob(0.1, "peak learning rate", low=0.0)
-    momentum: float = knob(0.9, "momentum (momentum, nesterov)", low=0.0, high=1.0)
     weight_decay: float = knob(0.0, "decay of kernels", low=0.0)
     bias_decay: float = knob(0.0, "decay of biases", low=0.0)
     bias_rate: float = knob(1.0, "factor on the learning rate of biases; 0: they never move", low=0.0)
     clip_norm: float | None = knob(None, "largest global gradient norm; null: no clipping", positive=True)
     frozen: list[int] = static([], "affine layers, from 1 at the input, whose parameters never move", low=1)
     schedule: Schedule = field(default_factory=Schedule)
+    own: dict[str, Any] = own()
 
 
 @dataclass
@@ -137,14 +140,7 @@ class Remedy:
     """What is done about dead units beside the update rule."""
 
     name: str = static("none", "remedy")
-    period: int = knob(100, "steps between resets (redo, rerandomize)", low=1)
-    tau: float = knob(0.1, "dormancy score at or below which a unit is reset (redo)", low=0.0)
-    replacement_rate: float = knob(
-        1e-4, "share of mature units replaced a step (continual_backprop)", low=0.0, high=1.0
-    )
-    maturity: int = knob(100, "steps before a unit may be replaced (continual_backprop)", low=0)
-    utility_decay: float = knob(0.99, "of the running utility (continual_backprop)", low=0.0, high=1.0)
-    freeze: bool = static(True, "freeze the layers in turn, a period each (rerandomize)")
+    own: dict[str, Any] = own()
 
 
 @dataclass
@@ -154,6 +150,7 @@ class Loss:
     name: str = static("cross_entropy", "loss of one example")
     reduction: str = static("mean", "over the examples of a batch", choices=("mean", "sum"))
     scale: float = knob(1.0, "factor on the loss", low=0.0)
+    own: dict[str, Any] = own()
 
 
 @dataclass
@@ -206,10 +203,14 @@ class Config(Setting):
     name: str = outside("custom", "name of the experiment", filled=True)
     seeds: Any = outside(None, "number of seeds, or a list: short for grid.seed")
     size: str = outside("small", "size of the experiment", choices=("small", "full"))
+    factors: dict[str, Any] = field(
+        default_factory=dict, metadata={"kind": "outside", "doc": "named levels to cross, each some keys"}
+    )
     grid: dict[str, Any] = field(default_factory=dict, metadata={"kind": "outside", "doc": "lists to cross"})
     shard: str | None = outside(None, "i/n: train only the i-th of n shares, from 0")
     out: str = outside("results/${name}", "folder of the results", filled=True, path=True)
     figures: bool = outside(True, "draw the figures after a run")
+    units: bool = outside(False, "write units.parquet: a row a unit")
 
 
 @dataclass(frozen=True)
@@ -220,7 +221,19 @@ class Key:
     type: type
     optional: bool
     is_list: bool
+    default: Any
     metadata: Mapping[str, Any]
+    choice: str | None = None  # the key whose value decides whether this one is read; None: it always is
+    readers: set[str] = field(default_factory=set, compare=False)  # values of `choice` for which it is read
+
+    def is_read(self, values: Mapping[str, Any]) -> bool:
+        """Whether the key counts in a setting (every setting key by its dotted name)."""
+        return self.choice is None or values[self.choice] in self.readers
+
+    @property
+    def doc(self) -> str:
+        """What the key is for, and whose it is."""
+        return self.metadata["doc"] + (f" ({', '.join(sorted(self.readers))})" if self.choice else "")
 
     @property
     def kind(self) -> str:
@@ -260,7 +273,7 @@ class Key:
 
     def _check_limits(self, value: Any, whole: Any) -> None:
         limits = self.metadata
-        choices = limits.get("choices")
+        choices = limits.get("choices") or CHOICES.get(self.name)
         if choices and value not in choices:
             raise unknown(self.name, value, choices)
         low, high = limits.get("low", -math.inf), limits.get("high", MOST if self.type is int else math.inf)
@@ -318,28 +331,58 @@ def _plain(value: Any) -> Any:
     return float(str(value)) if isinstance(plain, float) else plain
 
 
-def _key(name: str, hint: Any, metadata: Mapping[str, Any]) -> Key:
+def _key(name: str, hint: Any, item: dataclasses.Field[Any]) -> Key:
     optional = typing.get_origin(hint) in (typing.Union, types.UnionType)
     inner = next(a for a in typing.get_args(hint) if a is not type(None)) if optional else hint
     is_list = typing.get_origin(inner) is list
     base = typing.get_args(inner)[0] if is_list else inner
-    return Key(name, base, optional, is_list, metadata)
+    made = item.default_factory
+    default = item.default if made is dataclasses.MISSING else tuple(made())
+    shared = name.rpartition(".")[0] + ".name" if item.metadata.get("shared") else None
+    return Key(name, base, optional, is_list, default, item.metadata, shared)
 
 
 def _walk(schema: type, prefix: str) -> Iterator[Key]:
+    PREFIXES[schema] = prefix
     hints = typing.get_type_hints(schema)
     for item in dataclasses.fields(schema):
         hint, name = hints[item.name], prefix + item.name
         if dataclasses.is_dataclass(hint):
             yield from _walk(typing.cast(type, hint), name + ".")
-        else:
-            yield _key(name, hint, item.metadata)
+        elif item.metadata["kind"] != "own":
+            yield _key(name, hint, item)
 
 
-#: Every key of the configuration by its dotted name; `grid` and `seeds`, which hold any value, included.
+#: What the names of each class of the schema begin with.
+PREFIXES: dict[type, str] = {}
+#: The names that a key takes, for those that registries fill: `remedy.name`, for example.
+CHOICES: dict[str, list[str]] = {}
+#: Keys that hold trees of their own.
+TREES = ("factors", "grid")
+#: Every key of the configuration by its dotted name; `grid`, `factors` and `seeds`, which hold any value, included.
 KEYS: dict[str, Key] = {key.name: key for key in _walk(Config, "")}
+PREFIXES[Setting] = PREFIXES.pop(Config)
 #: The keys that decide the result of a run.
 SETTING_KEYS: dict[str, Key] = {name: key for name, key in KEYS.items() if key.kind != "outside"}
+
+
+def declare(choice: str, reader: str, keys: Mapping[str, Any], reads: Iterable[str]) -> None:
+    """Add what the value `reader` of the key `choice` brings: itself, and keys of its own.
+
+    `keys` maps their last words to what `knob` or `static` returns; a key of that name that another reader has
+    declared must be the same. `reads` are last words of keys of the group that the core shares out so.
+    """
+    prefix = choice.rpartition(".")[0] + "."
+    for leaf, item in keys.items():
+        name, declared = prefix + leaf, item.metadata.get("type", type(item.default))
+        optional = item.default is None or item.metadata.get("optional", False)
+        key = Key(name, declared, optional, False, item.default, item.metadata, choice)
+        if KEYS.setdefault(name, key) != key:
+            raise KeyError(f"{name}: {reader} declares it otherwise than {', '.join(sorted(KEYS[name].readers))}")
+        SETTING_KEYS[name] = KEYS[name]
+    for leaf in (*keys, *reads):
+        KEYS[prefix + leaf].readers.add(reader)
+    CHOICES.setdefault(choice, []).append(reader)
 
 
 def find_key(name: str) -> Key:
@@ -354,10 +397,9 @@ def find_key(name: str) -> Key:
 def flatten(tree: Any, prefix: str = "") -> dict[str, Any]:
     """Return the leaves of a nested dataclass or mapping under their dotted names."""
     flat: dict[str, Any] = {}
+    items = dict(tree) if isinstance(tree, Mapping) else dict(vars(tree))
     if dataclasses.is_dataclass(tree):
-        items = {f.name: getattr(tree, f.name) for f in dataclasses.fields(tree)}
-    else:
-        items = dict(tree)
+        items |= items.pop("own", {})
     for name, value in items.items():
         if dataclasses.is_dataclass(value) or isinstance(value, Mapping):
             flat |= flatten(value, f"{prefix}{name}.")
@@ -366,21 +408,57 @@ def flatten(tree: Any, prefix: str = "") -> dict[str, Any]:
     return flat
 
 
+def nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a nested dictionary of values by dotted name: the inverse of `flatten`."""
+    tree: dict[str, Any] = {}
+    for name, value in values.items():
+        *parents, leaf = name.split(".")
+        node = tree
+        for parent in parents:
+            node = node.setdefault(parent, {})
+        node[leaf] = value
+    return tree
+
+
+def schema() -> dict[str, Any]:
+    """Return the whole configuration with its defaults, nested."""
+    defaults = {name: list(key.default) if key.is_list else key.default for name, key in KEYS.items()}
+    return nested(defaults | {name: {} for name in TREES})
+
+
 def setting_values(tree: Any) -> dict[str, Any]:
     """Return the checked values of every setting key of a configuration, under their dotted names."""
     flat = flatten(tree)
-    return {name: key.parse(flat[name]) for name, key in SETTING_KEYS.items()}
+    return {name: key.parse(flat[name]) if name in flat else key.default for name, key in SETTING_KEYS.items()}
 
 
 def over_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return every setting key by its dotted name: `values`, checked, over the defaults of the schema."""
-    return setting_values(Setting()) | {key: find_key(key).parse(value) for key, value in values.items()}
+    return setting_values({}) | {key: find_key(key).parse(value) for key, value in values.items()}
+
+
+def stored_values(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the setting of a row of runs: a key that the row lacks, or does not read, has its default."""
+    held = {name: row[name] for name in SETTING_KEYS if name in row}
+    choices = {name: held.get(name, key.default) for name, key in SETTING_KEYS.items()}
+    return {
+        name: key.parse(held[name]) if name in held and key.is_read(choices) else key.default
+        for name, key in SETTING_KEYS.items()
+    }
+
+
+def effective(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a setting with the schema's default for every key that its choices do not read."""
+    return {
+        name: value if SETTING_KEYS[name].is_read(values) else SETTING_KEYS[name].default
+        for name, value in values.items()
+    }
 
 
 def outside_values(tree: Any) -> dict[str, Any]:
-    """Return the checked values of the keys that are no part of a setting; `grid` and `seeds` are left out."""
+    """Return the checked values of the keys that are no part of a setting; those that hold trees are left out."""
     flat = flatten(tree)
-    names = [name for name, key in KEYS.items() if key.kind == "outside" and name not in ("grid", "seeds")]
+    names = [name for name, key in KEYS.items() if key.kind == "outside" and name not in (*TREES, "seeds")]
     return {name: KEYS[name].parse(flat[name]) for name in names}
 
 
@@ -390,14 +468,30 @@ Schema = TypeVar("Schema", bound=Setting)
 def fill(setting: Schema, values: Mapping[str, Any]) -> Schema:
     """Put `values` (by dotted name) into the nested `setting`, and return it."""
     for name, value in values.items():
-        node: Any = setting
+        group: Any = setting
         *parents, leaf = name.split(".")
         for parent in parents:
-            node = getattr(node, parent)
-        setattr(node, leaf, value)
+            group = getattr(group, parent)
+        put(group, leaf, value)
     return setting
+
+
+def make(group: type[Any], **values: Any) -> Any:
+    """Return a group of the schema with these values, by the last words of their keys."""
+    made = group()
+    for leaf, value in values.items():
+        put(made, leaf, value)
+    return made
+
+
+def put(group: Any, leaf: str, value: Any) -> None:
+    """Set a key of a group by its last word, whether the core reads it or a choice brings it."""
+    if leaf in type(group).__dataclass_fields__:
+        setattr(group, leaf, value)
+    else:
+        group.own[leaf] = value
 
 
 def build_setting(values: Mapping[str, Any]) -> Setting:
     """Return the nested `Setting` that holds `values` (dotted names; the rest at their defaults)."""
-    return fill(Setting(), values)
+    return fill(Setting(), {name: key.default for name, key in SETTING_KEYS.items()} | dict(values))

@@ -20,7 +20,7 @@ def stats_of(z, name="relu", slope=0.01):
     z = jnp.asarray(z, jnp.float32)
 
     def f(z):
-        return nn.ACTIVATIONS[name].fn(z, slope)
+        return nn.activation(name, negative_slope=slope)(z)
 
     return units.observe(z, f(z), nn.local_slope(f, z))
 

@@ -25,7 +25,8 @@ from relubench import config
 from relubench.cli import sweeper
 from relubench.config import KEYS, SETTING_KEYS, Config
 from relubench.errors import StorageError, UserError, shown, unknown
-from relubench.sweeps import grid, interrupts
+from relubench.sweeps import factors, grid, interrupts
+from relubench.sweeps.factors import FACTOR, PICKED
 from relubench.sweeps.request import Request
 
 _PACKAGED = Path(__file__).parent.parent / "conf"
@@ -88,7 +89,7 @@ def _register() -> None:
     resolvers: dict[str, Any] = {"logspace": _logspace, "linspace": _linspace, "range": _range, "by_size": _by_size}
     for name, resolver in resolvers.items():
         OmegaConf.register_new_resolver(name, resolver, replace=True)
-    ConfigStore.instance().store(name="schema", node=Config)
+    ConfigStore.instance().store(name="schema", node=config.schema())
     sweeper.register()
 
 
@@ -223,6 +224,10 @@ def _checked_override(text: str) -> str:
             )
         config.find_key(key.removeprefix("grid.").removeprefix("zip."))
         return f"++{key}=null"
+    if key.startswith("factors."):
+        return f"++{text.lstrip('+')}"
+    if key.startswith(FACTOR):
+        return f"++{_factor_key(text, override)}={text.partition('=')[2]}"
     if key.startswith("grid."):
         _check_grid_override(text, override)
         return f"++{text.lstrip('+')}"
@@ -271,7 +276,7 @@ def _check_override(override: Override) -> None:
                 raise unknown(key, str(name), choices[key])
     elif key not in KEYS:
         raise unknown("configuration key", key, [*KEYS, *choices])
-    elif key not in ("seeds", "grid"):
+    elif key not in ("seeds", *config.TREES):
         for value in _values(override):
             if not (isinstance(value, str) and "${" in value):
                 KEYS[key].parse(value)
@@ -303,6 +308,21 @@ def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | int | float) else str(getattr(value, "text", value))
 
 
+def _factor_key(text: str, override: Override) -> str:
+    """Return the key under `factors` that an override of a factor sets: the levels to take, or one more of them."""
+    name, _, level = override.key_or_group.removeprefix(FACTOR).partition(".")
+    value = override.value()
+    if level:
+        if not isinstance(value, dict):
+            raise UserError(
+                f"{shown(text)}: a level takes its keys, such as '{FACTOR}{name}.{level}={{optimizer: {{name: adam}}}}'"
+            )
+        return f"factors.{name}.{level}"
+    if isinstance(value, dict) or value is None:
+        raise UserError(f"{shown(text)}: it takes a list of levels, such as '{FACTOR}{name}=[a,b]'")
+    return f"factors.{name}.{PICKED}"
+
+
 def _check_grid_override(text: str, override: Override) -> None:
     key = override.key_or_group.removeprefix("grid.")
     if not key.startswith("zip."):
@@ -324,17 +344,21 @@ def _request(composed: DictConfig, overrides: Sequence[str]) -> Request:
     _prune(tree, overrides)
     notes = _take_as_meant(tree, overrides)
     base = config.setting_values(tree)
-    checked = config.fill(Config(seeds=tree["seeds"], grid=tree["grid"]), {**base, **config.outside_values(tree)})
+    kept, base, touched = factors.set_for_all(factors.parse(tree["factors"]), _meant_for_all(overrides), base)
+    tree["factors"] = factors.written(kept)
+    checked = config.fill(Config(seeds=tree["seeds"]), {**base, **config.outside_values(tree)})
+    checked.factors, checked.grid = tree["factors"], tree["grid"]
     leaves = dict(tree["grid"])
     if tree["seeds"] is not None:
         leaves["seed"] = _seeds(tree["seeds"])
     return Request(
         config=checked,
         base=base,
-        grid=grid.build(base, leaves),
+        grid=grid.build(base, leaves, kept),
+        factors=tuple(kept),
         shard=_shard(checked.shard),
         overrides=tuple(overrides),
-        notes=tuple(notes),
+        notes=(*notes, *touched),
         yaml=yaml.safe_dump(tree, sort_keys=False, default_flow_style=None, allow_unicode=True),
     )
 
@@ -365,7 +389,7 @@ def _prune(tree: dict[str, Any], overrides: Sequence[str]) -> None:
 
 def _check_keys(tree: Mapping[str, Any]) -> None:
     """Refuse keys that the schema lacks: Hydra lets `+key=…` and a YAML file at the root add any."""
-    for key in config.flatten({name: value for name, value in tree.items() if name != "grid"}):
+    for key in config.flatten({name: value for name, value in tree.items() if name not in config.TREES}):
         if key not in KEYS:
             raise unknown("configuration key", key, KEYS)
 
@@ -394,6 +418,13 @@ def _take_as_meant(tree: dict[str, Any], overrides: Sequence[str]) -> list[str]:
             tree["grid"] = grid.without(tree["grid"], key)
             notes.append(f"{key} is set on the command line and takes the place of the grid's axis")
     return notes
+
+
+def _meant_for_all(overrides: Sequence[str]) -> set[str]:
+    """Return the setting keys that the command line sets, or varies on an axis of the grid."""
+    written = [override.lstrip("+") for override in overrides]
+    axes = (text.partition("=")[0] for text in written if text.startswith("grid.") and not text.endswith("=null"))
+    return {*_keys_set(written), *(key.removeprefix("grid.") for key in axes)}
 
 
 def _keys_set(written: Sequence[str]) -> Iterator[str]:

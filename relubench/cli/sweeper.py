@@ -17,6 +17,7 @@ from hydra.core.override_parser.types import Override, RangeSweep
 from hydra.core.plugins import Plugins
 
 from relubench.config import SETTING_KEYS
+from relubench.sweeps.factors import PICKED
 
 Plugins.instance()  # its scan re-executes Hydra's core modules: BasicSweeper must be imported after it
 
@@ -27,11 +28,16 @@ STATUSES: list[int] = []
 
 
 def _axis(override: Override) -> str | None:
-    """Return the setting key that the override sweeps, if any; a swept group stands for its `name`."""
+    """Return where the values go that the override sweeps over, if one grid can hold them.
+
+    That is an axis of the grid, for which a swept group stands for its `name`, or the levels of a factor.
+    """
     if not override.is_sweep_override() or not override.is_discrete_sweep():
         return None
-    keys = (override.key_or_group, f"{override.key_or_group}.name")
-    return next((key for key in keys if key in SETTING_KEYS), None)
+    key = override.key_or_group
+    if key.startswith("factors.") and key.endswith(PICKED):
+        return None if any(item.startswith("[") for item in override.sweep_string_iterator()) else key
+    return next((f"grid.{name}" for name in (key, f"{key}.name") if name in SETTING_KEYS), None)
 
 
 def _as_grid(key: str, override: Override) -> str:
@@ -43,8 +49,8 @@ def _as_grid(key: str, override: Override) -> str:
         and isinstance(sweep.start, int)
         and isinstance(sweep.step, int)
     ):
-        return f"++grid.{key}=${{range:{sweep.start},{sweep.stop},{sweep.step}}}"
-    return f"++grid.{key}=[{','.join(override.sweep_string_iterator())}]"
+        return f"++{key}=${{range:{sweep.start},{sweep.stop},{sweep.step}}}"
+    return f"++{key}=[{','.join(override.sweep_string_iterator())}]"
 
 
 class VmapSweeper(BasicSweeper):

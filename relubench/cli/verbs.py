@@ -43,7 +43,7 @@ def run(request: Request) -> int:
 
 
 def _train(request: Request, console: Console) -> None:
-    training.train_missing(request, console, Progress, units=experiments.find(request.config.name).units)
+    training.train_missing(request, console, Progress, units=request.config.units)
 
 
 def _console() -> Console:
@@ -58,11 +58,11 @@ def _finish(request: Request, folder: folders.Folder, console: Console) -> int:
     folder.check_origins((), request.config.engine.mixed or any(origin["mixed"] for origin in folder.origins()))
     ids = request.grid.run_ids()
     interrupts.check()
-    ours = folder.merge().of(ids.tolist())
+    ours = folder.merge(request.grid).of(ids.tolist())
     absent = len(ids) - ours.runs.height
     if ours.runs.height:
-        axes = {key: request.grid.values(key) for key in request.grid.keys if key != "seed"}
-        print_table(_fold(request.config.name, folder, ours, axes), list(axes), console)
+        table = _fold(request.config.name, folder, ours, request.grid.points)
+        print_table(table, request.grid.coordinates, console)
     write_json(folder.path / "provenance.json", _provenance(request, folder))
     drawn = _draw(folder) if request.config.figures and ours.runs.height else []
     _print_paths(folder, drawn, console)

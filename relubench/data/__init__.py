@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+import sys
 from collections.abc import Callable, Sequence
-from dataclasses import fields
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from relubench import config
-from relubench.data import bits, digits, idx, regression, toy
+from relubench import config, registry
 from relubench.data.source import SOURCES, Examples
 from relubench.errors import UserError
 
-__all__ = ["SOURCES", "Dataset", "Examples", "bits", "digits", "idx", "load", "loader", "regression", "toy"]
+__all__ = ["SOURCES", "Dataset", "Examples", "load", "loader"]
 
 
 class Dataset(NamedTuple):
@@ -35,7 +35,7 @@ def load(data: config.Data) -> Dataset:
 
     `data.scale` and `data.offset` are knobs of the compiled program and not applied here.
     """
-    examples = SOURCES[data.name](data)
+    examples = SOURCES[data.name](data, **SOURCES.own(data))
     (x_train, y_train), (x_test, y_test) = _split(examples, data)
     if _are_classes(y_train):
         _check_classes(y_train, y_test, data.name)
@@ -75,15 +75,20 @@ def _check_classes(y_train: np.ndarray, y_test: np.ndarray, name: str) -> None:
         raise UserError(f"data.name={name}: no example for training has the label {unknown[0]} of its test set")
 
 
+def _shapes(name: str) -> bool:
+    """Whether a key of the data decides what `load` returns."""
+    return config.KEYS[name].kind == "static" and not name.startswith("data.stream.")
+
+
 def loader(root: str | None) -> Callable[[config.Data], Dataset]:
     """Return a `load` that reads IDX files from `root` and keeps what it has read for later calls."""
     kept: dict[tuple[Any, ...], Dataset] = {}
 
     def cached(data: config.Data) -> Dataset:
-        static = {f.name: getattr(data, f.name) for f in fields(data) if f.metadata.get("kind") == "static"}
-        if tuple(static.values()) not in kept:
-            kept[tuple(static.values())] = load(config.Data(**static, root=root))
-        return kept[tuple(static.values())]
+        key = tuple(value for name, value in config.flatten(data, "data.").items() if _shapes(name))
+        if key not in kept:
+            kept[key] = load(dataclasses.replace(data, root=root))
+        return kept[key]
 
     return cached
 
@@ -117,3 +122,6 @@ def _statistics(x: np.ndarray, normalize: str) -> tuple[np.ndarray | float, np.n
     axis = 0 if normalize == "feature" else None
     scale = x.std(axis)
     return x.mean(axis), np.where(scale > 0, scale, 1.0)
+
+
+registry.load(sys.modules[__name__])

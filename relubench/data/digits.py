@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from relubench import config
-from relubench.data.source import SOURCES, Examples
+from relubench.data.source import SOURCES, SPLIT, Examples
 
 
-@SOURCES.register("digits")
+@SOURCES.register("digits", reads=SPLIT)
 def digits(data: config.Data) -> Examples:
     """Pixels from 0 to 1."""
     from sklearn.datasets import load_digits

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from relubench import config, memory
+from relubench import memory
+from relubench.config import static
 from relubench.registry import Registry
 
 
@@ -25,11 +26,19 @@ class Examples(NamedTuple):
 _COPIES = 4
 
 
-def require_room(data: config.Data, numbers: int, beside: int = 0) -> None:
+def require_room(examples: int, numbers: int, beside: int = 0) -> None:
     """Refuse a generated set that memory does not hold: `numbers` an example, and so many `beside` them."""
-    needed = 8.0 * (data.examples * numbers * _COPIES + beside)
-    memory.require(f"data.examples={data.examples}", needed, hint="it takes fewer examples, features or classes")
+    needed = 8.0 * (examples * numbers * _COPIES + beside)
+    memory.require(f"data.examples={examples}", needed, hint="it takes fewer examples, features or classes")
 
 
-#: A source takes the data configuration and returns its examples.
-SOURCES: Registry[Callable[[config.Data], Examples]] = Registry("data.name")
+#: A source takes the data configuration and its own keys, and returns its examples.
+SOURCES: Registry[Callable[..., Examples]] = Registry("data.name")
+
+#: Keys that the core reads for sources without a test set of their own, and for those of real-valued targets.
+SPLIT = ("split_seed", "test_fraction")
+TARGETS = ("target_scale", "target_offset")
+#: Keys of generated sets.
+EXAMPLES = static(1000, "number of generated examples (train and test)", low=4)
+FEATURES = static(2, "inputs of a generated example", low=1)
+NOISE = static(0.1, "standard deviation of the noise of a generated set", low=0.0, high=1e30)

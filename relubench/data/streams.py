@@ -9,16 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
-from jax import Array, lax
-
-from relubench.config import Setting
+from relubench.config import Setting, knob, static
 from relubench.data.bits import BETA, FLIPPING, TARGET_UNITS
 from relubench.errors import UserError
+from relubench.lazy import jax, jnp, lax
 from relubench.registry import Registry
 
 if TYPE_CHECKING:
+    from jax import Array
+
     from relubench.run.state import Arrays
 
 
@@ -31,6 +30,7 @@ class Stream(NamedTuple):
 
 
 STREAMS: Registry[Stream] = Registry("data.stream.name")
+PERIOD = static(1000, "steps of a task", low=1)
 
 
 def first_view(setting: Setting, data: Arrays, key: Array) -> Any:
@@ -47,7 +47,7 @@ def view_at(setting: Setting, data: Arrays, key: Array, step: Array, view: Any) 
     """Return the view that `step` trains on, given that of the step before: another one where a task begins."""
     if not jax.tree.leaves(view):
         return view
-    period = setting.data.stream.period
+    period = setting.data.stream.own["period"]
     begins = (step % period == 0) & (step > 0)
     return lax.cond(begins, lambda: next_view(setting, data, key, step // period, view), lambda: view)
 
@@ -85,7 +85,7 @@ def _permuted_examples(setting: Setting, data: Arrays, view: Array, rows: Array)
     return data.x[rows][:, view], data.y[rows]
 
 
-STREAMS.register("permuted")(Stream(_features_in_order, _features_permuted, _permuted_examples))
+STREAMS.register("permuted", period=PERIOD)(Stream(_features_in_order, _features_permuted, _permuted_examples))
 
 
 # Reshuffled labels (Sokar et al. 2023): each task deals the training labels out anew; inputs and test set stay.
@@ -104,7 +104,7 @@ def _dealt_examples(setting: Setting, data: Arrays, view: Array, rows: Array) ->
     return data.x[rows], data.y[view[rows]]
 
 
-STREAMS.register("reshuffled")(Stream(_own_labels, _dealt_labels, _dealt_examples))
+STREAMS.register("reshuffled", period=PERIOD)(Stream(_own_labels, _dealt_labels, _dealt_examples))
 
 
 # Shifted inputs: from the second task on they are scaled and moved by `data.stream.scale` and `.offset`.
@@ -119,11 +119,16 @@ def _moved(setting: Setting, data: Arrays, key: Array, view: Array) -> Array:
 
 
 def _moved_examples(setting: Setting, data: Arrays, view: Array, rows: Array) -> tuple[Array, Array]:
-    x, stream = data.x[rows], setting.data.stream
-    return jnp.where(view > 0, x * stream.scale + stream.offset, x), data.y[rows]
+    x, shift = data.x[rows], setting.data.stream.own
+    return jnp.where(view > 0, x * shift["scale"] + shift["offset"], x), data.y[rows]
 
 
-STREAMS.register("shift")(Stream(_unmoved, _moved, _moved_examples))
+STREAMS.register(
+    "shift",
+    period=PERIOD,
+    scale=knob(1.0, "factor on the inputs from the second task on"),
+    offset=knob(0.0, "added to the inputs from the second task on"),
+)(Stream(_unmoved, _moved, _moved_examples))
 
 
 # The slowly-changing regression (Dohare et al. 2024, "Slowly-Changing Regression problem").
@@ -172,4 +177,4 @@ def _bit_examples(setting: Setting, data: Arrays, view: Bits, rows: Array) -> tu
     return x, _target(x, view)
 
 
-STREAMS.register("slow_bits")(Stream(_first_bits, _one_bit_flipped, _bit_examples))
+STREAMS.register("slow_bits", period=PERIOD)(Stream(_first_bits, _one_bit_flipped, _bit_examples))

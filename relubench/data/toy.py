@@ -5,35 +5,41 @@ from __future__ import annotations
 import numpy as np
 
 from relubench import config
-from relubench.data.source import SOURCES, Examples, require_room
+from relubench.config import static
+from relubench.data.source import EXAMPLES, FEATURES, NOISE, SOURCES, SPLIT, Examples, require_room
 from relubench.errors import UserError
 
 
-@SOURCES.register("moons")
-def moons(data: config.Data) -> Examples:
+@SOURCES.register("moons", reads=SPLIT, examples=EXAMPLES, noise=NOISE)
+def moons(data: config.Data, *, examples: int, noise: float) -> Examples:
     """Two interleaved half circles with Gaussian noise of standard deviation `data.noise`."""
-    require_room(data, 3)
+    require_room(examples, 3)
     from sklearn.datasets import make_moons
 
-    x, y = make_moons(data.examples, noise=data.noise, random_state=data.split_seed)
+    x, y = make_moons(examples, noise=noise, random_state=data.split_seed)
     return Examples(x, y, outputs=2)
 
 
-@SOURCES.register("gaussian")
-def gaussian(data: config.Data) -> Examples:
+@SOURCES.register(
+    "gaussian",
+    reads=SPLIT,
+    examples=EXAMPLES,
+    features=FEATURES,
+    classes=static(2, "classes of a generated set", low=2),
+    noise=NOISE,
+)
+def gaussian(data: config.Data, *, examples: int, features: int, classes: int, noise: float) -> Examples:
     """Standard Gaussian inputs of `data.features` dimensions, labelled by a random linear teacher.
 
     The label is the largest of `data.classes` Gaussian projections, each with Gaussian noise of standard
     deviation `data.noise`.
     """
-    require_room(data, data.features + 2 * data.classes, data.features * data.classes)
+    require_room(examples, features + 2 * classes, features * classes)
     draw = np.random.default_rng(data.split_seed)
-    x = draw.standard_normal((data.examples, data.features))
-    teacher = draw.standard_normal((data.features, data.classes))
-    score = x @ teacher + data.noise * draw.standard_normal((data.examples, data.classes))
+    x = draw.standard_normal((examples, features))
+    teacher = draw.standard_normal((features, classes))
+    score = x @ teacher + noise * draw.standard_normal((examples, classes))
     y = score.argmax(1)
-    if len(np.unique(y)) < data.classes:
-        raise UserError(
-            f"data.examples={data.examples}: too few to draw each of data.classes={data.classes}; it takes more"
-        )
-    return Examples(x, y, outputs=data.classes)
+    if len(np.unique(y)) < classes:
+        raise UserError(f"data.examples={examples}: too few to draw each of data.classes={classes}; it takes more")
+    return Examples(x, y, outputs=classes)

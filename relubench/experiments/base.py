@@ -52,5 +52,4 @@ class Experiment(NamedTuple):
     curves: tuple[str, ...] = ()  # columns of probes or layers, or names of measures, to keep over the steps
     derived: tuple[Callable[[Tables], pl.DataFrame], ...] = ()  # further rows of curves.parquet, computed from the runs
     claims: tuple[Claim, ...] = ()
-    units: bool = False  # whether units.parquet is written
     minutes: float = 0.0  # about how long the default size takes on two cores, once compiled; measured

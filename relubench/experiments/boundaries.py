@@ -54,7 +54,7 @@ def _inputs(tables: Tables) -> pl.DataFrame:
     from relubench import config, data
 
     row = _shown(tables)
-    setting = config.build_setting({name: key.parse(row[name]) for name, key in config.SETTING_KEYS.items()}).data
+    setting = config.build_setting(config.stored_values(row)).data
     found = data.load(setting)
     if found.x_train.shape[1] != 2 or found.y_train.ndim != 1:
         raise UserError(f"data.name={setting.name}: boundaries draws two inputs with classes; it takes moons")

@@ -123,6 +123,5 @@ EXPERIMENT = Experiment(
     question="Do units die because of the scale or the offset of the inputs, and does normalising prevent it?",
     figures=_figures,
     claims=(_stuck(), _still_die()),
-    units=True,
     minutes=7.5,
 )

@@ -1,6 +1,6 @@
 """Networks, activations, initialisers and losses."""
 
-from relubench.nn.activations import ACTIVATIONS, local_slope
+from relubench.nn.activations import ACTIVATIONS, activation, local_slope
 from relubench.nn.initializers import INITIALIZERS, initialize
 from relubench.nn.losses import LOSSES, batch_loss, correct
 from relubench.nn.models import MODELS, Forward, Layer, affine_layers, build, with_affine_layers
@@ -12,6 +12,7 @@ __all__ = [
     "MODELS",
     "Forward",
     "Layer",
+    "activation",
     "affine_layers",
     "batch_loss",
     "build",

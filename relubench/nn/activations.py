@@ -2,71 +2,85 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
-from jax import Array
-from jax.typing import ArrayLike
-
+from relubench import config
+from relubench.config import knob, make
+from relubench.lazy import jax, jnp
 from relubench.registry import Registry
+
+if TYPE_CHECKING:
+    from jax import Array
+    from jax.typing import ArrayLike
 
 
 class Activation(NamedTuple):
     """f(z) and what the counter must know of it."""
 
-    fn: Callable[[Array, ArrayLike], Array]  # (z, negative_slope) -> f(z); most ignore the slope
+    fn: Callable[..., Array]  # (z, and its own keys by name) -> f(z)
     piecewise_linear: bool = False
-    learned_slope: bool = False  # the negative slope is a trained parameter, one a layer
+    learned: tuple[str, ...] = ()  # own keys that are trained parameters, one a layer
 
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
 ACTIVATIONS: Registry[Activation] = Registry("model.activation.name")
+SLOPE = knob(0.01, "slope left of 0; of prelu at birth", nonzero=True)
 
 
 def _leaky_relu(z: Array, negative_slope: ArrayLike) -> Array:
     return jnp.where(z >= 0, z, negative_slope * z)
 
 
-@jax.custom_jvp
-def _exponential(z: Array) -> Array:
-    """Return exp(z) - 1 for z <= 0, and 0 above."""
-    return jnp.expm1(jnp.minimum(z, 0))
+@functools.cache
+def _exponential() -> Callable[[Array], Array]:
+    """Return the function that is exp(z) - 1 for z <= 0, and 0 above.
 
+    Its slope is exp(z): JAX has computed it as expm1(z) + 1, which is 0 below -17 in float32.
+    """
 
-@_exponential.defjvp
-def _exponential_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
-    """Give the slope as exp(z); JAX has computed it as expm1(z) + 1, which is 0 below -17 in float32."""
-    (z,), (tangent,) = primals, tangents
-    return _exponential(z), jnp.where(z > 0, 0, jnp.exp(jnp.minimum(z, 0))) * tangent
+    @jax.custom_jvp
+    def exponential(z: Array) -> Array:
+        return jnp.expm1(jnp.minimum(z, 0))
+
+    @exponential.defjvp
+    def _slope(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+        (z,), (tangent,) = primals, tangents
+        return exponential(z), jnp.where(z > 0, 0, jnp.exp(jnp.minimum(z, 0))) * tangent
+
+    return exponential
 
 
 def _elu(z: Array) -> Array:
     """Clevert et al. 2016, eq. 15, alpha = 1."""
-    return jnp.where(z > 0, z, _exponential(z))
+    return jnp.where(z > 0, z, _exponential()(z))
 
 
 def _selu(z: Array) -> Array:
     """Klambauer et al. 2017, eq. 2."""
-    return SELU_SCALE * jnp.where(z > 0, z, SELU_ALPHA * _exponential(z))
+    return SELU_SCALE * jnp.where(z > 0, z, SELU_ALPHA * _exponential()(z))
 
 
-def _smooth(fn: Callable[[Array], Array]) -> Activation:
-    return Activation(lambda z, negative_slope: fn(z))
+ACTIVATIONS.register("relu")(Activation(lambda z: jax.nn.relu(z), piecewise_linear=True))
+ACTIVATIONS.register("leaky_relu", negative_slope=SLOPE)(Activation(_leaky_relu, piecewise_linear=True))
+ACTIVATIONS.register("prelu", negative_slope=SLOPE)(
+    Activation(_leaky_relu, piecewise_linear=True, learned=("negative_slope",))
+)
+ACTIVATIONS.register("elu")(Activation(_elu))
+ACTIVATIONS.register("selu")(Activation(_selu))
+ACTIVATIONS.register("gelu")(Activation(lambda z: jax.nn.gelu(z, approximate=False)))
+ACTIVATIONS.register("silu")(Activation(lambda z: jax.nn.silu(z)))
+ACTIVATIONS.register("softplus")(Activation(lambda z: jax.nn.softplus(z)))
+ACTIVATIONS.register("sigmoid")(Activation(lambda z: jax.nn.sigmoid(z)))
+ACTIVATIONS.register("tanh")(Activation(lambda z: jnp.tanh(z)))
 
 
-ACTIVATIONS.register("relu")(Activation(lambda z, negative_slope: jax.nn.relu(z), piecewise_linear=True))
-ACTIVATIONS.register("leaky_relu")(Activation(_leaky_relu, piecewise_linear=True))
-ACTIVATIONS.register("prelu")(Activation(_leaky_relu, piecewise_linear=True, learned_slope=True))
-ACTIVATIONS.register("elu")(_smooth(_elu))
-ACTIVATIONS.register("selu")(_smooth(_selu))
-ACTIVATIONS.register("gelu")(_smooth(lambda z: jax.nn.gelu(z, approximate=False)))
-ACTIVATIONS.register("silu")(_smooth(jax.nn.silu))
-ACTIVATIONS.register("softplus")(_smooth(jax.nn.softplus))
-ACTIVATIONS.register("sigmoid")(_smooth(jax.nn.sigmoid))
-ACTIVATIONS.register("tanh")(_smooth(jnp.tanh))
+def activation(name: str, **own: Any) -> Callable[[Array], Array]:
+    """Return f of the activation `name`; its own keys have the schema's defaults where `own` does not name them."""
+    keys = ACTIVATIONS.own(make(config.Activation, name=name, **own))
+    return lambda z: ACTIVATIONS[name].fn(z, **keys)
 
 
 def local_slope(fn: Callable[[Array], Array], z: Array) -> Array:

@@ -10,18 +10,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-
-import jax
-import jax.numpy as jnp
-from jax import Array
+from typing import TYPE_CHECKING
 
 from relubench import config
+from relubench.lazy import jax, jnp
 from relubench.registry import Registry
 
-Shape = tuple[int, ...]
-#: (key, kernel shape, fan_in, fan_out) -> (kernel, bias)
-Initializer = Callable[[Array, Shape, int, int], tuple[Array, Array]]
+if TYPE_CHECKING:
+    from jax import Array
 
+    #: (key, kernel shape, fan_in, fan_out, and its own keys by name) -> (kernel, bias)
+    Initializer = Callable[..., tuple[Array, Array]]
+
+Shape = tuple[int, ...]
 INITIALIZERS: Registry[Initializer] = Registry("model.init.name")
 
 _KERNEL, _BIAS, _PLACE = 0, 1, 2
@@ -121,7 +122,7 @@ def _rai(key: Array, shape: Shape, fan_in: int, fan_out: int) -> tuple[Array, Ar
 def initialize(init: config.Init, key: Array, shape: Shape, hidden: bool) -> tuple[Array, Array]:
     """Return the initial (kernel, bias) of an affine layer; the constant `init.bias` is for hidden layers only."""
     field = math.prod(shape[:-2])  # 1 for a dense layer, the kernel's area for a convolution
-    kernel, bias = INITIALIZERS[init.name](key, shape, field * shape[-2], field * shape[-1])
+    kernel, bias = INITIALIZERS[init.name](key, shape, field * shape[-2], field * shape[-1], **INITIALIZERS.own(init))
     kernel, bias = kernel * init.scale, bias * init.scale
     if hidden and init.bias is not None:
         bias = jnp.full_like(bias, init.bias)

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-
-import jax
-import jax.numpy as jnp
-import optax
-from jax import Array
+from typing import TYPE_CHECKING
 
 from relubench import config
 from relubench.errors import UserError
+from relubench.lazy import jax, jnp, optax
 from relubench.registry import Registry
 
-#: A loss takes (output [examples, outputs], labels [examples] int or targets [examples, outputs] float) and returns
-#: the loss of each example [examples].
-Loss = Callable[[Array, Array], Array]
+if TYPE_CHECKING:
+    from jax import Array
+
+    #: A loss takes (output [examples, outputs], labels [examples] int or targets [examples, outputs] float) and its own
+    #: keys by name, and returns the loss of each example [examples].
+    Loss = Callable[..., Array]
 
 LOSSES: Registry[Loss] = Registry("loss.name")
 
 
 def batch_loss(loss: config.Loss, output: Array, labels: Array) -> Array:
     """Return the training loss of a batch: the mean or sum over its examples, scaled. Scalar."""
-    losses = LOSSES[loss.name](output, labels)
+    losses = LOSSES[loss.name](output, labels, **LOSSES.own(loss))
     return (jnp.mean(losses) if loss.reduction == "mean" else jnp.sum(losses)) * loss.scale
 
 

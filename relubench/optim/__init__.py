@@ -1,7 +1,12 @@
 """Update rules, learning-rate schedules and remedies."""
 
+from relubench import registry
+from relubench.optim import remedies
 from relubench.optim.optimizers import OPTIMIZERS, make_optimizer
+from relubench.optim.remedies import REMEDIES
 from relubench.optim.schedules import SCHEDULES, schedule_factor
-from relubench.optim.update_rule import REMEDIES, make_update_rule
+from relubench.optim.update_rule import make_update_rule
 
 __all__ = ["OPTIMIZERS", "REMEDIES", "SCHEDULES", "make_optimizer", "make_update_rule", "schedule_factor"]
+
+registry.load(remedies)

@@ -7,50 +7,52 @@ momentum or Adam or RMSprop, then the learning rate with its schedule, on biases
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
-
-import jax.numpy as jnp
-import optax
-from jax.typing import ArrayLike
+from typing import TYPE_CHECKING, Any
 
 from relubench import config
+from relubench.config import knob
+from relubench.lazy import jnp, optax
 from relubench.optim import remedies
 from relubench.optim.schedules import schedule_factor
 from relubench.registry import Registry
 
-#: (optimizer, decay of the weights) -> what turns a gradient into a step of learning rate 1.
-Scaling = Callable[[config.Optimizer, optax.GradientTransformation], optax.GradientTransformation]
+if TYPE_CHECKING:
+    from jax.typing import ArrayLike
+
+    #: (decay of the weights, and its own keys by name) -> what turns a gradient into a step of learning rate 1.
+    Scaling = Callable[..., optax.GradientTransformation]
 
 OPTIMIZERS: Registry[Scaling] = Registry("optimizer.name")
+MOMENTUM = knob(0.9, "momentum", low=0.0, high=1.0)
 
 
 @OPTIMIZERS.register("sgd")
-def _sgd(optimizer: config.Optimizer, decay: optax.GradientTransformation) -> optax.GradientTransformation:
+def _sgd(decay: optax.GradientTransformation) -> optax.GradientTransformation:
     return decay
 
 
-@OPTIMIZERS.register("momentum")
-def _momentum(optimizer: config.Optimizer, decay: optax.GradientTransformation) -> optax.GradientTransformation:
-    return optax.chain(decay, optax.trace(decay=optimizer.momentum))
+@OPTIMIZERS.register("momentum", momentum=MOMENTUM)
+def _momentum(decay: optax.GradientTransformation, momentum: ArrayLike) -> optax.GradientTransformation:
+    return optax.chain(decay, optax.trace(decay=momentum))
 
 
-@OPTIMIZERS.register("nesterov")
-def _nesterov(optimizer: config.Optimizer, decay: optax.GradientTransformation) -> optax.GradientTransformation:
-    return optax.chain(decay, optax.trace(decay=optimizer.momentum, nesterov=True))
+@OPTIMIZERS.register("nesterov", momentum=MOMENTUM)
+def _nesterov(decay: optax.GradientTransformation, momentum: ArrayLike) -> optax.GradientTransformation:
+    return optax.chain(decay, optax.trace(decay=momentum, nesterov=True))
 
 
 @OPTIMIZERS.register("adam")
-def _adam(optimizer: config.Optimizer, decay: optax.GradientTransformation) -> optax.GradientTransformation:
+def _adam(decay: optax.GradientTransformation) -> optax.GradientTransformation:
     return optax.chain(decay, optax.scale_by_adam())
 
 
 @OPTIMIZERS.register("adamw")
-def _adamw(optimizer: config.Optimizer, decay: optax.GradientTransformation) -> optax.GradientTransformation:
+def _adamw(decay: optax.GradientTransformation) -> optax.GradientTransformation:
     return optax.chain(optax.scale_by_adam(), decay)
 
 
 @OPTIMIZERS.register("rmsprop")
-def _rmsprop(optimizer: config.Optimizer, decay: optax.GradientTransformation) -> optax.GradientTransformation:
+def _rmsprop(decay: optax.GradientTransformation) -> optax.GradientTransformation:
     return optax.chain(decay, optax.scale_by_rms(decay=0.99, eps_in_sqrt=False))  # PyTorch's convention
 
 
@@ -75,7 +77,7 @@ def make_optimizer(
     clip = [] if optimizer.clip_norm is None else [optax.clip_by_global_norm(optimizer.clip_norm)]
     return optax.chain(
         *clip,
-        OPTIMIZERS[optimizer.name](optimizer, decay),
+        OPTIMIZERS[optimizer.name](decay, **OPTIMIZERS.own(optimizer)),
         optax.scale_by_schedule(lambda step: -optimizer.learning_rate * factor(step)),
         _scale_biases(layers, optimizer.bias_rate),
     )

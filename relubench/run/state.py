@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import typing
 import zlib
+from collections.abc import Hashable, Iterable
 from typing import Any, NamedTuple
 
 import jax
@@ -24,21 +24,36 @@ from relubench.config import Setting
 from relubench.errors import UserError
 
 
-def _register(schema: type) -> None:
-    """Make the dataclass a pytree: knobs and nested dataclasses are children, the rest is structure."""
-    hints = typing.get_type_hints(schema)
-    fields = [f for f in dataclasses.fields(schema) if f.metadata.get("kind") != "outside"]
-    children = [f.name for f in fields if f.metadata.get("kind") == "knob" or dataclasses.is_dataclass(hints[f.name])]
-    structure = [f.name for f in fields if f.name not in children]
-    left_out = [f.name for f in dataclasses.fields(schema) if f not in fields]
-    jax.tree_util.register_dataclass(schema, children, structure, drop_fields=left_out)
+def _register(schema: type, prefix: str) -> None:
+    """Make a class of the schema a pytree: knobs and groups are its children, the rest is structure."""
+
+    def is_child(name: str) -> bool:
+        key = config.KEYS.get(prefix + name)
+        return key is None or key.kind == "knob"
+
+    def flatten(group: Any) -> tuple[list[Any], Hashable]:
+        values = vars(group) | group.own if hasattr(group, "own") else dict(vars(group))
+        values.pop("own", None)
+        children = {name: value for name, value in values.items() if is_child(name)}
+        kept = {name: value for name, value in values.items() if name not in children and _is_of_setting(prefix + name)}
+        return list(children.values()), (tuple(children), tuple(kept.items()))
+
+    def unflatten(structure: Any, children: Iterable[Any]) -> Any:
+        names, kept = structure
+        group, leaves = schema(), dict(kept) | dict(zip(names, children, strict=True))
+        for name, value in leaves.items():
+            config.put(group, name, value)
+        return group
+
+    jax.tree_util.register_pytree_node(schema, flatten, unflatten)
 
 
-for _schema in (
-    config.Stream, config.Data, config.Activation, config.Init, config.Model, config.Schedule, config.Optimizer,
-    config.Remedy, config.Loss, config.Train, config.Probe, config.Engine, Setting,
-):  # fmt: skip
-    _register(_schema)
+def _is_of_setting(name: str) -> bool:
+    return name in config.SETTING_KEYS
+
+
+for _schema, _prefix in config.PREFIXES.items():
+    _register(_schema, _prefix)
 
 
 @functools.partial(

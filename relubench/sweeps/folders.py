@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import os
 import warnings
 from collections import Counter
@@ -20,8 +21,9 @@ import polars as pl
 
 from relubench.config import SETTING_KEYS
 from relubench.errors import Notice, UserError
-from relubench.sweeps import checkpoint
-from relubench.sweeps.grid import Grid
+from relubench.sweeps import checkpoint, grid
+from relubench.sweeps.factors import FACTOR
+from relubench.sweeps.grid import ID_VERSION, Grid
 from relubench.sweeps.storage import (
     atomic,
     clean,
@@ -62,18 +64,48 @@ class Tables(NamedTuple):
         return Tables(**ours)
 
 
-def tables(parts: pl.LazyFrame) -> dict[str, pl.DataFrame]:
+def tables(parts: Sequence[pl.LazyFrame]) -> dict[str, pl.DataFrame]:
     """Return runs, probes, layers (and units, measures) from the rows of parts, sorted by seed and setting.
 
-    A run's rows so stand in the same place whatever its id.
+    A run's rows so stand in the same place whatever its id. Of a run that several parts hold, the one with the most
+    columns counts; what a part does not hold is null.
     """
-    whole = parts.sort(_order(parts))
+    rows = pl.concat(_alike(parts), how="diagonal_relaxed").unique("run_id", keep="first", maintain_order=True)
+    whole = rows.sort(_order(rows))
     nested = [name for name in whole.collect_schema() if name.startswith(NESTED)]
     found = {"runs": whole.drop(nested).collect()}
     for column in nested:
-        table = whole.select("run_id", column).explode(column).unnest(column)
+        table = whole.select("run_id", column).filter(pl.col(column).is_not_null()).explode(column).unnest(column)
         found[column.removeprefix(NESTED)] = table.collect()
     return found
+
+
+def _alike(parts: Sequence[pl.LazyFrame]) -> list[pl.LazyFrame]:
+    """Return the parts, those of the most columns first, with the same fields in the rows of their nested tables."""
+    schemas = [part.collect_schema() for part in parts]
+    fields: dict[str, dict[str, Any]] = {}
+    for schema in schemas:
+        for name, dtype in schema.items():
+            if name.startswith(NESTED):
+                fields.setdefault(name, {}).update(_fields(dtype))
+    made = []
+    for part, schema in zip(parts, schemas, strict=True):
+        lacking = [name for name in fields if name in schema and _fields(schema[name]).keys() != fields[name].keys()]
+        made.append(part.with_columns(_with_fields(name, _fields(schema[name]), fields[name]) for name in lacking))
+    sizes = [sum(len(_fields(dtype)) or 1 for dtype in schema.values()) for schema in schemas]
+    return [made[place] for place in sorted(range(len(made)), key=lambda place: -sizes[place])]
+
+
+def _fields(dtype: Any) -> dict[str, Any]:
+    """Return the fields of a list of rows, none of what is no such list."""
+    inner = getattr(dtype, "inner", None)
+    return {field.name: field.dtype for field in inner.fields} if isinstance(inner, pl.Struct) else {}
+
+
+def _with_fields(name: str, held: Mapping[str, Any], all_: Mapping[str, Any]) -> pl.Expr:
+    row = pl.element().struct
+    fields = [row.field(key) if key in held else pl.lit(None, dtype).alias(key) for key, dtype in all_.items()]
+    return pl.col(name).list.eval(pl.struct(fields))
 
 
 def _order(runs: pl.LazyFrame) -> list[pl.Expr]:
@@ -151,8 +183,7 @@ class Folder:
                 raw, origin = read_verified(path)
                 if not {"fingerprint", "mixed"} <= origin.keys():
                     raise ValueError("it is another table, not a part")
-                ids = pl.read_parquet(raw, columns=["run_id"])["run_id"].to_numpy().astype("U16")
-                self._verified[key] = Part(path, origin, ids)
+                self._verified[key] = Part(path, origin, _ids(raw, origin))
             return self._verified[key]
 
     def done_ids(self) -> np.ndarray:
@@ -163,7 +194,7 @@ class Folder:
         """Write finished runs as one part; its name depends on the runs alone."""
         ids = "".join(frame["run_id"].to_list())
         path = self.parts / f"{hashlib.blake2b(ids.encode(), digest_size=8).hexdigest()}.parquet"
-        write_table(path, frame, origin)
+        write_table(path, frame, {**origin, "ids": ID_VERSION})
         return path
 
     def origins(self) -> list[dict[str, Any]]:
@@ -200,14 +231,23 @@ class Folder:
                         "another out=, or allow it by engine.mixed=true"
                     )
 
-    def merge(self) -> Tables:
-        """Write runs, probes, layers (and units, measures) from the parts; return them."""
+    def merge(self, runs: Grid | None = None) -> Tables:
+        """Write runs, probes, layers (and units, measures) from the parts; return them.
+
+        Those of `runs` have the columns of its factors, all others null.
+        """
         parts = self._checked_parts()
         if not parts:
             raise UserError(f"out={self.path}: there are no parts to merge; run the experiment first")
         _check_name(parts)
         with _naming(parts):
-            merged = tables(_rows(parts).unique("run_id", keep="first"))
+            merged = tables(_rows(parts))
+        labels = None if runs is None else factor_columns(runs)
+        if labels is not None and labels.width > 1:
+            named = merged["runs"].join(labels, on="run_id", how="left", maintain_order="left")
+            merged["runs"] = named.select(
+                "run_id", "seed", *labels.columns[1:], pl.exclude("run_id", "seed", *labels.columns)
+            )
         for name, table in merged.items():
             write_table(self.path / f"{name}.parquet", table)
         return Tables(**merged)
@@ -261,13 +301,52 @@ class Folder:
         return self.checkpoints / f"{digest}.npz"
 
 
-def _rows(parts: list[Part]) -> pl.LazyFrame:
-    """Return the rows of parts, from bytes: polars takes no path that the locale cannot decode."""
-    verified = []
+def _rows(parts: list[Part]) -> list[pl.LazyFrame]:
+    """Return the rows of each part, from bytes: polars takes no path that the locale cannot decode."""
+    rows = []
     for part in parts:
         with refusing(part.path, _PART_AGAIN):
-            verified.append(read_verified(part.path)[0])
-    return pl.scan_parquet(verified)
+            raw = read_verified(part.path)[0]
+            now = part.origin.get("ids") == ID_VERSION
+            rows.append(pl.scan_parquet(raw) if now else _as_now(pl.read_parquet(raw), part.run_ids).lazy())
+    return rows
+
+
+def _ids(raw: bytes, origin: Mapping[str, Any]) -> np.ndarray:
+    """Return the ids of a part's runs: those of an older version are made anew from the settings."""
+    if origin.get("ids") == ID_VERSION:
+        return pl.read_parquet(raw, columns=["run_id"])["run_id"].to_numpy().astype("U16")
+    schema = pl.read_parquet_schema(io.BytesIO(raw))
+    return setting_ids(pl.read_parquet(raw, columns=[name for name in schema if not name.startswith(NESTED)]))
+
+
+def _settings(frame: pl.DataFrame) -> dict[str, tuple[list[Any], np.ndarray]]:
+    """Return each setting column of a frame as (its values, each row's place among them)."""
+    found = {}
+    for key in SETTING_KEYS:
+        if key in frame.columns:
+            cells = frame[key].to_list()
+            cells = [tuple(cell) if isinstance(cell, list) else cell for cell in cells]
+            values = {value: place for place, value in enumerate(dict.fromkeys(cells))}
+            found[key] = (list(values), np.array([values[cell] for cell in cells], np.int64))
+    return found
+
+
+def setting_ids(frame: pl.DataFrame) -> np.ndarray:
+    """Return the id of each row's setting; a key that is no column has its default."""
+    return grid.setting_ids(frame.height, {}, _settings(frame))
+
+
+def _as_now(frame: pl.DataFrame, run_ids: np.ndarray) -> pl.DataFrame:
+    """Return the rows of an older part under today's ids, null where a run does not read a key."""
+    settings = _settings(frame)
+    unread = {}
+    for key, schema in SETTING_KEYS.items():
+        if schema.choice is not None and key in settings and schema.choice in settings:
+            values, codes = settings[schema.choice]
+            read = pl.Series(np.array([value in schema.readers for value in values])[codes])
+            unread[key] = pl.when(read).then(pl.col(key))
+    return frame.with_columns(run_id=pl.Series(run_ids), **unread)
 
 
 @contextlib.contextmanager
@@ -283,8 +362,9 @@ def _naming(parts: list[Part]) -> Iterator[None]:
         ((usual, _),) = Counter(columns.values()).most_common(1)
         for path, own in columns.items():
             with refusing(path, _PART_AGAIN):
-                if own != usual:
-                    raise ValueError("its columns are not those of the other parts") from None
+                other = {name: dtype for name, dtype in own if dict(usual).get(name, dtype) != dtype}
+                if other:
+                    raise ValueError(f"its column {next(iter(other))} is not that of the other parts") from None
         raise
 
 
@@ -321,12 +401,21 @@ def read_config(path: Path) -> tuple[str, dict[str, Any], set[str]]:
         return tree["name"], values, grid_keys(tree["grid"])
 
 
-def run_rows(grid: Grid) -> pl.DataFrame:
-    """Return the columns `run_id`, `seed` and every setting key of the grid's runs."""
-    columns: dict[str, Any] = {"run_id": grid.run_ids().astype("U16")}
+def run_rows(runs: Grid) -> pl.DataFrame:
+    """Return the columns `run_id`, `seed` and every setting key of the runs, null where a run reads it not."""
+    columns: dict[str, Any] = {"run_id": runs.run_ids().astype("U16")}
     kinds = {int: pl.Int64, float: pl.Float64, str: pl.String, bool: pl.Boolean}
     for name, key in SETTING_KEYS.items():
         dtype: Any = pl.List(kinds[key.type]) if key.is_list else kinds[key.type]
-        values = grid.column(name)
-        columns[name] = pl.Series(name, [list(v) for v in values] if key.is_list else list(values), dtype)
+        values = runs.column(name, unread=None)
+        columns[name] = pl.Series(
+            name, [None if v is None else list(v) for v in values] if key.is_list else list(values), dtype
+        )
     return pl.DataFrame(columns)
+
+
+def factor_columns(runs: Grid) -> pl.DataFrame:
+    """Return run_id and the columns of the grid's factors: the level of each run."""
+    names = [key for key in runs.coordinates if key.startswith(FACTOR)]
+    columns = {name: pl.Series(name, runs.column(name).tolist(), pl.String) for name in names}
+    return pl.DataFrame({"run_id": runs.run_ids(), **columns})

@@ -15,33 +15,19 @@ from typing import Any
 
 import numpy as np
 
-from relubench import memory
-from relubench.config import SETTING_KEYS, find_key, flatten
+from relubench import data, memory, nn, optim  # noqa: F401 the schema is whole once their choices are declared
+from relubench.config import SETTING_KEYS, Key, effective, find_key, flatten, nested
 from relubench.errors import UserError
+from relubench.sweeps.factors import FACTOR, Axis, Factor
 
 #: Memory that planning takes for a run, in bytes: its place, its positions, its id and the search for it on disk.
 RUN_BYTES = 400
 #: More runs than this cannot be counted in 64 bits on the way; a shard of so many is still planned at once.
 MOST_RUNS = 10**18
-
-
-@dataclass(frozen=True)
-class Axis:
-    """One direction of the grid: at each position a value for each of its keys (several keys are zipped)."""
-
-    keys: tuple[str, ...]
-    columns: tuple[Sequence[Any], ...]  # the values of each key by position; whole numbers in a row are a range
-
-    def __len__(self) -> int:
-        return len(self.columns[0])
-
-    def column(self, key: str) -> Sequence[Any]:
-        """Return the values of one key by position."""
-        return self.columns[self.keys.index(key)]
-
-    def at(self, position: int) -> dict[str, Any]:
-        """Return the value of each key at one position."""
-        return {key: column[position] for key, column in zip(self.keys, self.columns, strict=True)}
+#: Goes up where the meaning of a key or a default changes: runs of before then have other names.
+ID_VERSION = 4
+#: Keys of a setting that change no bit of a run: what else is looked at.
+NOT_IN_ID = frozenset({"probe.measures"})
 
 
 @dataclass(frozen=True)
@@ -55,7 +41,10 @@ class Group:
 
 @dataclass(frozen=True)
 class Grid:
-    """A table of runs: a base setting, and each run's place among all combinations of the axes' positions."""
+    """A table of runs: a base setting, and each run's place among all combinations of the axes' positions.
+
+    A key that a run's choices do not read has the schema's default there, whatever the grid says.
+    """
 
     base: dict[str, Any]
     axes: tuple[Axis, ...]
@@ -78,14 +67,29 @@ class Grid:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The keys that the grid varies, in the order written."""
-        return tuple(key for axis in self.axes for key in axis.keys)
+        """The setting keys that the grid varies, in the order written."""
+        return tuple(key for axis in self.axes for key in axis.keys if key in SETTING_KEYS)
+
+    @property
+    def points(self) -> dict[str, list[Any]]:
+        """What makes a grid point: every column that the grid varies but `seed`, with its values in order."""
+        return {key: self.values(key) for axis in self.axes for key in axis.keys if key != "seed"}
+
+    @property
+    def coordinates(self) -> tuple[str, ...]:
+        """What names a grid point: the factors, and the keys of plain axes but `seed`."""
+        return tuple(key for axis in self.axes for key in axis.coordinates if key != "seed")
 
     def values(self, key: str) -> list[Any]:
-        """Return the values of a key that the grid varies: numbers ascending, all else as written."""
+        """Return the values of a column that the grid varies: numbers of a plain axis ascending, all else as written.
+
+        None stands for a value that some run does not read.
+        """
         axis = next(axis for axis in self.axes if key in axis.keys)
         found = list(dict.fromkeys(axis.column(key)))
-        return sorted(found) if all(isinstance(value, int | float) for value in found) else found
+        if key in axis.coordinates and all(isinstance(value, int | float) for value in found):
+            found = sorted(found)
+        return found if self._read(key) is True or None in found else [*found, None]
 
     def take(self, rows: np.ndarray) -> Grid:
         """Return the grid of these rows (positions, or one bool a run)."""
@@ -95,38 +99,52 @@ class Grid:
         """Return every `count`-th run from `index` on; neighbours differ in the last axis, so shares are alike."""
         return Grid(self.base, self.axes, self.rows[index::count])
 
-    def column(self, key: str) -> np.ndarray:
-        """Return one key's value for each run (dtype object where a value is null or a list)."""
+    def _raw(self, key: str) -> tuple[Sequence[Any], np.ndarray] | None:
+        """Return (the values of a column by position on its axis, each run's position), None where it does not vary."""
         for place, axis in enumerate(self.axes):
             if key in axis.keys:
-                values, codes = axis.column(key), self.codes[:, place]
-                if isinstance(values, range):
-                    return values.start + values.step * codes.astype(np.int64)
-                return _array(values)[codes]
-        return np.broadcast_to(_array([self.base[key]]), len(self))
+                return axis.column(key), self.codes[:, place]
+        return None
+
+    def _read(self, key: str) -> np.ndarray | bool:
+        schema = SETTING_KEYS.get(key)
+        if schema is None or schema.choice is None:
+            return True
+        varied = self._raw(schema.choice)
+        return _read(schema, self.base, {} if varied is None else {schema.choice: varied})
+
+    def column(self, key: str, *, unread: Any = ...) -> np.ndarray:
+        """Return one column's value for each run (dtype object where a value is null or a list).
+
+        Where a run does not read the key that is `unread` (default: the schema's default).
+        """
+        varied, read = self._raw(key), self._read(key)
+        if read is False:
+            return np.broadcast_to(_array([SETTING_KEYS[key].default if unread is ... else unread]), len(self))
+        if varied is None:
+            column = np.broadcast_to(_array([self.base[key]]), len(self))
+        elif isinstance(varied[0], range):
+            column = varied[0].start + varied[0].step * varied[1].astype(np.int64)
+        else:
+            column = _array(varied[0])[varied[1]]
+        if read is True:
+            return column
+        other = _array([SETTING_KEYS[key].default if unread is ... else unread])
+        if column.dtype == object or other.dtype == object:
+            column, other = column.astype(object), other.astype(object)
+        return np.where(read, column, other)
 
     def setting(self, row: int) -> dict[str, Any]:
         """Return the whole setting of one run by dotted key."""
         values = dict(self.base)
         for place, axis in enumerate(self.axes):
             values |= axis.at(int(self.codes[row, place]))
-        return values
+        return effective({key: value for key, value in values.items() if key in SETTING_KEYS})
 
     def run_ids(self) -> np.ndarray:
-        """Return each run's id, 16 hexadecimal digits: a hash of its whole setting, whatever grid it stands in.
-
-        The digests of "key=value" over all setting keys are added up modulo 2^64, so that the order and the
-        way in which a grid is written do not matter.
-        """
-        varied, codes = set(self.keys), self.codes
-        fixed = [_digest(key, value) for key, value in self.base.items() if key not in varied]
-        total = np.full(len(self), sum(fixed) % 2**64, np.uint64)
-        for place, axis in enumerate(self.axes):
-            used, code = np.unique(codes[:, place], return_inverse=True)
-            sums = [sum(map(_digest, *zip(*axis.at(n).items(), strict=True))) % 2**64 for n in used.tolist()]
-            total += np.array(sums, np.uint64)[code]
-        text = total.astype(">u8").tobytes().hex().encode()
-        return np.frombuffer(text, dtype="S16").astype("U16")
+        """Return each run's id (see `setting_ids`), whatever grid it stands in."""
+        varied = {key: self._raw(key) for key in self.keys}
+        return setting_ids(len(self), self.base, {key: raw for key, raw in varied.items() if raw is not None})
 
     def groups(self) -> list[Group]:
         """Return the groups in the order of their first runs."""
@@ -139,10 +157,14 @@ class Grid:
             structures = [_structure(axis.keys, values) for values in zip(*axis.columns, strict=True)]
             kinds = {structure: n for n, structure in enumerate(dict.fromkeys(structures))}
             label = label * len(kinds) + np.array([kinds[s] for s in structures])[self.codes[:, place]]
-        _, first, inverse = np.unique(label, return_index=True, return_inverse=True)
+        _, inverse = np.unique(label, return_inverse=True)
         order = np.argsort(inverse, kind="stable")
-        parts = np.split(order, np.cumsum(np.bincount(inverse))[:-1])
-        return [self._group(parts[n]) for n in np.argsort(first)]
+        alike: dict[tuple[Any, ...], list[np.ndarray]] = {}
+        for rows in np.split(order, np.cumsum(np.bincount(inverse))[:-1]):
+            values = self.setting(int(rows[0]))
+            alike.setdefault(_structure(values, values.values()), []).append(rows)
+        parts = [np.sort(np.concatenate(rows)) for rows in alike.values()]
+        return [self._group(rows) for rows in sorted(parts, key=lambda rows: int(rows[0]))]
 
     def _group(self, rows: np.ndarray) -> Group:
         values, members = self.setting(int(rows[0])), self.take(rows)
@@ -154,6 +176,47 @@ class Grid:
             key: column.astype(SETTING_KEYS[key].type, copy=False) for key, column in knobs.items()
         }
         return Group(rows, static, numbers)
+
+
+#: The values of a column, and the place among them of each run's.
+Coded = tuple[Sequence[Any], np.ndarray]
+
+
+def setting_ids(runs: int, base: Mapping[str, Any], varied: Mapping[str, Coded]) -> np.ndarray:
+    """Return each run's id, 16 hexadecimal digits: a hash of what decides its result.
+
+    The digests of "key=value" over the keys that the run reads and whose values are not the schema's defaults are added
+    up modulo 2^64, so that the order and the way in which a grid is written do not matter. A key that is neither varied
+    nor in `base` has its default.
+    """
+    total = np.full(runs, _digest("id", ID_VERSION), np.uint64)
+    for name, key in SETTING_KEYS.items():
+        if name in NOT_IN_ID:
+            continue
+        if name in varied:
+            values, place = varied[name]
+            used, code = np.unique(place, return_inverse=True)
+            added: Any = np.array([_added(key, values[n]) for n in used.tolist()], np.uint64)[code]
+        else:
+            added = np.uint64(_added(key, base.get(name, key.default)))
+        total += added * np.asarray(_read(key, base, varied), np.uint64)
+    text = total.astype(">u8").tobytes().hex().encode()
+    return np.frombuffer(text, dtype="S16").astype("U16")
+
+
+def _added(key: Key, value: Any) -> int:
+    return 0 if value == key.default else _digest(key.name, value)
+
+
+def _read(key: Key, base: Mapping[str, Any], varied: Mapping[str, Coded]) -> np.ndarray | bool:
+    """Whether each run reads the key; one bool where all or none of them do."""
+    if key.choice is None:
+        return True
+    if key.choice not in varied:
+        return base.get(key.choice, SETTING_KEYS[key.choice].default) in key.readers
+    values, codes = varied[key.choice]
+    read = np.array([value in key.readers for value in values])
+    return bool(read[0]) if (read == read[0]).all() else read[codes]
 
 
 def _array(values: Sequence[Any]) -> np.ndarray:
@@ -169,8 +232,9 @@ def _is_static(key: str, value: Any) -> bool:
 
 
 def _structure(keys: Iterable[str], values: Iterable[Any]) -> tuple[Any, ...]:
-    """What of one axis position shapes the program: static values, and which knobs are null."""
-    return tuple(value if _is_static(key, value) else "traced" for key, value in zip(keys, values, strict=True))
+    """What of some values shapes the program: static ones, and which knobs are null."""
+    pairs = ((key, value) for key, value in zip(keys, values, strict=True) if key in SETTING_KEYS)
+    return tuple(value if _is_static(key, value) else "traced" for key, value in pairs)
 
 
 @functools.lru_cache(maxsize=2**20)
@@ -195,36 +259,81 @@ def _crossed(tree: Mapping[str, Any]) -> dict[str, Any]:
 
 def without(tree: Mapping[str, Any], key: str) -> dict[str, Any]:
     """Return the grid node without the axis of one key, zipped or not."""
-    head, _, rest = key.partition(".")
-    pruned = {}
-    for name, node in tree.items():
-        if name == "zip" and node:
-            pruned[name] = without(node, key)
-        elif name != head:
-            pruned[name] = node
-        elif rest and isinstance(node, Mapping):
-            pruned[name] = without(node, rest)
-    return {name: node for name, node in pruned.items() if node != {}}
+    zipped = {name: leaf for name, leaf in flatten(tree.get("zip") or {}).items() if name != key}
+    crossed = {name: leaf for name, leaf in _crossed(tree).items() if name != key}
+    return nested(crossed) | ({"zip": nested(zipped)} if zipped else {})
 
 
-def build(base: Mapping[str, Any], tree: Mapping[str, Any]) -> Grid:
-    """Return the grid of a `grid` node around a base setting (every setting key by its dotted name).
+def build(base: Mapping[str, Any], tree: Mapping[str, Any], factors: Sequence[Factor] = ()) -> Grid:
+    """Return the grid of a `grid` node and of factors around a base setting (every setting key by its dotted name).
 
-    The node mirrors the configuration; each leaf is a list, crossed with the others; the lists under `zip` go
-    together. Unknown keys, values of a wrong type or out of range, and leaves that are no lists are refused.
+    The node mirrors the configuration; each leaf is a list, crossed with the others and with the factors. Unknown
+    keys, values of a wrong type or out of range, and leaves that are no lists are refused. Of runs that are the same,
+    since they differ in what they do not read, there is one.
     """
-    axes = [_axis({key: leaf}, "grid") for key, leaf in _crossed(tree).items()]
+    axes = [factor.axis(base) for factor in factors]
+    axes += [_axis({key: leaf}, "grid") for key, leaf in _crossed(tree).items()]
     zipped = flatten(tree.get("zip") or {})
     if zipped:
         axes.append(_axis(zipped, "grid.zip"))
-    seen = [key for axis in axes for key in axis.keys]
-    for key in seen:
-        if seen.count(key) > 1:
-            raise UserError(f"grid.{key}: it stands in grid and in grid.zip; it takes one of the two")
+    _refuse_shared_keys(axes)
+    base = {key: base[key] for key in SETTING_KEYS}
+    axes = _without_doubles(base, axes)
     runs = math.prod(len(axis) for axis in axes)
     if runs > MOST_RUNS:
         raise UserError(f"grid: its lists cross to {runs:.1e} runs; it takes at most {MOST_RUNS:.0e}")
-    return Grid({key: base[key] for key in SETTING_KEYS}, tuple(axes), range(runs))
+    return Grid(base, tuple(axes), range(runs))
+
+
+def _refuse_shared_keys(axes: Sequence[Axis]) -> None:
+    owners: dict[str, Axis] = {}
+    for axis in axes:
+        for key in axis.keys:
+            if owners.setdefault(key, axis) is not axis:
+                where = " and ".join(_shown_axis(each, key) for each in (owners[key], axis))
+                raise UserError(f"{key}: both {where} set it; it takes one of the two")
+
+
+def _shown_axis(axis: Axis, key: str) -> str:
+    named = axis.coordinates[0]
+    return named if named.startswith(FACTOR) else f"grid.{key}" if len(axis.keys) == 1 else f"grid.zip.{key}"
+
+
+def _without_doubles(base: dict[str, Any], axes: list[Axis]) -> list[Axis]:
+    """Return the axes, those between which keys are read or not made one where some of their cells are the same run."""
+    conditional = {key for axis in axes for key in axis.keys if key in SETTING_KEYS and SETTING_KEYS[key].choice}
+    choices = {SETTING_KEYS[key].choice for key in conditional}
+    bound = [axis for axis in axes if any(key in conditional or key in choices for key in axis.keys)]
+    if not conditional:
+        return axes
+    cells = Grid(base, tuple(bound), range(math.prod(len(axis) for axis in bound)))
+    ids, first, which = np.unique(cells.run_ids(), return_index=True, return_inverse=True)
+    if len(ids) == len(cells):
+        return axes
+    _refuse_equal_levels(cells, first[which])
+    kept = cells.take(np.sort(first))
+    keys = tuple(key for axis in bound for key in axis.keys)
+    columns = tuple(tuple(axis.column(key)[code] for code in kept.codes[:, place].tolist())
+                    for place, axis in enumerate(bound) for key in axis.keys)  # fmt: skip
+    one = Axis(keys, columns, tuple(key for axis in bound for key in axis.coordinates))
+    place = min(axes.index(axis) for axis in bound)
+    others = [axis for axis in axes if axis not in bound]
+    return [*others[:place], one, *others[place:]]
+
+
+def _refuse_equal_levels(cells: Grid, same_as: np.ndarray) -> None:
+    """Refuse a factor of which two levels come to the same run; `same_as` is the first cell of each cell's run."""
+    for place, axis in enumerate(cells.axes):
+        name = axis.coordinates[0]
+        if not name.startswith(FACTOR):
+            continue
+        levels, other = cells.codes[:, place], cells.codes[same_as, place]
+        for cell in np.flatnonzero(levels != other)[:1]:
+            pair = [axis.column(name)[code] for code in (int(other[cell]), int(levels[cell]))]
+            raise UserError(
+                f"{name}: its levels {pair[0]} and {pair[1]} come to the same setting: they differ in nothing that a "
+                "run reads"
+            )
 
 
 def _axis(leaves: Mapping[str, Any], where: str) -> Axis:
@@ -234,13 +343,15 @@ def _axis(leaves: Mapping[str, Any], where: str) -> Axis:
         told = ", ".join(f"{key} has {n}" for key, n in lengths.items())
         raise UserError(f"grid.zip: its lists go together and must be equally long, but {told}")
     if all(isinstance(values, range) for values in columns.values()):
-        return Axis(tuple(columns), tuple(columns.values()))
+        return Axis(tuple(columns), tuple(columns.values()), tuple(columns))
     unique = dict.fromkeys(zip(*columns.values(), strict=True))
-    return Axis(tuple(columns), tuple(zip(*unique, strict=True)))
+    return Axis(tuple(columns), tuple(zip(*unique, strict=True)), tuple(columns))
 
 
 def _values(key: str, leaf: Any, where: str) -> Sequence[Any]:
     schema = find_key(key)
+    if key in NOT_IN_ID:
+        raise UserError(f"grid.{key}: it changes nothing in a run, so it cannot be a grid axis")
     if isinstance(leaf, range) and leaf and schema.type is int and not schema.is_list:
         for end in (leaf[0], leaf[-1]):
             schema.parse(end)

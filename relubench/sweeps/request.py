@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from relubench.config import Config
+from relubench.sweeps.factors import Factor
 from relubench.sweeps.grid import Grid
 
 
@@ -16,6 +17,7 @@ class Request:
     config: Config  # `out`, `name` and whatever else is no part of a setting
     base: dict[str, Any]  # the setting around which the grid varies, by dotted key
     grid: Grid
+    factors: tuple[Factor, ...]  # those of the grid, with their titles
     shard: tuple[int, int] | None  # (index, count)
     overrides: tuple[str, ...]
     notes: tuple[str, ...]  # what the user should know of how the command was read

@@ -24,8 +24,9 @@ import polars as pl
 from relubench.errors import StorageError, UserError
 
 #: Version of the columns of every Parquet file, stored in its metadata.
-SCHEMA_VERSION = "3"
-#: The version before, whose files hold no digest; they are read without one.
+SCHEMA_VERSION = "4"
+#: The versions that are read, and of them the one whose files hold no digest.
+READ_VERSIONS = ("2", "3", SCHEMA_VERSION)
 UNSIGNED_VERSION = "2"
 #: A temporary file this old belongs to a process that is gone, whichever machine it ran on.
 STALE_SECONDS = 3600.0
@@ -233,8 +234,8 @@ def read_verified(path: Path) -> tuple[bytes, dict[str, Any]]:
         raise ValueError("it is not what was written under this name: damaged, or another file")
     metadata = pl.read_parquet_metadata(io.BytesIO(raw))
     version = metadata.get(_VERSION_KEY)
-    if version not in (SCHEMA_VERSION, UNSIGNED_VERSION):
-        raise ValueError(f"schema version {version}, this relubench reads {UNSIGNED_VERSION} and {SCHEMA_VERSION}")
-    if version == SCHEMA_VERSION and not place:
+    if version not in READ_VERSIONS:
+        raise ValueError(f"schema version {version}, this relubench reads {READ_VERSIONS[0]} to {READ_VERSIONS[-1]}")
+    if version != UNSIGNED_VERSION and not place:
         raise ValueError("its digest is damaged")
     return raw, json.loads(metadata.get(_ORIGIN_KEY, "{}"))

@@ -22,33 +22,33 @@ def test_the_split_is_stratified_fixed_and_of_the_size_asked_for():
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_no_example_is_in_both_sets(seed):
-    found = data.load(config.Data(name="gaussian", split_seed=seed))
+    found = data.load(config.make(config.Data, name="gaussian", split_seed=seed))
     assert not {tuple(x) for x in found.x_train} & {tuple(x) for x in found.x_test}
 
 
 def test_inputs_are_normalised_by_the_training_set_alone():
-    scalar = data.load(config.Data(normalize="scalar"))
+    scalar = data.load(config.make(config.Data, normalize="scalar"))
     assert scalar.x_train.mean() == pytest.approx(0, abs=1e-12)
     assert scalar.x_train.std() == pytest.approx(1)
     assert scalar.x_test.mean() != pytest.approx(0, abs=1e-6)
-    feature = data.load(config.Data(normalize="feature"))
+    feature = data.load(config.make(config.Data, normalize="feature"))
     varying = feature.x_train.std(0) > 0
     assert (~varying).sum() == 4  # pixels that never vary over the training set
     np.testing.assert_allclose(feature.x_train.std(0)[varying], 1)
-    none = data.load(config.Data(normalize="none"))
+    none = data.load(config.make(config.Data, normalize="none"))
     assert (none.x_train.min(), none.x_train.max()) == (0, 1)
 
 
 def test_toy_sets_have_the_size_and_classes_asked_for():
-    found = data.load(config.Data(name="gaussian", examples=500, features=7, classes=3))
+    found = data.load(config.make(config.Data, name="gaussian", examples=500, features=7, classes=3))
     assert found.x_train.shape == (400, 7)
     assert set(found.y_train) == {0, 1, 2}
-    assert data.load(config.Data(name="moons", examples=100)).x_train.shape == (80, 2)
+    assert data.load(config.make(config.Data, name="moons", examples=100)).x_train.shape == (80, 2)
 
 
 def test_too_few_examples_for_the_split_are_refused():
     with pytest.raises(UserError, match=r"data\.test_fraction"):
-        data.load(config.Data(name="moons", examples=4, test_fraction=0.1))
+        data.load(config.make(config.Data, name="moons", examples=4, test_fraction=0.1))
 
 
 def write_idx(path, array, opener=open):
@@ -68,7 +68,7 @@ def folder(tmp_path):
 
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
 def test_idx_files_are_read_plain_and_gzipped_and_keep_their_own_test_set(folder, name):
-    found = data.load(config.Data(name=name, root=str(folder), normalize="none"))
+    found = data.load(config.make(config.Data, name=name, root=str(folder), normalize="none"))
     assert found.x_train.shape == (30, 20)
     assert found.x_test.shape == (12, 20)
     assert found.image_shape == (5, 4, 1)
@@ -97,7 +97,7 @@ def test_a_damaged_file_is_refused_by_name(folder, damage):
     path = folder / "train-labels-idx1-ubyte"
     path.write_bytes(spoil(path.read_bytes()))
     with pytest.raises(UserError, match="train-") as caught:
-        data.load(config.Data(name="mnist", root=str(folder)))
+        data.load(config.make(config.Data, name="mnist", root=str(folder)))
     assert told in str(caught.value)
 
 
@@ -106,7 +106,7 @@ def test_a_damaged_gzip_file_is_refused_by_name(folder, spoil):
     path = folder / "t10k-images-idx3-ubyte.gz"
     path.write_bytes(spoil(path.read_bytes()))
     with pytest.raises(UserError, match="t10k-images-idx3-ubyte"):
-        data.load(config.Data(name="mnist", root=str(folder)))
+        data.load(config.make(config.Data, name="mnist", root=str(folder)))
 
 
 def test_no_more_of_a_gzip_file_is_unpacked_than_its_header_says(folder):
@@ -125,13 +125,13 @@ def test_no_more_of_a_gzip_file_is_unpacked_than_its_header_says(folder):
 def test_images_without_pixels_are_refused(folder):
     write_idx(folder / "train-images-idx3-ubyte", np.zeros((30, 0, 4)))
     with pytest.raises(UserError, match=r"train-images-idx3-ubyte: its shape is \(30, 0, 4\), which holds nothing"):
-        data.load(config.Data(name="mnist", root=str(folder)))
+        data.load(config.make(config.Data, name="mnist", root=str(folder)))
 
 
 def test_a_test_label_that_training_lacks_is_refused(folder):
     write_idx(folder / "t10k-labels-idx1-ubyte", np.arange(12))
     with pytest.raises(UserError, match="t10k-labels-idx1-ubyte: no image for training has its label 3"):
-        data.load(config.Data(name="mnist", root=str(folder)))
+        data.load(config.make(config.Data, name="mnist", root=str(folder)))
 
 
 @pytest.mark.parametrize(
@@ -147,12 +147,12 @@ def test_classes_are_checked_whatever_the_source(monkeypatch, y, y_test, told):
 def test_a_missing_file_or_folder_is_named(folder):
     (folder / "t10k-labels-idx1-ubyte").unlink()
     with pytest.raises(UserError, match="t10k-labels-idx1-ubyte"):
-        data.load(config.Data(name="mnist", root=str(folder)))
+        data.load(config.make(config.Data, name="mnist", root=str(folder)))
     with pytest.raises(UserError, match=r"data\.root=/nowhere"):
-        data.load(config.Data(name="fashion_mnist", root="/nowhere"))
+        data.load(config.make(config.Data, name="fashion_mnist", root="/nowhere"))
 
 
 def test_a_loader_reads_a_set_once_and_tells_settings_apart():
     load = data.loader(None)
-    assert load(config.Data(scale=2.0)) is load(config.Data())  # the scale is a knob of the program
-    assert load(config.Data(normalize="none")) is not load(config.Data())
+    assert load(config.make(config.Data, scale=2.0)) is load(config.Data())  # the scale is a knob of the program
+    assert load(config.make(config.Data, normalize="none")) is not load(config.Data())

@@ -12,7 +12,7 @@ FUNCTIONS = {"abs": abs, "sine": lambda x: x * np.sin(5 * x), "step": lambda x: 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_an_interval_has_the_targets_of_its_function(function):
-    found = data.load(config.Data(name="interval", normalize="none", function=function, examples=50))
+    found = data.load(config.make(config.Data, name="interval", normalize="none", function=function, examples=50))
     x = np.concatenate([found.x_train, found.x_test])[:, 0]
     y = np.concatenate([found.y_train, found.y_test])[:, 0]
     assert (x.min(), x.max()) == (-np.sqrt(3), np.sqrt(3))
@@ -20,7 +20,7 @@ def test_an_interval_has_the_targets_of_its_function(function):
 
 
 def test_a_teachers_targets_have_mean_0_and_variance_1():
-    found = data.load(config.Data(name="teacher", features=4, noise=0.0))
+    found = data.load(config.make(config.Data, name="teacher", features=4, noise=0.0))
     y = np.concatenate([found.y_train, found.y_test])
     assert y.shape == (1000, 1)
     assert (y.mean(), y.std()) == (pytest.approx(0, abs=1e-12), pytest.approx(1))

@@ -49,7 +49,7 @@ def test_the_causes_of_a_layers_deaths_add_up_to_all_of_them(found):
 def gradients(parameters, x, upstream):
     def output(parameters):
         weights, bias = parameters
-        h = nn.ACTIVATIONS["relu"].fn(x @ weights + bias[None, :], 0.01)
+        h = nn.activation("relu")(x @ weights + bias[None, :])
         return jnp.sum(upstream[:, None] * h), h
 
     return jax.grad(output, has_aux=True)(parameters)

@@ -15,7 +15,7 @@ def test_lines_leave_the_inputs_as_units_die_and_the_animation_has_a_picture_a_p
     assert relubench(*SMALL)[0] == 0
     curves = pl.read_parquet("out/curves.parquet")
     inputs = [curves.filter(pl.col("metric") == f"input_{axis}").sort("item")["mean"] for axis in (0, 1)]
-    expected = data.load(config.Data(name="moons", examples=400, noise=0.15)).x_train
+    expected = data.load(config.make(config.Data, name="moons", examples=400, noise=0.15)).x_train
     np.testing.assert_array_equal(np.column_stack(inputs), expected)
     lines = planes_of(curves)
     active = expected @ lines.select("w0", "w1").to_numpy().T + lines["b"].to_numpy() > 1e-5

@@ -30,21 +30,21 @@ def test_every_activation_has_a_closed_form_here():
 
 @pytest.mark.parametrize("name", sorted(FORMS))
 def test_an_activation_is_its_closed_form(name):
-    found = nn.ACTIVATIONS[name].fn(jnp.asarray(Z, jnp.float32), 0.1)
+    found = nn.activation(name, negative_slope=0.1)(jnp.asarray(Z, jnp.float32))
     np.testing.assert_allclose(found, FORMS[name], rtol=1e-5, atol=2e-6)
 
 
 @pytest.mark.parametrize("name", sorted(FORMS))
 def test_a_slope_is_the_difference_quotient(name):
     z = Z[np.abs(Z) > 0.01]  # away from the kink
-    slope = nn.local_slope(lambda z: nn.ACTIVATIONS[name].fn(z, 0.1), jnp.asarray(z, jnp.float32))
+    slope = nn.local_slope(lambda z: nn.activation(name, negative_slope=0.1)(z), jnp.asarray(z, jnp.float32))
     quotient = np.gradient(FORMS[name], Z)[np.abs(Z) > 0.01]
     np.testing.assert_allclose(slope, quotient, atol=2e-3)
 
 
 @pytest.mark.parametrize("name", [name for name in sorted(FORMS) if nn.ACTIVATIONS[name].piecewise_linear])
 def test_a_piecewise_linear_activation_has_two_slopes(name):
-    slope = nn.local_slope(lambda z: nn.ACTIVATIONS[name].fn(z, 0.1), jnp.asarray(Z, jnp.float32))
+    slope = nn.local_slope(lambda z: nn.activation(name, negative_slope=0.1)(z), jnp.asarray(Z, jnp.float32))
     assert len(np.unique(slope)) == 2
 
 

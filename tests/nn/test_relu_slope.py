@@ -18,7 +18,7 @@ def slopes(z):
     """Return the slope by reverse-mode differentiation, and as the counter sees it."""
 
     def relu(z):
-        return nn.ACTIVATIONS["relu"].fn(z, 0.01)
+        return nn.activation("relu")(z)
 
     return jax.vmap(jax.grad(relu))(z), nn.local_slope(relu, z)
 
@@ -31,11 +31,11 @@ def test_the_local_gradient_is_1_where_z_is_positive_and_0_elsewhere(z):
 
 @given(numbers, st.floats(-8, 8, width=32))
 def test_so_a_unit_passes_the_upstream_gradient_on_as_it_is_or_not_at_all(z, upstream):
-    (passed,) = jax.vjp(lambda z: nn.ACTIVATIONS["relu"].fn(z, 0.01), jnp.asarray(z))[1](jnp.full(32, upstream))
+    (passed,) = jax.vjp(lambda z: nn.activation("relu")(z), jnp.asarray(z))[1](jnp.full(32, upstream))
     np.testing.assert_array_equal(passed, np.where(z > 0, np.float32(upstream), 0))
 
 
 @pytest.mark.parametrize(("name", "slope"), [("relu", 0.0), ("leaky_relu", 1.0), ("prelu", 1.0)])
 @pytest.mark.parametrize("zero", [0.0, -0.0])
 def test_at_the_tie_relu_has_slope_0_and_the_leaky_ones_1(name, slope, zero):
-    assert jax.grad(lambda z: nn.ACTIVATIONS[name].fn(z, 0.1))(zero) == slope
+    assert jax.grad(lambda z: nn.activation(name, negative_slope=0.1)(z))(zero) == slope

@@ -21,7 +21,7 @@ GRADIENTS = [jax.tree.map(lambda p: DRAW.normal(size=p.shape), START) for _ in r
 
 def ours(**settings):
     with jax.enable_x64(True):
-        optimizer = optim.make_optimizer(config.Optimizer(learning_rate=RATE, **settings), STEPS, LAYERS)
+        optimizer = optim.make_optimizer(config.make(config.Optimizer, learning_rate=RATE, **settings), STEPS, LAYERS)
         params = jax.tree.map(jnp.asarray, START)
         state = optimizer.init(params)
         for gradient in GRADIENTS:
@@ -124,6 +124,6 @@ def test_an_update_rule_is_that_of_pytorch(name):
     ids=str,
 )
 def test_a_schedule_is_its_formula(schedule, factors):
-    factor = optim.schedule_factor(config.Schedule(**schedule), total_steps=100)
+    factor = optim.schedule_factor(config.make(config.Schedule, **schedule), total_steps=100)
     for step, expected in factors.items():
         assert float(factor(jnp.asarray(step))) == pytest.approx(expected, abs=1e-6)

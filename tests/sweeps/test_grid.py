@@ -12,7 +12,7 @@ from relubench import config
 from relubench.errors import UserError
 from relubench.sweeps import grid
 
-BASE = config.setting_values(config.Setting())
+BASE = config.over_defaults({})
 rates = st.lists(st.floats(1e-6, 10.0), min_size=1, max_size=4, unique=True)
 seeds = st.lists(st.integers(0, 2**31 - 1), min_size=1, max_size=4, unique=True)
 names = st.lists(st.sampled_from(["relu", "elu", "tanh"]), min_size=1, max_size=3, unique=True)
@@ -47,14 +47,80 @@ def test_a_run_has_the_same_id_alone_and_in_a_grid(rates, seeds):
     assert alone.setting(0) == setting
 
 
-@pytest.mark.parametrize("key", sorted(config.SETTING_KEYS))
-def test_every_key_of_a_setting_changes_the_id(key):
-    schema = config.SETTING_KEYS[key]
-    now = BASE[key]
-    other = {int: 5, float: 0.625, str: "other", bool: now is False}[schema.type]
-    other = (5,) if schema.is_list else other
+def read(key):
+    """Return a setting in which the key counts."""
+    return BASE if key.choice is None else BASE | {key.choice: min(key.readers)}
+
+
+@pytest.mark.parametrize("name", sorted(config.SETTING_KEYS))
+def test_every_key_of_a_setting_that_is_read_changes_the_id(name):
+    key = config.SETTING_KEYS[name]
+    now, setting = BASE[name], read(key)
+    other = {int: 5, float: 0.625, str: "other", bool: now is False}[key.type]
+    other = (5,) if key.is_list else other
     assert other != now
-    assert grid.build(BASE | {key: other}, {}).run_ids()[0] != grid.build(BASE, {}).run_ids()[0]
+    ids = [grid.build(setting | {name: value}, {}).run_ids()[0] for value in (now, other)]
+    assert (ids[0] == ids[1]) == (name in grid.NOT_IN_ID)
+
+
+@pytest.mark.parametrize("name", sorted(name for name, key in config.SETTING_KEYS.items() if key.choice))
+def test_a_key_that_is_not_read_changes_nothing(name):
+    key = config.SETTING_KEYS[name]
+    (choices,) = (registry for registry in config.CHOICES.items() if registry[0] == key.choice)
+    unread = next(choice for choice in choices[1] if choice not in key.readers)
+    other = {int: 5, float: 0.625, str: "other", bool: key.default is False}[key.type]
+    plain, set_ = (grid.build(BASE | {key.choice: unread, name: value}, {}) for value in (key.default, other))
+    assert plain.run_ids()[0] == set_.run_ids()[0]
+    assert plain.setting(0) == set_.setting(0)
+    assert set_.column(name, unread=None)[0] is None
+
+
+#: Ids of a dozen settings. Who changes one changes what stored results are called: `grid.ID_VERSION` must go up.
+GOLDEN = {
+    (): "e4f0ad642cf06085",
+    (("seed", 7),): "785d6c96c8fe3b88",
+    (("optimizer.learning_rate", 0.03), ("optimizer.name", "adam")): "165d136b1b3e8625",
+    (("optimizer.name", "momentum"), ("optimizer.momentum", 0.5)): "012ffd651b02989e",
+    (("data.name", "moons"), ("data.examples", 400), ("data.noise", 0.15)): "65f2ffa3ff0ed338",
+    (("data.name", "interval"), ("data.function", "sine"), ("loss.name", "squared_error")): "f76e4d7baf6f6933",
+    (
+        ("model.widths", (128, 64)),
+        ("model.activation.name", "leaky_relu"),
+        ("model.activation.negative_slope", 0.1),
+    ): "83e710394b385740",
+    (("remedy.name", "redo"), ("remedy.period", 22)): "6136ebe67de15eb1",
+    (
+        ("optimizer.clip_norm", 1.0),
+        ("optimizer.schedule.name", "linear"),
+        ("optimizer.schedule.end_factor", 0.1),
+    ): "7ec8c6e7c7327ad9",
+    (("data.stream.name", "shift"), ("data.stream.offset", 1.0)): "d12e9edf330efb6c",
+    (
+        ("train.batch_size", None),
+        ("train.steps", 10),
+        ("probe.count", 3),
+        ("probe.spacing", "linear"),
+    ): "a7370252319f4b9f",
+    (
+        ("model.name", "cnn"),
+        ("model.norm", "batch"),
+        ("model.init.name", "rai"),
+        ("engine.precision", "float64"),
+    ): "5ee6aec6dc2a3bf5",
+}
+
+
+@pytest.mark.parametrize("setting", GOLDEN)
+def test_ids_stay_what_they_are(setting):
+    assert grid.build(config.over_defaults(dict(setting)), {}).run_ids()[0] == GOLDEN[setting]
+
+
+def test_cells_that_come_to_the_same_run_are_one():
+    made = build({"remedy": {"name": ["none", "redo"], "period": [10, 100]}, "seed": [0, 1]})
+    found = [(r["remedy.name"], r["remedy.period"], r["seed"]) for r in map(made.setting, range(len(made)))]
+    assert sorted(found) == [("none", 100, 0), ("none", 100, 1)] + [("redo", p, s) for p in (10, 100) for s in (0, 1)]
+    assert len(set(made.run_ids())) == 6
+    assert made.points == {"remedy.name": ["none", "redo"], "remedy.period": [10, 100, None]}
 
 
 @given(rates, seeds, names)

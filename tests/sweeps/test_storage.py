@@ -180,7 +180,11 @@ def test_a_config_with_a_value_that_is_not_allowed_is_refused_by_its_file(folder
 @pytest.mark.parametrize(
     ("frame", "origin", "told"),
     [
-        (FRAME.with_columns(run_id=pl.Series(["x", "y"]), more=pl.lit(1)), ORIGIN, "its columns are not those"),
+        (
+            FRAME.with_columns(run_id=pl.Series(["x", "y"]), seed=pl.Series([[0], [1]])),
+            ORIGIN,
+            "its column seed is not",
+        ),
         (FRAME.with_columns(run_id=pl.Series(["x", "y"])), ORIGIN | {"name": "other"}, "the experiment 'other'"),
     ],
 )

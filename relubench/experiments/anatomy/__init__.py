@@ -12,6 +12,5 @@ EXPERIMENT = Experiment(
     figures=figures,
     derived=(causes, dead_on_sets, distances),
     claims=CLAIMS,
-    units=True,
     minutes=2.5,
 )

@@ -7,6 +7,7 @@ the batch, [examples, ..., units] each, before this update. Arguments that don't
 `init` and `update`; of a traced number only the shape is known, so it passes.
 """
 
+from relubench.optim.remedies.choices import REMEDIES
 from relubench.optim.remedies.continual_backprop import ContinualBackpropState, LayerRecord, continual_backprop
 from relubench.optim.remedies.decay import decay
 from relubench.optim.remedies.freeze import freeze
@@ -16,6 +17,7 @@ from relubench.optim.remedies.rerandomize import RerandomizeState, rerandomize
 
 __all__ = [
     "PLAIN",
+    "REMEDIES",
     "AffineLayers",
     "ContinualBackpropState",
     "Initialize",

@@ -21,16 +21,18 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any, NamedTuple
-
-import jax.numpy as jnp
-import optax
-from jax import Array
-from jax.typing import ArrayLike
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from relubench import checks
+from relubench.config import knob
+from relubench.lazy import jnp, optax
+from relubench.optim.remedies.choices import REMEDIES
 from relubench.optim.remedies.lens import AffineLayers, Initialize, check_activations, check_lens, read
 from relubench.optim.remedies.reset import Reset, fresh_layers, overwrite, unit_masks
+
+if TYPE_CHECKING:
+    from jax import Array
+    from jax.typing import ArrayLike
 
 
 class LayerRecord(NamedTuple):
@@ -55,6 +57,12 @@ class _Rule(NamedTuple):
     utility_decay: ArrayLike
 
 
+@REMEDIES.register(
+    "continual_backprop",
+    replacement_rate=knob(1e-4, "share of mature units replaced a step", low=0.0, high=1.0),
+    maturity=knob(100, "steps before a unit may be replaced", low=0),
+    utility_decay=knob(0.99, "of the running utility", low=0.0, high=1.0),
+)
 def continual_backprop(
     inner: optax.GradientTransformation,
     *,

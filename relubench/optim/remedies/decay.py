@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import optax
-from jax.typing import ArrayLike
+from typing import TYPE_CHECKING, Any
 
 from relubench import checks
+from relubench.lazy import optax
 from relubench.optim.remedies.lens import AffineLayers, check_lens, check_start, find
+
+if TYPE_CHECKING:
+    from jax.typing import ArrayLike
 
 
 def decay(*, layers: AffineLayers, weights: ArrayLike, biases: ArrayLike) -> optax.GradientTransformation:

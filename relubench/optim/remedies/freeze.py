@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-import jax.numpy as jnp
-import optax
-from jax.typing import ArrayLike
+from typing import TYPE_CHECKING, Any
 
 from relubench import checks
 from relubench.errors import UserError
+from relubench.lazy import jnp, optax
 from relubench.optim.remedies.lens import AffineLayers, check_lens, check_start, read
+
+if TYPE_CHECKING:
+    from jax.typing import ArrayLike
 
 
 def stand_still(layers: AffineLayers, tree: Any, frozen: Sequence[ArrayLike]) -> Any:

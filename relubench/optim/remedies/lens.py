@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
-
-import jax
-import jax.numpy as jnp
-import optax
-from jax import Array
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from relubench import checks
 from relubench.errors import UserError
+from relubench.lazy import jax, jnp, optax
+
+if TYPE_CHECKING:
+    from jax import Array
 
 #: (kernel [..., in, out], bias [out]) of an affine layer
-Affine = tuple[Array, Array]
+Affine: TypeAlias = "tuple[Array, Array]"
 #: (key, layer from 1 at the input, kernel shape) -> a fresh draw of the whole layer
-Initialize = Callable[[Array, int, tuple[int, ...]], Affine]
+Initialize: TypeAlias = "Callable[[Array, int, tuple[int, ...]], Affine]"
 
 
 class AffineLayers(NamedTuple):

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
-
-import jax.numpy as jnp
-import optax
-from jax import Array
-from jax.typing import ArrayLike
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from relubench import checks
+from relubench.config import knob
+from relubench.lazy import jnp, optax
+from relubench.optim.remedies.choices import PERIOD, REMEDIES
 from relubench.optim.remedies.lens import AffineLayers, Initialize, check_activations, check_lens, check_start, read
 from relubench.optim.remedies.reset import Reset, fresh_layers, overwrite, unit_masks
+
+if TYPE_CHECKING:
+    from jax import Array
+    from jax.typing import ArrayLike
 
 
 class RedoState(NamedTuple):
@@ -22,6 +24,7 @@ class RedoState(NamedTuple):
     step: Array  # int32: updates so far
 
 
+@REMEDIES.register("redo", period=PERIOD, tau=knob(0.1, "dormancy score at or below which a unit is reset", low=0.0))
 def redo(
     inner: optax.GradientTransformation,
     *,

@@ -5,17 +5,19 @@ An answer's remedy (Cross Validated, "What is the dying ReLU problem in neural n
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
-import jax.numpy as jnp
-import optax
-from jax import Array
-from jax.typing import ArrayLike
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from relubench import checks
+from relubench.config import static
+from relubench.lazy import jnp, optax
+from relubench.optim.remedies.choices import PERIOD, REMEDIES
 from relubench.optim.remedies.freeze import stand_still
 from relubench.optim.remedies.lens import AffineLayers, Initialize, check_lens, check_start, read
 from relubench.optim.remedies.reset import Reset, fresh_layers, overwrite
+
+if TYPE_CHECKING:
+    from jax import Array
+    from jax.typing import ArrayLike
 
 
 class RerandomizeState(NamedTuple):
@@ -25,6 +27,7 @@ class RerandomizeState(NamedTuple):
     step: Array  # int32: updates so far
 
 
+@REMEDIES.register("rerandomize", period=PERIOD, freeze=static(True, "freeze the layers in turn, a period each"))
 def rerandomize(
     inner: optax.GradientTransformation,
     *,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
-import optax
-from jax import Array, lax
-
+from relubench.lazy import jax, jnp, lax, optax
 from relubench.optim.remedies.lens import Affine, AffineLayers, Initialize, check_draw
+
+if TYPE_CHECKING:
+    from jax import Array
 
 
 class Reset(NamedTuple):
@@ -20,15 +20,19 @@ class Reset(NamedTuple):
     values: Affine
 
 
-@jax.custom_batching.custom_vmap
-def _any_run(flag: Array) -> Array:
-    """Return whether `flag` holds for any of the runs that `vmap` trains together: the same scalar for all."""
-    return flag
+@functools.cache
+def _any_run() -> Callable[[Array], Array]:
+    """Return the function that tells whether a flag holds for any of the runs that `vmap` trains together.
 
+    It gives the same scalar for all of them.
+    """
+    any_run = jax.custom_batching.custom_vmap(lambda flag: flag)
 
-@_any_run.def_vmap
-def _any_run_batched(axis_size: int, in_batched: Sequence[bool], flag: Array) -> tuple[Array, bool]:
-    return _any_run(jnp.any(flag, 0)), False
+    @any_run.def_vmap
+    def _batched(axis_size: int, in_batched: Sequence[bool], flag: Array) -> tuple[Array, bool]:
+        return any_run(jnp.any(flag, 0)), False
+
+    return any_run
 
 
 def fresh_layers(initialize: Initialize, key: Array, step: Array, affine: Sequence[Affine]) -> list[Affine]:
@@ -80,7 +84,7 @@ def overwrite(
         masks = layers.set(nowhere, [reset.masks for reset in planned])
         return layers.set(updates, moved), _forget(inner, state, masks)
 
-    return lax.cond(_any_run(due), reset, lambda: (updates, state))
+    return lax.cond(_any_run()(due), reset, lambda: (updates, state))
 
 
 def _steps(reset: Reset, old: Affine, steps: Affine) -> Affine:

@@ -80,7 +80,9 @@ def request_of(study: Study, asked: config.Config) -> Request:
         asked.engine.width, asked.engine.devices, asked.engine.mixed,
     )  # fmt: skip
     told = {"name": filled.name, "grid": varied, **base}
-    return Request(filled, base, grid.build(base, leaves), None, (), (), yaml.safe_dump(_plain(told), sort_keys=False))
+    return Request(
+        filled, base, grid.build(base, leaves), (), None, (), (), yaml.safe_dump(_plain(told), sort_keys=False)
+    )
 
 
 def _plain(value: Any) -> Any:

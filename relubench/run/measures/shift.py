@@ -23,7 +23,7 @@ def woken_by_test(context: Context) -> tuple[Array, ...]:
 def woken_by_next_task(context: Context) -> tuple[Array, ...]:
     """Return the number of units that are dead on this task's training set and active on the next one's."""
     setting, state = context.setting, context.state
-    task = jnp.maximum(context.step - 1, 0) // setting.data.stream.period + 1
+    task = jnp.maximum(context.step - 1, 0) // setting.data.stream.own["period"] + 1
     view = streams.next_view(setting, context.data, named_key(setting.seed, "stream"), task, state.view)
     after, _ = evaluate(setting, context.network, context.data, state.params, state.buffers, view)
     next_dead = (units.dead(stats) for stats in after.hidden)

@@ -1,0 +1,29 @@
+"""JAX and what stands on it, imported when they are first used: whoever only declares names starts at once."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import jax
+    import jax.numpy as jnp
+    import optax
+    from flax import nnx
+    from jax import lax
+else:
+
+    class _Lazy:
+        """Stands for a module until one of its names is asked for."""
+
+        def __init__(self, name: str) -> None:
+            self._name = name
+
+        def __getattr__(self, attribute: str) -> Any:
+            value = getattr(importlib.import_module(self._name), attribute)
+            setattr(self, attribute, value)
+            return value
+
+    jax, jnp, lax, optax, nnx = map(_Lazy, ("jax", "jax.numpy", "jax.lax", "optax", "flax.nnx"))
+
+__all__ = ["jax", "jnp", "lax", "nnx", "optax"]

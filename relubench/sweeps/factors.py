@@ -1,0 +1,175 @@
+"""Factors: the design of an experiment in named levels, each a few keys of the setting."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from relubench.config import find_key, flatten, nested
+from relubench.errors import UserError, shown, unknown
+
+#: What the name of a factor's column begins with.
+FACTOR = "factor."
+#: In a factor's node: the levels that are picked. No level can have this name.
+PICKED = "_levels_"
+
+_NAME = re.compile("[a-z][a-z0-9_]*")
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One direction of the grid: at each position a value for each of its columns."""
+
+    keys: tuple[str, ...]  # columns: setting keys, and for a factor first its own
+    columns: tuple[Sequence[Any], ...]  # the values of each by position; whole numbers in a row are a range
+    coordinates: tuple[str, ...]  # the columns that name a position
+
+    def __len__(self) -> int:
+        return len(self.columns[0])
+
+    def column(self, key: str) -> Sequence[Any]:
+        """Return the values of one column by position."""
+        return self.columns[self.keys.index(key)]
+
+    def at(self, position: int) -> dict[str, Any]:
+        """Return the value of each column at one position."""
+        return {key: column[position] for key, column in zip(self.keys, self.columns, strict=True)}
+
+
+class Level(NamedTuple):
+    """One way in which a factor can be."""
+
+    name: str
+    title: str
+    values: Mapping[str, Any]  # checked, by dotted key
+
+
+class Factor(NamedTuple):
+    """A named part of an experiment's design, with its levels in order."""
+
+    name: str
+    title: str
+    levels: tuple[Level, ...]
+
+    @property
+    def column(self) -> str:
+        """The name of its column in tables."""
+        return FACTOR + self.name
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The setting keys that its levels set."""
+        return tuple(dict.fromkeys(key for level in self.levels for key in level.values))
+
+    def axis(self, base: Mapping[str, Any]) -> Axis:
+        """Return the factor as an axis: where a level does not set a key it has the base setting's value."""
+        names = tuple(level.name for level in self.levels)
+        values = (tuple(level.values.get(key, base[key]) for level in self.levels) for key in self.keys)
+        return Axis((self.column, *self.keys), (names, *values), (self.column,))
+
+    def node(self) -> dict[str, Any]:
+        """Return the factor as it is written."""
+        levels = {level.name: {"title": level.title, **nested(level.values)} for level in self.levels}
+        return {"title": self.title, **levels}
+
+
+def parse(tree: Any) -> list[Factor]:
+    """Return the factors of a `factors` node; names, keys and values that cannot be are refused."""
+    if not isinstance(tree, Mapping):
+        raise UserError(f"factors={shown(tree)}: it takes names with levels, such as factors.bias.none={{}}")
+    for name, node in tree.items():
+        if isinstance(node, Mapping) and set(node) == {PICKED}:
+            raise unknown("factor", str(name), [other for other in tree if other != name])
+    return [_factor(str(name), node) for name, node in tree.items()]
+
+
+def _factor(name: str, node: Any) -> Factor:
+    where = f"factors.{name}"
+    _check_name("a factor", name, where)
+    if not isinstance(node, Mapping):
+        raise UserError(f"{where}={shown(node)}: it takes levels, each a few keys, such as {{none: {{}}}}")
+    levels = {level: content for level, content in node.items() if level not in ("title", PICKED)}
+    picked = node.get(PICKED)
+    if picked is not None:
+        picked = [picked] if isinstance(picked, str) else picked
+        if not isinstance(picked, list) or not picked:
+            raise UserError(
+                f"{FACTOR}{name}={shown(picked)}: it takes a list of levels, such as [{next(iter(levels), '')}]"
+            )
+        for level in picked:
+            if level not in levels:
+                raise unknown(f"level of {FACTOR}{name}", str(level), levels)
+        levels = {level: levels[level] for level in dict.fromkeys(picked)}
+    if not levels:
+        raise UserError(f"{where}: it has no levels")
+    return Factor(
+        name, _title(where, node, name), tuple(_level(where, str(key), value) for key, value in levels.items())
+    )
+
+
+def _level(where: str, name: str, node: Any) -> Level:
+    where = f"{where}.{name}"
+    _check_name("a level", name, where)
+    if not isinstance(node or {}, Mapping):
+        raise UserError(f"{where}={shown(node)}: it takes keys of the setting, such as {{optimizer: {{name: adam}}}}")
+    values = {}
+    for key, value in flatten({word: leaf for word, leaf in (node or {}).items() if word != "title"}).items():
+        if key == "seed":
+            raise UserError(f"{where}.seed: seeds are crossed with every level; it takes seeds=N")
+        values[key] = find_key(key).parse(value)
+    return Level(name, _title(where, node or {}, name), values)
+
+
+def _check_name(kind: str, name: str, where: str) -> None:
+    if not _NAME.fullmatch(name) or name == "title":
+        raise UserError(f"{where}: {kind} has a name of small letters, digits and _, a letter first, that is not title")
+
+
+def _title(where: str, node: Mapping[str, Any], name: str) -> str:
+    title = node.get("title", name.replace("_", " "))
+    if not isinstance(title, str) or not title.strip() or not title.isprintable():
+        raise UserError(f"{where}.title={shown(title)}: it takes a text")
+    return title
+
+
+def set_for_all(
+    factors: Sequence[Factor], keys: Collection[str], base: Mapping[str, Any]
+) -> tuple[list[Factor], dict[str, Any], list[str]]:
+    """Return (factors without what their levels say of `keys`, the base setting, a note a factor that this touches).
+
+    A factor whose levels all become equal is dropped, and what they have in common becomes the base's; one of which
+    only some do is refused.
+    """
+    kept, notes, base = [], [], dict(base)
+    for factor in factors:
+        said = [key for key in factor.keys if key in keys]
+        if not said:
+            kept.append(factor)
+            continue
+        words, others = " and ".join(said), [key for key in factor.keys if key not in keys]
+        levels = [
+            level._replace(values={k: level.values[k] for k in others if k in level.values}) for level in factor.levels
+        ]
+        alike: dict[tuple[Any, ...], list[str]] = {}
+        for level in levels:
+            alike.setdefault(tuple(level.values.get(key, base[key]) for key in others), []).append(level.name)
+        if len(alike) == 1 and len(levels) > 1:
+            base |= levels[0].values
+            notes.append(f"{words} is set for all, which makes the levels of {factor.column} equal: it is left out")
+        elif len(alike) < len(levels):
+            equal = next(names for names in alike.values() if len(names) > 1)
+            raise UserError(
+                f"{words}: set for all, it makes the levels {' and '.join(equal)} of {factor.column} equal, and others "
+                f"not; pick some, such as '{factor.column}=[{','.join(names[0] for names in alike.values())}]'"
+            )
+        else:
+            notes.append(f"{words} is set for all and takes the place of what the levels of {factor.column} say of it")
+            kept.append(factor._replace(levels=tuple(levels)))
+    return kept, base, notes
+
+
+def written(factors: Sequence[Factor]) -> dict[str, Any]:
+    """Return the factors as a node of the configuration, with every title."""
+    return {factor.name: factor.node() for factor in factors}
