@@ -75,7 +75,8 @@ def _tasks(frames: Frames, metric: str, streams: Sequence[str]) -> pl.DataFrame:
     rows = frames.curve_of(metric).filter(pl.col(STREAM).is_in(streams), pl.col("mean").is_not_null())
     varying = [key for key in (STREAM, *_LEARNER) if rows[key].n_unique() > 1]
     names = [", ".join(_name(key, row[key]) for key in varying) for row in rows.iter_rows(named=True)]
-    task = (pl.col("step") / pl.col(PERIOD)).alias("tasks")
+    between = pl.col("train.steps") / (pl.col("probe.count") - 1)  # steps of a task where none begins: a probe each
+    task = (pl.col("step") / pl.col(PERIOD).fill_null(between)).alias("tasks")
     return rows.with_columns(task, pl.Series("problem", names, pl.String))
 
 

@@ -16,7 +16,7 @@ from relubench.plots import points
 from relubench.plots.figure import Figure, line_panels, runs_note
 
 NAME, STREAM = "optimizer.name", "data.stream.name"
-OFFSET, SCALE, PERIOD = "data.stream.offset", "data.stream.scale", "data.stream.period"
+OFFSET, SCALE = "data.stream.offset", "data.stream.scale"
 TOLD = {"sgd": "SGD", "adam": "Adam"}
 #: The changes of conf/experiment/shift.yaml.
 CHANGES: dict[str, dict[str, Any]] = {
@@ -52,8 +52,8 @@ def _named(frame: pl.DataFrame) -> pl.DataFrame:
 def _woken(tables: Tables) -> pl.DataFrame:
     """Return what the first task's last probe finds: run_id, layer, dead, woken_by_test, woken_by_next_task (units)."""
     assert tables.measures is not None, "the experiment's measures are set in its YAML file"
-    finite = tables.runs.filter(~pl.col("diverged")).select("run_id", PERIOD)
-    first_task = tables.measures.join(finite, on="run_id").filter(pl.col("step") <= pl.col(PERIOD))
+    finite = tables.runs.filter(~pl.col("diverged")).select("run_id", "steps")
+    first_task = tables.measures.join(finite, on="run_id").filter(pl.col("step") <= pl.col("steps") // 2)
     last = first_task.filter(pl.col("step") == pl.col("step").max().over("run_id"))
     counts = [
         pl.col("value").filter(pl.col("measure") == measure).sum().alias(name)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from relubench.config import SETTING_KEYS
 from relubench.errors import UserError, unknown
 from relubench.sweeps.folders import Tables
 
@@ -64,6 +65,8 @@ def _matches(runs: pl.DataFrame, key: str, value: Any) -> pl.Expr | pl.Series:
         wanted = {tuple(item) for item in (value if several else [value])}
         return pl.Series([cell is not None and tuple(cell) in wanted for cell in runs[key].to_list()], dtype=pl.Boolean)
     values = list(value) if isinstance(value, list | tuple | range) else [value]
+    if key in SETTING_KEYS and SETTING_KEYS[key].choice and SETTING_KEYS[key].default in values:
+        values.append(None)  # a run that does not read the key
     if dtype.is_float():
         return pl.any_horizontal(*(_is_near(key, item) for item in values))
     return pl.col(key).is_in(values, nulls_equal=True)
