@@ -8,7 +8,6 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import hydra
@@ -18,21 +17,17 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Sweep, ValueType
 from hydra.errors import HydraException
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from relubench import config
 from relubench.cli import sweeper
 from relubench.config import KEYS, SETTING_KEYS, Config
 from relubench.errors import StorageError, UserError, shown, unknown
+from relubench.experiments.designs import CONF, MOST_LISTED, register_resolvers
 from relubench.sweeps import factors, grid, interrupts
 from relubench.sweeps.factors import FACTOR, PICKED
 from relubench.sweeps.request import Request
-
-_PACKAGED = Path(__file__).parent.parent / "conf"
-_CHECKOUT = Path(__file__).parent.parent.parent / "conf"
-#: The folder of the YAML files: inside the package in a wheel, beside it in a checkout.
-CONF = _PACKAGED if (_PACKAGED / "config.yaml").exists() else _CHECKOUT
 
 #: Options of Hydra's that make sense here, with the values that follow some of them.
 _OPTIONS: dict[str, tuple[str, ...]] = {
@@ -46,49 +41,10 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
 _HYDRA = ("hydra/launcher", "hydra.launcher.", "hydra/sweeper", "hydra.sweeper.", "hydra.sweep.", "hydra.job.")
 #: Sweeps over values that aren't written out.
 _OPEN_SWEEPS = (ValueType.GLOB_CHOICE_SWEEP, ValueType.INTERVAL_SWEEP)
-#: A list that a resolver makes holds at most so many values: each becomes a node of the configuration.
-MOST_LISTED = 1_000_000
-
-
-# Resolvers, for YAML and the command line alike. OmegaConf takes a ListConfig only.
-
-
-def _logspace(first: float, last: float, count: int) -> ListConfig:
-    """Powers of ten from 10^first to 10^last, rounded to 12 digits so that 10^-1 is .1."""
-    exponents = _evenly(first, last, count)
-    return ListConfig([float(f"{10.0**exponent:.12g}") for exponent in exponents])
-
-
-def _linspace(first: float, last: float, count: int) -> ListConfig:
-    return ListConfig([float(f"{value:.12g}") for value in _evenly(first, last, count)])
-
-
-def _evenly(first: float, last: float, count: int) -> list[float]:
-    _check_length(count)
-    return [first + (last - first) * n / max(count - 1, 1) for n in range(count)]
-
-
-def _range(*limits: int) -> ListConfig:
-    _check_length(len(range(*limits)))
-    return ListConfig(list(range(*limits)))
-
-
-def _check_length(count: int) -> None:
-    if not 1 <= count <= MOST_LISTED:
-        raise UserError(
-            f"a list of {count:,} values: it takes from one to {MOST_LISTED:,}; seeds=N, of any N, makes no list"
-        )
-
-
-def _by_size(small: Any, full: Any, *, _root_: DictConfig) -> Any:
-    """The first value, or the second where `size=full`."""
-    return full if _root_.size == "full" else small
 
 
 def _register() -> None:
-    resolvers: dict[str, Any] = {"logspace": _logspace, "linspace": _linspace, "range": _range, "by_size": _by_size}
-    for name, resolver in resolvers.items():
-        OmegaConf.register_new_resolver(name, resolver, replace=True)
+    register_resolvers()
     ConfigStore.instance().store(name="schema", node=config.schema())
     sweeper.register()
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from rich.console import Console
 
-from relubench import experiments
+from relubench import config, experiments
 from relubench.cli.progress import Progress
 from relubench.errors import UserError
 from relubench.sweeps import folders, interrupts, training
@@ -59,6 +59,9 @@ def _finish(request: Request, folder: folders.Folder, console: Console) -> int:
     ids = request.grid.run_ids()
     interrupts.check()
     ours = folder.merge(request.grid).of(ids.tolist())
+    design = experiments.design(request.config.name)
+    if design is not None:
+        ours = ours._replace(runs=experiments.with_levels(ours.runs, design.factors, design.grid.base))
     absent = len(ids) - ours.runs.height
     if ours.runs.height:
         table = _fold(request.config.name, folder, ours, request.grid.points)
@@ -124,12 +127,14 @@ def _draw(folder: folders.Folder) -> list[Path]:
     path = folder.path / "config.yaml"
     if not os.path.lexists(path):
         raise UserError(f"out={folder.path}: no config.yaml there; it is not a folder of results")
-    name, values, _ = folders.read_config(path)
+    name, values, _, factors = folders.read_config(path)
+    design = experiments.design(name)
     frames = experiments.Frames(
         summary=read_table(folder.path / "summary.parquet", name=name),
         curves=read_table(folder.path / "curves.parquet", name=name),
         claims=read_table(folder.path / "claims.parquet", name=name),
-        setting=values,
+        setting=config.over_defaults(values),
+        factors=factors or (design.factors if design else ()),
     )
     drawn: list[Path] = []
     verdicts = verdict_lines(frames.claims)

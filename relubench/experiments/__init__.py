@@ -1,27 +1,80 @@
-"""The experiments: one module each, found by its name."""
+"""The experiments: a folder each, found by its name, beside a YAML file of the same name.
+
+Its `__init__` tells the question it answers in its first line. `claims.py` has CLAIMS; `figures.py` has a function
+`figures` of the frames, and may name CURVES and DERIVED, what curves.parquet must hold for them.
+"""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
-from relubench.experiments.base import Experiment, Frames
+from relubench.experiments.base import Frames, with_levels
+from relubench.experiments.designs import design
 
-__all__ = ["Experiment", "Frames", "find", "names"]
+if TYPE_CHECKING:
+    import polars as pl
+
+    from relubench.findings.claims import Claim
+    from relubench.plots.figure import Figure
+    from relubench.sweeps.folders import Tables
+
+__all__ = ["Experiment", "Frames", "design", "find", "names", "with_levels"]
 
 #: An experiment of the user's own, known by a YAML file alone, is drawn as this one is.
 _DEFAULT = "custom"
-#: The modules beside the experiments: what they have in common.
-_COMMON = ("base", "by_optimizer", "derived")
+
+
+class Experiment:
+    """An experiment's part in Python, each piece imported when it is first asked for."""
+
+    def __init__(self, package: ModuleType) -> None:
+        self._package = package
+
+    def _piece(self, module: str, name: str, default: Any) -> Any:
+        if module not in (found.name for found in pkgutil.iter_modules(self._package.__path__)):
+            return default
+        return getattr(importlib.import_module(f"{self._package.__name__}.{module}"), name, default)
+
+    @property
+    def question(self) -> str:
+        """The question that it answers."""
+        return (self._package.__doc__ or "").splitlines()[0].removesuffix(".")
+
+    @property
+    def minutes(self) -> float:
+        """About how long the default size takes on two cores, once compiled, as measured; 0: not measured."""
+        return getattr(self._package, "MINUTES", 0.0)
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """What it judges."""
+        return self._piece("claims", "CLAIMS", ())
+
+    @property
+    def figures(self) -> Callable[[Frames], Sequence[Figure]]:
+        """What draws it."""
+        return self._piece("figures", "figures", lambda frames: ())
+
+    @property
+    def curves(self) -> tuple[str, ...]:
+        """Columns of probes or layers, or names of measures, to keep over the steps."""
+        return self._piece("figures", "CURVES", ())
+
+    @property
+    def derived(self) -> tuple[Callable[[Tables], pl.DataFrame], ...]:
+        """Functions that compute further rows of curves.parquet from the runs."""
+        return self._piece("figures", "DERIVED", ())
 
 
 def names() -> list[str]:
     """Return the names of the experiments."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name not in _COMMON)
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.ispkg)
 
 
 def find(name: str) -> Experiment:
     """Return the experiment `name`."""
-    module = name if name in names() else _DEFAULT
-    experiment: Experiment = importlib.import_module(f"{__name__}.{module}").EXPERIMENT
-    return experiment
+    return Experiment(importlib.import_module(f"{__name__}.{name if name in names() else _DEFAULT}"))

@@ -1,18 +1,14 @@
-"""What an experiment is beside its YAML file: the question it answers, its claims, and its figures."""
+"""What the figures of an experiment are drawn from."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import polars as pl
 
 from relubench.config import SETTING_KEYS
-
-if TYPE_CHECKING:
-    from relubench.findings.claims import Claim
-    from relubench.plots.figure import Figure
-    from relubench.sweeps.folders import Tables
+from relubench.sweeps.factors import Factor
 
 
 class Frames(NamedTuple):
@@ -22,6 +18,7 @@ class Frames(NamedTuple):
     curves: pl.DataFrame
     claims: pl.DataFrame
     setting: Mapping[str, Any]  # the base setting by dotted key
+    factors: tuple[Factor, ...] = ()
 
     def summary_of(self, metric: str) -> pl.DataFrame:
         """Return the rows of one metric, with a column for every setting key that does not vary."""
@@ -35,21 +32,53 @@ class Frames(NamedTuple):
         """Return the points of one curve for all layers, and for the whole network where it is told (`layer` null)."""
         return self._whole(self.curves.filter(pl.col("metric") == metric))
 
+    def titled(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Return the rows in the order of the factors' levels, each factor's column under its title, with titles."""
+        for factor in reversed([factor for factor in self.factors if factor.column in rows.columns]):
+            place = {level.name: place for place, level in enumerate(factor.levels)}
+            titles = {level.name: level.title for level in factor.levels}
+            level = pl.col(factor.column)
+            rows = rows.sort(level.replace_strict(place, default=None, return_dtype=pl.Int64), maintain_order=True)
+            rows = rows.with_columns(level.replace_strict(titles, default=None).alias(factor.title))
+        return rows
+
+    def title(self, factor: str) -> str:
+        """Return the title of a factor, which `titled` gives its column."""
+        return next(each.title for each in self.factors if each.name == factor)
+
     def _whole(self, rows: pl.DataFrame) -> pl.DataFrame:
         missing = [key for key in SETTING_KEYS if key not in rows.columns]
-        return rows.with_columns(*(pl.lit(_scalar(self.setting[key])).alias(key) for key in missing))
+        rows = rows.with_columns(*(pl.lit(_scalar(self.setting[key])).alias(key) for key in missing))
+        return with_levels(rows, self.factors, self.setting)
 
 
 def _scalar(value: Any) -> Any:
     return str(list(value)) if isinstance(value, list | tuple) else value
 
 
-class Experiment(NamedTuple):
-    """An experiment's part in Python. Its settings are conf/experiment/NAME.yaml."""
+def with_levels(rows: pl.DataFrame, factors: Sequence[Factor], base: Mapping[str, Any]) -> pl.DataFrame:
+    """Return rows of runs or grid points with the columns of factors that they lack, told by their settings.
 
-    question: str
-    figures: Callable[[Frames], Sequence[Figure]]
-    curves: tuple[str, ...] = ()  # columns of probes or layers, or names of measures, to keep over the steps
-    derived: tuple[Callable[[Tables], pl.DataFrame], ...] = ()  # further rows of curves.parquet, computed from the runs
-    claims: tuple[Claim, ...] = ()
-    minutes: float = 0.0  # about how long the default size takes on two cores, once compiled; measured
+    So do those of an older folder, and those of a grid for which a factor's keys were set on the command line. A row
+    of another setting than any level's has null.
+    """
+    lacking = [factor for factor in factors if factor.column not in rows.columns]
+    return rows.with_columns(_level_of(rows, factor, base) for factor in lacking)
+
+
+def _level_of(rows: pl.DataFrame, factor: Factor, base: Mapping[str, Any]) -> pl.Series:
+    levels = [(level.name, {key: level.values.get(key, base[key]) for key in factor.keys}) for level in factor.levels]
+    names = [
+        next((name for name, values in levels if all(_same(key, row[key], values[key]) for key in factor.keys)), None)
+        for row in rows.select(factor.keys).iter_rows(named=True)
+    ]
+    return pl.Series(factor.column, names, pl.String)
+
+
+def _same(key: str, stored: Any, value: Any) -> bool:
+    """Whether a stored value is a level's; one that a run does not read is null."""
+    if stored is None and SETTING_KEYS[key].choice:
+        return value == SETTING_KEYS[key].default
+    if isinstance(stored, list):
+        return tuple(stored) == value
+    return stored == value or (isinstance(value, tuple) and stored == _scalar(value))

@@ -131,7 +131,7 @@ def _claim(rows: list[dict[str, Any]]) -> Iterator[str]:
 def _condition(row: dict[str, Any]) -> str:
     where = ", ".join(filter(None, (row["condition"], row["remark"])))
     without = sum(row[side] or 0 for side in ("lost_a", "lost_b"))
-    runs = f"{row['n']:,}" + (f" ({without:,} without)" if without else "")
+    runs = "" if row["n"] is None else f"{row['n']:,}" + (f" ({without:,} without)" if without else "")
     return _cells(where or "all runs", value(row), runs, *verdicts(row).values())
 
 

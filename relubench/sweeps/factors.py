@@ -112,7 +112,7 @@ def _factor(name: str, node: Any) -> Factor:
 def _level(where: str, name: str, node: Any) -> Level:
     where = f"{where}.{name}"
     _check_name("a level", name, where)
-    if not isinstance(node or {}, Mapping):
+    if node is not None and not isinstance(node, Mapping):
         raise UserError(f"{where}={shown(node)}: it takes keys of the setting, such as {{optimizer: {{name: adam}}}}")
     values = {}
     for key, value in flatten({word: leaf for word, leaf in (node or {}).items() if word != "title"}).items():

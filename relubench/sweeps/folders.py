@@ -22,7 +22,7 @@ import polars as pl
 from relubench.config import SETTING_KEYS
 from relubench.errors import Notice, UserError
 from relubench.sweeps import checkpoint, grid
-from relubench.sweeps.factors import FACTOR
+from relubench.sweeps.factors import FACTOR, Factor
 from relubench.sweeps.grid import ID_VERSION, Grid
 from relubench.sweeps.storage import (
     atomic,
@@ -157,7 +157,7 @@ class Folder:
         write_yaml(path, config_yaml)
 
     def _check_owner(self, path: Path, name: str, values: Mapping[str, Any], axes: set[str]) -> None:
-        stored_name, stored, stored_axes = read_config(path)
+        stored_name, stored, stored_axes, _ = read_config(path)
         if stored_name != name:
             raise UserError(
                 f"out={self.path}: it holds the experiment {stored_name!r}, not {name!r}; choose another out="
@@ -381,12 +381,21 @@ def _shown(value: Any) -> str:
     return "null" if value is None else str(value)
 
 
-def read_config(path: Path) -> tuple[str, dict[str, Any], set[str]]:
-    """Return (name, base setting by dotted key, keys of the grid) of a folder's config.yaml."""
+class Stored(NamedTuple):
+    """What a folder's config.yaml tells."""
+
+    name: str
+    values: dict[str, Any]  # the base setting by dotted key
+    axes: set[str]  # setting keys that the grid varies
+    factors: tuple[Factor, ...]
+
+
+def read_config(path: Path) -> Stored:
+    """Return what a folder's config.yaml tells."""
     from omegaconf import OmegaConf
 
     from relubench.config import flatten
-    from relubench.sweeps.grid import grid_keys
+    from relubench.sweeps import factors
 
     with refusing(path, _CONFIG_AGAIN):
         tree = OmegaConf.to_container(OmegaConf.create(read_yaml(path)), resolve=True)
@@ -398,7 +407,9 @@ def read_config(path: Path) -> tuple[str, dict[str, Any], set[str]]:
             raise ValueError("it lacks name or grid")
         flat = flatten(tree)
         values = {name: key.parse(flat[name]) for name, key in SETTING_KEYS.items() if name in flat}
-        return tree["name"], values, grid_keys(tree["grid"])
+        varied = factors.parse(tree.get("factors") or {})
+        keys = {key for factor in varied for key in factor.keys}
+        return Stored(tree["name"], values, keys | grid.grid_keys(tree["grid"]), tuple(varied))
 
 
 def run_rows(runs: Grid) -> pl.DataFrame:

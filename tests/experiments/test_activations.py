@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from relubench.experiments.activations import with_names, woken
+from relubench.experiments.activations.claims import woken
 from relubench.findings.claims import Tables
 
 SMALL = ["seeds=6", "train.steps=100", "model.widths=[32,32]", "figures=false"]
@@ -13,16 +13,15 @@ SMALL = ["seeds=6", "train.steps=100", "model.widths=[32,32]", "figures=false"]
 def test_relu_units_die_leaky_ones_do_not_and_fewer_of_them_are_silent(relubench, tmp_path):
     some = [
         "optimizer.name=adam", "grid.optimizer.learning_rate=[.003,.1]",
-        "grid.zip.model.activation.name=[relu,leaky_relu,leaky_relu,leaky_relu]",
-        "grid.zip.model.activation.negative_slope=[.01,.01,.1,-.1]",
+        "factor.activation=[relu,leaky_001,leaky_01,leaky_minus_01]",
     ]  # fmt: skip
     status, _, error = relubench("experiment=activations", "out=out", *some, *SMALL)
     assert status == 0, error
-    runs = with_names(pl.read_parquet(tmp_path / "out/runs.parquet"))
+    runs = pl.read_parquet(tmp_path / "out/runs.parquet")
     high = runs.filter(pl.col("optimizer.learning_rate") == 0.1)
-    dead = dict(high.group_by("activation").agg(pl.col("dead_train_fraction").mean()).rows())
-    assert dead["ReLU"] > 0.3
-    assert dead["leaky ReLU 0.01"] == dead["leaky ReLU 0.1"] == dead["leaky ReLU -0.1"] == 0
+    dead = dict(high.group_by("factor.activation").agg(pl.col("dead_train_fraction").mean()).rows())
+    assert dead["relu"] > 0.3
+    assert dead["leaky_001"] == dead["leaky_01"] == dead["leaky_minus_01"] == 0
     of_adam = pl.col("condition").str.starts_with("Adam, rate 0.1")
     fewer = pl.read_parquet(tmp_path / "out/claims.parquet").filter(of_adam, claim=11, direction="below")
     assert fewer.height == 2

@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 from relubench import nn
 
 SMALL = [
-    "experiment=anatomy", "out=out", "optimizer.name=adam", "optimizer.learning_rate=.03",
+    "experiment=anatomy", "out=out", "factor.setting=[adam_003]",
     "seeds=6", "model.widths=[32,32]", "train.steps=150", "figures=false",
 ]  # fmt: skip
 reals = st.floats(-4, 4, width=16, allow_subnormal=False)

@@ -29,7 +29,7 @@ def simulated(width, layers, networks=4000):
 
 @pytest.mark.slow
 def test_deeper_networks_are_born_dead_more_often_as_a_simulation_says_and_below_the_bound(relubench):
-    status, _, _ = relubench(*HE, "model.init.bias=0", f"grid.zip.model.widths=[[2,2],{NARROW}]")
+    status, _, _ = relubench(*HE, "model.init.bias=0", f"grid.model.widths=[[2,2],{NARROW}]")
     assert status == 0
     found = shares("model.widths")
     shallow, deep = found[(2,) * 2], found[(2,) * 5]
@@ -41,7 +41,7 @@ def test_deeper_networks_are_born_dead_more_often_as_a_simulation_says_and_below
 
 @pytest.mark.slow
 def test_a_positive_bias_halves_the_share_of_networks_born_dead(relubench):
-    status, _, _ = relubench(*HE, f"model.widths={NARROW}", "grid.zip.model.init.bias=[0,.1]")
+    status, _, _ = relubench(*HE, f"model.widths={NARROW}", "grid.model.init.bias=[0,.1]")
     assert status == 0
     found = shares("model.init.bias")
     assert found[0.1][2] < 0.7 * found[0.0][1]

@@ -10,7 +10,7 @@ import pytest
 def test_small_weights_choke_the_flow_and_he_weights_do_not(relubench):
     status, _, errors = relubench(
         "experiment=initialization", "seeds=6", "train.steps=40", "model.widths=[32,32,32,32]", "optimizer.name=adam",
-        "optimizer.learning_rate=.1", "grid.zip.model.init.name=[normal,he]", "grid.zip.model.init.scale=[.1,1]",
+        "optimizer.learning_rate=.1", "factor.start=[normal_01,he]",
     )  # fmt: skip
     assert status == 0, errors
     claims = pl.read_parquet("results/initialization/claims.parquet")

@@ -10,7 +10,7 @@ SMALL = ["seeds=6", "train.steps=60", "model.widths=[32,32,32]", "figures=false"
 def test_inputs_far_on_one_side_give_birth_to_dead_units_which_stay_dead_in_the_first_layer(relubench, tmp_path):
     some = [
         "optimizer.name=adam", "grid.data.normalize=[scalar]", "grid.optimizer.learning_rate=[.003,.03]",
-        "grid.zip.data.scale=[1,1]", "grid.zip.data.offset=[0,3]",
+        "factor.inputs=[times_1,plus_3]",
     ]  # fmt: skip
     status, _, error = relubench("experiment=inputs", "out=out", *some, *SMALL)
     assert status == 0, error

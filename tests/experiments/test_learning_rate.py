@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from relubench.experiments.learning_rate import _dead_in_working
+from relubench.experiments.learning_rate.claims import _dead_in_working
 from relubench.findings.claims import Tables
 
 SMALL = ["seeds=10", "train.steps=100", "model.widths=[32,32]", "figures=false", "model.activation.name=relu"]

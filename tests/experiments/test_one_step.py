@@ -10,11 +10,7 @@ from relubench import config, data, nn
 from relubench.sweeps import engine
 
 SMALL = ["seeds=6", "model.widths=[32,32]", "train.steps=5", "figures=false", "grid.optimizer.learning_rate=[.1,3]"]
-#: Plain, loss x 100, inputs x 10 and inputs > 0: one compiled program.
-ONE_PROGRAM = [
-    "data.name=digits", "loss.name=cross_entropy", "loss.reduction=mean", "optimizer.clip_norm=null",
-    "data.target_offset=0",
-]  # fmt: skip
+ONE_PROGRAM = ["factor.variant=[plain,loss_100,inputs_10,inputs_positive]"]
 DIGITS = data.load(config.Data())
 
 

@@ -3,15 +3,14 @@
 import polars as pl
 import pytest
 
-from relubench.experiments.plasticity import change
+from relubench.experiments.plasticity.metrics import change
 from relubench.findings.claims import Tables
 
-#: The grid's columns are cut to one: permuted digits with Adam.
+#: One problem, shrunk: permuted digits with Adam.
 PERMUTED = [
-    "data.name=digits", "data.normalize=scalar", "data.stream.name=permuted", "data.stream.period=20",
-    "model.widths=[32,32]", "model.activation.name=relu", "optimizer.name=adam", "optimizer.learning_rate=.02",
-    "loss.name=cross_entropy", "loss.scale=1", "train.steps=400", "train.batch_size=64", "probe.count=21",
-    "grid.remedy.name=[none,continual_backprop]", "remedy.maturity=20", "remedy.replacement_rate=.01",
+    "factor.problem=[permuted_adam]", "data.stream.period=20", "model.widths=[32,32]", "optimizer.learning_rate=.02",
+    "train.steps=400", "grid.remedy.name=[none,continual_backprop]", "remedy.maturity=20",
+    "remedy.replacement_rate=.01",
 ]  # fmt: skip
 
 

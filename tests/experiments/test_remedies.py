@@ -3,37 +3,22 @@
 import polars as pl
 import pytest
 
-from relubench.cli import compose
 from relubench.experiments.remedies.claims import CLAIMS
 from relubench.experiments.remedies.differences import highest_rate
-from relubench.experiments.remedies.variants import FROZEN, NONE, REMEDIES, with_names
+from relubench.experiments.remedies.variants import FROZEN, REMEDIES
 from relubench.findings.claims import Tables
-from relubench.sweeps import folders
 
-#: The grid's remedies are cut to these two, at SGD's rate of .1 and its high one.
-TWO = [
-    "grid.zip.remedy.name=[none,rerandomize]", "remedy.freeze=true", "model.activation.name=relu", "model.norm=none",
-    "model.init.name=he", "model.init.bias=0", "optimizer.schedule.warmup_steps=0", "optimizer.clip_norm=null",
-    "optimizer.weight_decay=0", "optimizer.bias_decay=0", "optimizer.name=sgd",
-    "grid.optimizer.learning_rate=[.1,1.0]",
-]  # fmt: skip
+TWO = ["factor.remedy=[none,rerandomize_frozen]", "optimizer.name=sgd", "grid.optimizer.learning_rate=[.1,1.0]"]
 SMALL = ["seeds=6", "train.steps=109", "model.widths=[32,32]", "figures=false"]
-
-
-def test_each_column_of_the_grid_is_a_remedy_of_its_own(monkeypatch):
-    monkeypatch.setattr("sys.argv", ["relubench"])
-    requests = []
-    compose.main(["experiment=remedies", "seeds=1"], lambda request: requests.append(request) or 0)
-    runs = with_names(folders.run_rows(requests[0].grid))
-    counts = dict(runs.group_by("remedy").len().rows())
-    assert counts == dict.fromkeys((NONE, *REMEDIES), 12)
 
 
 @pytest.mark.slow
 def test_a_network_that_is_re_randomised_each_epoch_learns_less(relubench, tmp_path):
     status, _, error = relubench("experiment=remedies", "out=out", *TWO, *SMALL)
     assert status == 0, error
-    rows = pl.read_parquet(tmp_path / "out/curves.parquet").filter(remedy=FROZEN, metric="accuracy_at_best_rate")
+    rows = pl.read_parquet(tmp_path / "out/curves.parquet").filter(
+        remedy=REMEDIES[FROZEN], metric="accuracy_at_best_rate"
+    )
     assert rows["n"].to_list() == [6]
     assert rows["mean"].item() < -10 * CLAIMS[1].smallest
     claims = pl.read_parquet(tmp_path / "out/claims.parquet").filter(condition="SGD")
@@ -41,21 +26,16 @@ def test_a_network_that_is_re_randomised_each_epoch_learns_less(relubench, tmp_p
     assert claims.filter(pl.col("statement").str.contains("accuracy"))["value"].item() == rows["mean"].item()
 
 
-def test_remedies_that_meet_are_named_together():
-    settings = {
-        "model.activation.name": ["relu", "leaky_relu"], "optimizer.schedule.warmup_steps": [0, 0],
-        "optimizer.clip_norm": [None, None], "optimizer.weight_decay": [0.0, 0.1], "optimizer.bias_decay": [0.0, 0.0],
-        "model.norm": ["none", "batch"], "remedy.name": ["none", "none"], "remedy.freeze": [True, True],
-        "model.init.name": ["he", "he"], "model.init.bias": [0.0, 0.0],
-    }  # fmt: skip
-    named = with_names(pl.DataFrame(settings, schema_overrides={"optimizer.clip_norm": pl.Float64}))
-    assert named["remedy"].to_list() == ["none", "leaky ReLU + weight decay + batch norm"]
-
-
 def test_the_highest_usable_rate_is_the_last_within_two_points_of_the_seeds_best_without_a_remedy():
     accuracy = {"none": [0.90, 0.95, 0.935, None], "leaky ReLU": [0.96, 0.90, 0.90, 0.93], "RAI": [0.1, 0.1, 0.1, 0.1]}
     rows = [
-        {"seed": 0, "optimizer.name": "sgd", "remedy": remedy, "optimizer.learning_rate": rate, "test_accuracy": value}
+        {
+            "seed": 0,
+            "optimizer.name": "sgd",
+            "factor.remedy": remedy,
+            "optimizer.learning_rate": rate,
+            "test_accuracy": value,
+        }
         for remedy, values in accuracy.items()
         for rate, value in zip((0.01, 0.1, 0.3, 1.0), values, strict=True)
     ]

@@ -5,7 +5,7 @@ import pytest
 
 SMALL = [
     "experiment=revival", "seeds=6", "model.widths=[32,32,32]", "train.steps=240", "probe.count=13", "figures=false",
-    "optimizer.name=sgd", "optimizer.learning_rate=0.7", "out=out",
+    "out=out", "factor.case=[sgd_high,sgd_frozen_1,sgd_frozen_2,sgd_equal_decay,sgd_bias_decay]",
 ]  # fmt: skip
 
 

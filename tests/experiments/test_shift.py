@@ -6,9 +6,7 @@ import pytest
 SMALL = [
     "experiment=shift", "seeds=6", "model.widths=[32,32]", "train.steps=200", "data.stream.period=100",
     "optimizer.schedule.decay_steps=100",
-    "probe.count=11", "figures=false", "optimizer.name=sgd", "optimizer.learning_rate=0.7", "out=out",
-    "grid.zip.data.stream.name=[none,shift,reshuffled]", "grid.zip.data.stream.offset=[0,1,0]",
-    "grid.zip.data.stream.scale=[1,1,1]",
+    "probe.count=11", "figures=false", "out=out", "factor.optimizer=[sgd]", "factor.change=[same,plus_1,new_labels]",
 ]  # fmt: skip
 
 

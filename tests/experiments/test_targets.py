@@ -9,8 +9,8 @@ SMALL = ("experiment=targets", "seeds=8", "model.widths=[16,16]", "train.steps=2
 @pytest.mark.slow
 def test_a_far_target_kills_units_and_momentum_more_of_them(relubench):
     status, _, _ = relubench(
-        *SMALL, "optimizer.learning_rate=.01", "grid.optimizer.momentum=[0,.9]", "data.target_scale=1",
-        "grid.zip.data.target_offset=[0,30]",
+        *SMALL, "optimizer.learning_rate=.01", "grid.optimizer.momentum=[0,.9]",
+        "factor.target=[near,mean_30]",
     )  # fmt: skip
     assert status == 0
     summary = pl.read_parquet("results/targets/summary.parquet").filter(pl.col("metric") == "dead_train_fraction")

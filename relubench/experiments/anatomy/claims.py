@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from relubench.experiments.anatomy.curves import BATCH, setting_label
-from relubench.experiments.by_optimizer import at
+from relubench.experiments.anatomy.curves import BATCH, FACTOR, SETTINGS
 from relubench.findings.claims import Claim, Condition, Tables, mean_of, of_layers, of_measures, of_units, total_of
 from relubench.findings.claims.metrics import Metric, aggregated
 
-#: The optimisers and rates of conf/experiment/anatomy.yaml.
-SETTINGS = (("sgd", 0.7), ("sgd", 1.0), ("adam", 0.03), ("adam", 0.1))
 LAYERS = {"layer 1": pl.col("layer") == 1, "later layers": pl.col("layer") > 1}
 _DEAD, _OUTSIDE = pl.col("dead_train"), pl.col("margin") >= 0
 #: The place of `BATCH` among the sizes 1, 2, 4, ... of `dead_on_first`.
@@ -19,10 +16,9 @@ _PLACE = BATCH.bit_length() - 1
 
 def _each(metric: Metric, label: str = "", *, low: float = 0.0) -> tuple[Condition, ...]:
     """Measure the mean of a metric between `low` and 1 at each optimiser and rate."""
-    labels = [", ".join(filter(None, [setting_label(*setting), label])) for setting in SETTINGS]
     return tuple(
-        Condition(told, mean_of(metric, at(*setting), bounds=(low, 1.0)))
-        for told, setting in zip(labels, SETTINGS, strict=True)
+        Condition(", ".join(filter(None, [title, label])), mean_of(metric, {FACTOR: level}, bounds=(low, 1.0)))
+        for level, title in SETTINGS.items()
     )
 
 

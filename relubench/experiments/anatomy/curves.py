@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from relubench.experiments.by_optimizer import OPTIMIZER, RATE, labelled
 from relubench.experiments.derived import mean_over_runs
+from relubench.experiments.designs import titles
 from relubench.findings.claims import Tables
 
+FACTOR = "factor.setting"
+SETTINGS = titles("anatomy", "setting")
 #: Examples of a batch, and of the whole training set of digits.
 BATCH, EXAMPLES = 64, 1437
 #: What killed a unit: in which share of those that died the bias suffices, the weights do, either, or neither alone.
@@ -20,11 +22,6 @@ CAUSES = {
 }
 #: The distances at which `distances` counts, in standard deviations of the inputs.
 _MARGINS = np.linspace(-6.0, 4.0, 41)
-
-
-def setting_label(optimizer: str, rate: float) -> str:
-    """Return how an optimiser with its rate is named."""
-    return labelled(optimizer, f"rate {rate:g}")
 
 
 def causes(tables: Tables) -> pl.DataFrame:
@@ -74,10 +71,11 @@ def distances(tables: Tables) -> pl.DataFrame:
 
 
 def _settings(tables: Tables) -> pl.DataFrame:
-    """Return run_id and setting of the runs that did not diverge, in the order of the figures."""
-    runs = tables.runs.filter(~pl.col("diverged")).sort(OPTIMIZER, RATE, descending=[True, False], maintain_order=True)
-    told = [setting_label(optimizer, rate) for optimizer, rate in runs.select(OPTIMIZER, RATE).iter_rows()]
-    return runs.select("run_id", setting=pl.Series(told, dtype=pl.String))
+    """Return run_id and setting (its title) of the runs that did not diverge, in the order of the levels."""
+    runs = tables.runs.filter(~pl.col("diverged"))
+    place = pl.col(FACTOR).replace_strict({level: place for place, level in enumerate(SETTINGS)}, default=None)
+    titled = pl.col(FACTOR).replace_strict(SETTINGS, default=pl.col(FACTOR))
+    return runs.sort(place, maintain_order=True).select("run_id", setting=titled)
 
 
 def _at_end(tables: Tables) -> pl.DataFrame:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import polars as pl
 
 from relubench.experiments.one_step.fates import RATE, of_fates, tenth_deadly_rate
-from relubench.experiments.one_step.variants import PLAIN, VARIANTS, Where
+from relubench.experiments.one_step.variants import VARIANTS, of
 from relubench.findings.claims import Claim, Condition, Tables, mean_of, paired, paired_ratio
+from relubench.findings.claims.metrics import Where
 
 #: Training examples of the digits.
 EXAMPLES = 1437
@@ -17,7 +18,7 @@ HIGH = 10.0
 
 
 def _at(variant: str, rate: float = USUAL) -> Where:
-    return {**VARIANTS[variant], RATE: rate}
+    return {**of(variant), RATE: rate}
 
 
 def _tenth_an_example(tables: Tables) -> pl.DataFrame:
@@ -35,7 +36,7 @@ _FOR_GOOD = Claim(
     statistic="share of the units killed by the first step that are dead at the end, over all rates",
     threshold=0.9,
     conditions=tuple(
-        Condition(f"layer {layer}", mean_of(of_fates(pl.col("for_good"), layer=layer), PLAIN, bounds=(0.0, 1.0)))
+        Condition(f"layer {layer}", mean_of(of_fates(pl.col("for_good"), layer=layer), of("plain"), bounds=(0.0, 1.0)))
         for layer in (1, 2)
     ),
     note="Plain SGD: layer 1 has the same inputs for ever, so a dead unit there can never move; layer 2 does not.",
@@ -48,9 +49,10 @@ _BY_BIAS = Claim(
     threshold=0.5,
     conditions=tuple(
         Condition(
-            f"{variant}, rate {rate:g}", mean_of(of_fates(pl.col("by_bias")), _at(variant, rate), bounds=(0.0, 1.0))
+            f"{VARIANTS[variant]}, rate {rate:g}",
+            mean_of(of_fates(pl.col("by_bias")), _at(variant, rate), bounds=(0.0, 1.0)),
         )
-        for variant in ("loss × 100", "one input, target 10 away")
+        for variant in ("loss_100", "one_input_far")
         for rate in (USUAL, HIGH)
     ),
     note=(
@@ -83,8 +85,8 @@ _INPUTS = Claim(
     threshold=1.0,
     smallest=0.5,
     conditions=tuple(
-        Condition(variant, paired_ratio(tenth_deadly_rate, PLAIN, VARIANTS[variant]))
-        for variant in ("inputs × 10", "inputs > 0")
+        Condition(VARIANTS[variant], paired_ratio(tenth_deadly_rate, of("plain"), of(variant)))
+        for variant in ("inputs_10", "inputs_positive")
     ),
     note="A factor of 2 counts.",
 )
@@ -95,8 +97,8 @@ _SUMMED = Claim(
     statistic="rate at which one step kills a tenth of the units: mean loss over n × sum, and the inverse",
     threshold=0.99,
     conditions=(
-        Condition("no sooner", paired_ratio(_tenth_an_example, VARIANTS["summed loss"], PLAIN)),
-        Condition("no later", paired_ratio(_tenth_an_example, PLAIN, VARIANTS["summed loss"])),
+        Condition("no sooner", paired_ratio(_tenth_an_example, of("summed"), of("plain"))),
+        Condition("no later", paired_ratio(_tenth_an_example, of("plain"), of("summed"))),
     ),
     note=f"n = {EXAMPLES:,} training examples. Both ratios are 1 but for rounding.",
 )
@@ -116,10 +118,10 @@ _UPSTREAM = Claim(
     smallest=0.05,
     conditions=tuple(
         Condition(
-            f"against {variant}",
-            paired(of_fates(pl.col("dead_after_step")), _at(variant), _at("loss × 100"), bounds=(0.0, 1.0)),
+            f"against {VARIANTS[variant]}",
+            paired(of_fates(pl.col("dead_after_step")), _at(variant), _at("loss_100"), bounds=(0.0, 1.0)),
         )
-        for variant in ("plain", "loss × 100, clipped")
+        for variant in ("plain", "loss_100_clipped")
     ),
     note="Clipped: the norm of the whole gradient to 1.",
 )

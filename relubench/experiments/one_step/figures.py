@@ -9,30 +9,32 @@ import polars as pl
 
 from relubench.experiments.base import Frames
 from relubench.experiments.one_step.fates import RATE
-from relubench.experiments.one_step.variants import VARIANTS
+from relubench.experiments.one_step.variants import VARIANTS, foretold, measured
 from relubench.plots import canvas, style
 from relubench.plots.figure import Figure, line_panels, runs_note
 
+DERIVED = (measured, foretold)
+
 #: Those whose first step is drawn beside its prediction.
-COMPARED = ("plain", "loss × 100", "loss × 100, clipped", "inputs × 10")
+COMPARED = tuple(VARIANTS[level] for level in ("plain", "loss_100", "loss_100_clipped", "inputs_10"))
 
 _COUNTED = "Units of layer 1. Means over runs with 95 % BCa bootstrap intervals over seeds."
 
 
-def _rows(frames: Frames, metric: str, variants: Sequence[str] = tuple(VARIANTS)) -> pl.DataFrame:
+def _rows(frames: Frames, metric: str, variants: Sequence[str] = tuple(VARIANTS.values())) -> pl.DataFrame:
     """Return a metric's points of these variants in their order."""
     rows = frames.curves.filter(pl.col("metric") == metric, pl.col("variant").is_in(variants))
-    return rows.sort(pl.col("variant").cast(pl.Enum(list(VARIANTS))), "rate")
+    return rows.sort(pl.col("variant").cast(pl.Enum(list(VARIANTS.values()))), "rate")
 
 
 @canvas.house_style()
 def _foretold_and_measured(frames: Frames) -> Figure:
-    foretold, *seen = (_rows(frames, metric, COMPARED) for metric in ("foretold", "dead_after_step", "dead_at_end"))
+    predicted, *seen = (_rows(frames, metric, COMPARED) for metric in ("foretold", "dead_after_step", "dead_at_end"))
     steps, shown = frames.setting["train.steps"], canvas.values(seen, "variant")
-    foretold = foretold.filter(pl.col("rate").is_between(*_around(seen[0])))
+    predicted = predicted.filter(pl.col("rate").is_between(*_around(seen[0])))
     figure, axes = canvas.blank(1, len(shown), height=2.6)
     for axis, variant in zip(axes[0], shown, strict=True):
-        _curve(axis, foretold.filter(pl.col("variant") == variant))
+        _curve(axis, predicted.filter(pl.col("variant") == variant))
         for place, label in enumerate(("after the first step", f"after {steps} steps"), start=1):
             _dots(axis, seen[place - 1].filter(pl.col("variant") == variant), label, style.series(place, 3, False))
         axis.set(title=variant, xlabel=style.name(RATE), xscale="log")

@@ -2,56 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
 
 from relubench.experiments.derived import mean_over_runs
+from relubench.experiments.designs import titles
 from relubench.experiments.one_step.fates import RATE, fates, shares_killed
 from relubench.findings.claims import Tables
-from relubench.findings.claims.metrics import of_runs
+from relubench.findings.claims.metrics import Where
 
-Where = Mapping[str, Any]
+FACTOR = "factor.variant"
+VARIANTS = titles("one_step", "variant")
 _POINT = ("variant", "data", "change", "rate")
+#: Panels of the deadly rates by data set, and their lines where these are no titles: each data set has its plain one.
+_ONE_INPUT = {"one_input": "plain", "one_input_far": "target 10 away"}
 
-PLAIN: Where = {
-    "data.name": "digits", "data.scale": 1.0, "data.offset": 0.0, "data.target_offset": 0.0,
-    "loss.reduction": "mean", "loss.scale": 1.0, "optimizer.clip_norm": None,
-}  # fmt: skip
-ONE_INPUT = {**PLAIN, "data.name": "interval"}
-#: The columns of the grid's zip, in its order.
-VARIANTS: Mapping[str, Where] = {
-    "plain": PLAIN,
-    "summed loss": {**PLAIN, "loss.reduction": "sum"},
-    "loss × 100": {**PLAIN, "loss.scale": 100.0},
-    "loss × 100, clipped": {**PLAIN, "loss.scale": 100.0, "optimizer.clip_norm": 1.0},
-    "inputs × 10": {**PLAIN, "data.scale": 10.0},
-    "inputs > 0": {**PLAIN, "data.offset": 1.0},
-    "one input": ONE_INPUT,
-    "one input, target 10 away": {**ONE_INPUT, "data.target_offset": 10.0},
-}
-#: Lines of a panel, where they are no names of variants: each data set has its plain one.
-_CHANGES = {"one input": "plain", "one input, target 10 away": "target 10 away"}
+
+def of(variant: str) -> Where:
+    """Choose the runs of a variant."""
+    return {FACTOR: variant}
+
 
 #: Rates at which the oracle is asked, four a decade.
 _ASKED = np.geomspace(1e-4, 1e3, 29)
 
 
 def _variants(tables: Tables) -> pl.DataFrame:
-    """Return run_id, variant, rate and data of the runs of every variant."""
-    rows = [
-        of_runs(tables, "seed", where).select(
-            "run_id", RATE, variant=pl.lit(label), data=pl.lit(_data(where)), change=pl.lit(_CHANGES.get(label, label))
-        )
-        for label, where in VARIANTS.items()
-    ]
-    return pl.concat(rows)
-
-
-def _data(where: Where) -> str:
-    return "digits: 64 inputs" if where["data.name"] == "digits" else "interval: one input"
+    """Return run_id, rate, and of the variant its title, its data and what it changes, in the order of the levels."""
+    level = pl.col(FACTOR)
+    place = level.replace_strict({name: place for place, name in enumerate(VARIANTS)}, default=None)
+    data = (
+        pl.when(level.is_in(list(_ONE_INPUT)))
+        .then(pl.lit("interval: one input"))
+        .otherwise(pl.lit("digits: 64 inputs"))
+    )
+    title = level.replace_strict(VARIANTS, default=level)
+    return tables.runs.sort(place, maintain_order=True).select(
+        "run_id", RATE, variant=title, data=data, change=level.replace_strict(_ONE_INPUT, default=title)
+    )
 
 
 def _folded(rows: pl.DataFrame, metrics: Sequence[str]) -> pl.DataFrame:

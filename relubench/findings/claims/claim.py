@@ -3,8 +3,9 @@
 A condition *holds* if its whole interval lies beyond the threshold and its value beyond it by the smallest effect
 that counts; it *does not hold* if the interval leaves out even the smallest effect that counts; else it is *not
 decided*. So it is below 5 runs, and where the verdict would be another had the lost pairs had the worst or the best
-value seen. A claim *holds* if all its conditions do, and *does not hold* if all do not; where some hold and others do
-not, it *holds only if* one of the former is met, whatever is undecided; else it is *not decided*.
+value seen. It is *not measured* where the grid has left out its runs. A claim *holds* if all its conditions do, and
+*does not hold* if all do not; where some hold and others do not, it *holds only if* one of the former is met, whatever
+is undecided; else it is *not decided*.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from relubench.findings.claims.effect import Effect
 from relubench.findings.claims.measurements import Measurement
 
 HOLDS, DOES_NOT_HOLD, NOT_DECIDED = "holds", "does not hold", "not decided"
+#: The grid has left out the runs that it takes.
+NOT_MEASURED = "not measured"
 
 
 class Condition(NamedTuple):
@@ -93,6 +96,9 @@ def _exact_verdict(claim: Claim, effect: Effect) -> str:
 
 def overall(verdicts: Sequence[str], labels: Sequence[str]) -> str:
     """Return a claim's verdict from those of its conditions, whose labels say where it holds."""
+    measured = [(verdict, label) for verdict, label in zip(verdicts, labels, strict=True) if verdict != NOT_MEASURED]
+    if 0 < len(measured) < len(verdicts):
+        return f"{overall(*zip(*measured, strict=True))} where measured"
     if len(set(verdicts)) == 1:
         return verdicts[0]
     if {HOLDS, DOES_NOT_HOLD} <= set(verdicts):

@@ -15,7 +15,16 @@ from relubench.sweeps.folders import Tables
 if TYPE_CHECKING:
     from relubench.findings.stats import Bounds
 
-Measurement = Callable[[Tables], Effect]
+
+class Measurement(NamedTuple):
+    """What is measured, and on which runs."""
+
+    effect: Callable[[Tables], Effect]
+    sides: tuple[Where, ...]  # the runs, or those that are compared
+
+    def __call__(self, tables: Tables) -> Effect:
+        """Measure."""
+        return self.effect(tables)
 
 
 def mean_of(metric: Metric, where: Where, *, bounds: Bounds | None = None) -> Measurement:
@@ -28,7 +37,7 @@ def mean_of(metric: Metric, where: Where, *, bounds: Bounds | None = None) -> Me
     def effect(tables: Tables) -> Effect:
         return _mean_effect(of_runs(tables, metric, where), bounds_of(metric, bounds))
 
-    return effect
+    return Measurement(effect, (where,))
 
 
 def share_of(flag: Metric, where: Where) -> Measurement:
@@ -44,7 +53,7 @@ def share_of(flag: Metric, where: Where) -> Measurement:
         found = mean_effect(_seed_means(finite), (0.0, 1.0)) if repeated else share_effect(finite["value"].to_numpy())
         return found._replace(lost=(rows.height - finite.height, 0))
 
-    return effect
+    return Measurement(effect, (where,))
 
 
 def total_of(metric: Metric, where: Where) -> Measurement:
@@ -54,7 +63,7 @@ def total_of(metric: Metric, where: Where) -> Measurement:
         rows = of_runs(tables, metric, where)
         return total_effect(rows["value"].drop_nulls().to_numpy())._replace(lost=(rows["value"].null_count(), 0))
 
-    return effect
+    return Measurement(effect, (where,))
 
 
 def paired(
@@ -69,7 +78,7 @@ def paired(
     def effect(tables: Tables) -> Effect:
         return _paired_effect(_pairs(tables, metric, where_a, where_b, by), _difference_bounds(metric, bounds))
 
-    return effect
+    return Measurement(effect, (where_a, where_b))
 
 
 def paired_ratio(metric: Metric, where_a: Where, where_b: Where, *, by: str | Sequence[str] = "seed") -> Measurement:
@@ -80,7 +89,7 @@ def paired_ratio(metric: Metric, where_a: Where, where_b: Where, *, by: str | Se
         positive = [pl.when(pl.col(side) > 0).then(pl.col(side).log()) for side in ("a", "b")]
         return ratio_effect(_paired_effect(pairs.with_columns(positive), None))
 
-    return effect
+    return Measurement(effect, (where_a, where_b))
 
 
 def mean_at_best(
@@ -107,7 +116,7 @@ def mean_at_best(
         remark = f"best {_short(key)} {_told(best)}"
         return _mean_effect(pl.concat(rows), bounds_of(metric, bounds))._replace(remark=remark)
 
-    return effect
+    return Measurement(effect, (where,))
 
 
 def paired_at_best(
@@ -133,7 +142,7 @@ def paired_at_best(
         remark = f"best {_short(key)} {_told(best_b)} against {_told(best_a)}"
         return _paired_effect(pl.concat(pairs), _difference_bounds(metric, bounds))._replace(remark=remark)
 
-    return effect
+    return Measurement(effect, (where_a, where_b))
 
 
 def _mean_effect(rows: pl.DataFrame, bounds: Bounds | None) -> Effect:

@@ -9,6 +9,7 @@ import polars as pl
 
 from relubench.config import SETTING_KEYS
 from relubench.errors import UserError, unknown
+from relubench.sweeps.factors import FACTOR
 from relubench.sweeps.folders import Tables
 
 if TYPE_CHECKING:
@@ -35,6 +36,12 @@ def of_runs(tables: Tables, metric: Metric, where: Where) -> pl.DataFrame:
     return runs.with_columns(value=pl.when(value.is_finite()).then(value)).sort("seed", maintain_order=True)
 
 
+def are_there(tables: Tables, where: Where) -> bool:
+    """Whether there is a run of these."""
+    matching = (_matches(tables.runs, key, value) for key, value in where.items())
+    return not tables.runs.filter(*matching).is_empty()
+
+
 def bounds_of(metric: Metric, bounds: Bounds | None) -> Bounds | None:
     """Return the metric's bounds: the given ones, or those that summary.parquet goes by."""
     from relubench.findings import summary
@@ -57,6 +64,8 @@ def _expression(metric: str | pl.Expr, runs: pl.DataFrame) -> pl.Expr:
 
 
 def _matches(runs: pl.DataFrame, key: str, value: Any) -> pl.Expr | pl.Series:
+    if key.startswith(FACTOR) and key not in runs.columns:
+        return pl.lit(False)  # the grid of these runs has left the factor out
     if key not in runs.columns:
         raise unknown("column of runs", key, runs.columns)
     dtype = runs.schema[key]

@@ -7,7 +7,8 @@ from typing import Any
 
 import polars as pl
 
-from relubench.findings.claims.claim import NOT_DECIDED, Claim, overall
+from relubench.findings.claims.claim import NOT_DECIDED, NOT_MEASURED, Claim, overall
+from relubench.findings.claims.metrics import are_there
 from relubench.sweeps.folders import Tables
 
 LEVEL = 0.05
@@ -68,6 +69,8 @@ def _rows(claim: Claim, tables: Tables, experiment: str) -> list[dict[str, Any]]
 
 def _condition(claim: Claim, tables: Tables, place: int) -> dict[str, Any]:
     label, measure = claim.conditions[place]
+    if not all(are_there(tables, side) for side in measure.sides):
+        return {"condition": label, "verdict": NOT_MEASURED}
     effect = measure(tables)
     return {
         "condition": label,
@@ -86,14 +89,14 @@ def _condition(claim: Claim, tables: Tables, place: int) -> dict[str, Any]:
 def holm(tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """Return the rows of all experiments' claims.parquet with `p_holm`, `verdict_holm` and `claim_verdict_holm`.
 
-    All conditions of kind "seeds" are one family (Holm 1979); one without a p-value counts as p = 1. A decided
-    verdict whose adjusted p is above .05 becomes *not decided*. Where any p was made by another method than
-    `stats.P_METHOD`, the three columns are left out.
+    All conditions of kind "seeds" that were measured are one family (Holm 1979); one without a p-value counts as
+    p = 1. A decided verdict whose adjusted p is above .05 becomes *not decided*. Where any p was made by another method
+    than `stats.P_METHOD`, the three columns are left out.
     """
     from relubench.findings import stats
 
     kept = pl.concat([pl.DataFrame(schema=_SCHEMA), *tables], how="diagonal").with_row_index("_row")
-    family = kept.filter(pl.col("kind") == "seeds")
+    family = kept.filter(pl.col("kind") == "seeds", pl.col("verdict") != NOT_MEASURED)
     if not family.filter(pl.col("p").is_not_null())["p_method"].eq_missing(stats.P_METHOD).all():
         return kept.drop("_row")
     adjusted = stats.holm(family["p"].fill_null(1.0).to_numpy())

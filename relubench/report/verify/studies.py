@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from relubench.experiments.plasticity import change
+from relubench.experiments.plasticity.metrics import change
 from relubench.findings.claims import of_layers, of_measures
 from relubench.findings.claims.metrics import Metric
 from relubench.report.verify.study import Part, Size, Study

@@ -7,6 +7,7 @@ import pytest
 from relubench.findings import stats
 from relubench.findings.claims import Claim, Condition, Effect, Tables, evaluate, holm, mean_effect, total_effect
 from relubench.findings.claims.claim import overall
+from relubench.findings.claims.measurements import Measurement
 
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "not decided"
 
@@ -16,7 +17,7 @@ def effect(value, low, high, n=64, if_lost=(), p=0.01):
 
 
 def claim(*effects, **fields):
-    conditions = tuple(Condition(f"case {place}", lambda _, e=e: e) for place, e in enumerate(effects))
+    conditions = tuple(Condition(f"case {place}", Measurement(lambda _, e=e: e, ())) for place, e in enumerate(effects))
     return Claim(**{"id": 1, "statement": "s", "source": "answer", "statistic": "x", "conditions": conditions} | fields)
 
 

@@ -1,4 +1,4 @@
-"""How many networks are dead before any training, by depth, width, initialiser and initial bias?
+"""The figures of networks that are dead before any training.
 
 Dead is here what Lu et al. 2020 call a network born dead: its output is the same for every input.
 """
@@ -11,8 +11,7 @@ from typing import Any
 import polars as pl
 
 from relubench import theory
-from relubench.experiments.base import Experiment, Frames
-from relubench.findings.claims import Claim
+from relubench.experiments.base import Frames
 from relubench.plots import canvas, heat_map, line_panels, points, style
 from relubench.plots.figure import Figure, runs_note
 
@@ -83,24 +82,7 @@ def _by_start(cells: pl.DataFrame) -> Figure:
     return Figure("by_start", figure, caption)
 
 
-def _figures(frames: Frames) -> Sequence[Figure]:
+def figures(frames: Frames) -> Sequence[Figure]:
+    """Draw the share of networks born dead by depth, by size, and by how they start."""
     cells = _cells(frames)
     return [_by_depth(cells), _by_size(cells), _by_start(cells)]
-
-
-EXPERIMENT = Experiment(
-    question="How many networks are born dead, by depth, width, initialiser and initial bias?",
-    figures=_figures,
-    claims=(
-        Claim(
-            id=5,
-            statement="There are scientific articles about dead neurons",
-            source="comment",
-            kind="bibliography",
-            decided="holds",
-            note="docs/references.md lists them, each with what it says and which experiment tests it; this experiment "
-            "measures what Lu et al. 2020 prove.",
-        ),
-    ),
-    minutes=3.0,
-)

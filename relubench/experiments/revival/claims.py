@@ -1,63 +1,15 @@
-"""Does a dead unit ever come back: in which layer, under which optimiser, and what brings it back?"""
+"""The claims about recovery."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable
 
 import polars as pl
 
-from relubench.experiments.base import Experiment, Frames
-from relubench.experiments.derived import mean_over_runs
+from relubench.experiments.revival.cases import HIGH, LOW, RATES, TOLD, Where, case
 from relubench.findings.claims import Claim, Condition, Tables, mean_of, of_layers, paired, total_of
 from relubench.findings.claims.measurements import Measurement
-from relubench.findings.spells import HALFWAY, REVIVALS, REVIVED_SHARE, dead_at, of_spells, spells, survival
-from relubench.plots import points, survival_panels
-from relubench.plots.figure import Figure, runs_note
-
-NAME, RATE, FROZEN = "optimizer.name", "optimizer.learning_rate", "optimizer.frozen"
-WEIGHT_DECAY, BIAS_DECAY = "optimizer.weight_decay", "optimizer.bias_decay"
-#: The rates of conf/experiment/revival.yaml: one at which hardly a unit dies, and one at which many do.
-LOW, HIGH = {"sgd": 0.1, "adam": 0.001}, {"sgd": 0.7, "momentum": 0.1, "adam": 0.03}
-TOLD = {"sgd": "SGD", "momentum": "momentum", "adam": "Adam"}
-VARIANTS = ("low rate", "high rate", "layer 1 frozen", "1 and 2 frozen", "equal decay", "bias decay")
-#: The decay of the variants that have one.
-DECAY = 0.01
-
-
-def _plain(name: str, rate: float, **changed: Any) -> dict[str, Any]:
-    """Choose runs without decay or frozen layers, but for what is changed."""
-    return {NAME: name, RATE: rate, FROZEN: [], WEIGHT_DECAY: 0.0, BIAS_DECAY: 0.0} | {
-        f"optimizer.{key}": value for key, value in changed.items()
-    }
-
-
-def _variant(row: dict[str, Any]) -> str:
-    if row[FROZEN]:
-        return VARIANTS[2] if row[FROZEN] == [1] else VARIANTS[3]
-    if row[BIAS_DECAY]:
-        return VARIANTS[4] if row[WEIGHT_DECAY] else VARIANTS[5]
-    return VARIANTS[0] if row[RATE] == LOW.get(row[NAME]) else VARIANTS[1]
-
-
-def _with_variants(tables: Tables) -> Tables:
-    named = pl.Series("variant", [_variant(row) for row in tables.runs.iter_rows(named=True)], pl.String)
-    return tables._replace(runs=tables.runs.with_columns(named))
-
-
-def _still_dead(tables: Tables) -> pl.DataFrame:
-    """Return the survival of death: the share of units still dead, by optimiser, variant and layer."""
-    return survival(_with_variants(tables), (NAME, "variant"), "still_dead")
-
-
-def _revived(tables: Tables) -> pl.DataFrame:
-    """Return the mean share of a run's dead units that come back, by optimiser, variant and layer."""
-    runs = _with_variants(tables).runs.select("run_id", NAME, "variant")
-    shares = spells(tables).group_by("run_id", "layer").agg(value=REVIVED_SHARE)
-    shares = runs.join(shares, on="run_id", maintain_order="left")
-    order = pl.col("variant").replace_strict({name: place for place, name in enumerate(VARIANTS)})
-    rows = shares.sort(NAME, order, "layer", descending=[True, False, False], maintain_order=True)
-    return mean_over_runs(rows, (NAME, "variant", "layer"), "revived_share")
+from relubench.findings.spells import HALFWAY, REVIVALS, REVIVED_SHARE, dead_at, of_spells, spells
 
 
 def _moved(tables: Tables) -> pl.DataFrame:
@@ -79,24 +31,24 @@ def _never(number: int, statement: str, source: str, counted: str, conditions: I
     )  # fmt: skip
 
 
-def _revivals(layer: int, where: dict[str, Any]) -> Measurement:
+def _revivals(layer: int, where: Where) -> Measurement:
     return total_of(of_spells(REVIVALS, layer=layer, without=0), where)
 
 
-def _share(where: dict[str, Any], layer: int) -> Measurement:
+def _share(where: Where, layer: int) -> Measurement:
     return mean_of(of_spells(REVIVED_SHARE, layer=layer), where, bounds=(0, 1))
 
 
-_PLAIN = {TOLD[name]: _plain(name, rate) for name, rate in HIGH.items()}
-_BOTH_RATES = {f"{TOLD[name]}, rate {rate[name]:g}": _plain(name, rate[name]) for name in LOW for rate in (LOW, HIGH)}
+_PLAIN = {TOLD[name]: case(name, "high") for name in HIGH}
+_BOTH_RATES = {f"{TOLD[name]}, rate {rates[name]:g}": case(name, kind) for name in LOW for kind, rates in RATES.items()}
 #: (name, layer, runs in which no layer before it moves, their pairs in which all do)
 _FROZEN = [
-    (f"{TOLD[name]}, layer {layer}", layer, _plain(name, HIGH[name], frozen=earlier), _plain(name, HIGH[name]))
+    (f"{TOLD[name]}, layer {layer}", layer, case(name, frozen), case(name, "high"))
     for name in LOW
-    for layer, earlier in ((2, [1]), (3, [1, 2]))
+    for layer, frozen in ((2, "frozen_1"), (3, "frozen_2"))
 ]
-_EQUAL_DECAY = {TOLD[name]: _plain(name, HIGH[name], weight_decay=DECAY, bias_decay=DECAY) for name in LOW}
-_BIAS_DECAY = {TOLD[name]: _plain(name, HIGH[name], bias_decay=DECAY) for name in LOW}
+_EQUAL_DECAY = {TOLD[name]: case(name, "equal_decay") for name in LOW}
+_BIAS_DECAY = {TOLD[name]: case(name, "bias_decay") for name in LOW}
 _LEFT_DEAD = pl.col("until").is_null().sum().cast(pl.Int64)
 _RATES = "Rates: " + ", ".join(f"{TOLD[name]} {rate:g}" for name, rate in HIGH.items()) + "."
 _REVIVED = "share of a run's dead units that a later probe finds active"
@@ -204,50 +156,3 @@ CLAIMS = (
         "stays dead.",
     ),
 )  # fmt: skip
-
-
-def _survival(curves: pl.DataFrame) -> Figure:
-    figure = survival_panels(curves, columns="layer", lines=NAME, label="units still dead")
-    for axis in figure.axes:
-        axis.set_xlabel("steps since found dead")
-    rates = ", ".join(f"{TOLD[name]} {rate:g}" for name, rate in HIGH.items())
-    caption = (
-        "Share of units still dead so many steps after a probe found them dead, by hidden layer (1 is at the input). "
-        f"Learning rates at which units die: {rates}. Kaplan-Meier over spells of death, with 95 % bootstrap "
-        f"intervals that resample runs; a unit that dies again has another spell. {runs_note({'': curves})}"
-    )
-    return Figure("revival", figure, caption)
-
-
-def _causes(shares: pl.DataFrame) -> Figure:
-    rows = {"units that come back": shares}
-    figure = points(rows, x="variant", columns=NAME, lines="layer")
-    figure.set_figheight(3.4)
-    figure.axes[0].set_ylim(-0.05, 1.05)  # whole markers at 0 and 100 %
-    rates = "; ".join(f"{TOLD[name]} low {LOW[name]:g}, high {HIGH[name]:g}" for name in LOW)
-    caption = (
-        "Share of the units found dead that a later probe finds active again, by hidden layer. Learning rates: "
-        f"{rates} (frozen layers and decays: the high one). Frozen layers never move, and are not shown; equal decay: "
-        f"{DECAY:g} on weights and biases; bias decay: {DECAY:g} on biases alone. Means over the runs in which a unit "
-        "of the layer died, with 95 % BCa bootstrap intervals over seeds (Clopper-Pearson where all runs are alike, "
-        f"none below five runs). {runs_note(rows)}"
-    )
-    return Figure("what_revives", figure, caption)
-
-
-def _figures(frames: Frames) -> Sequence[Figure]:
-    """Draw what there is: where no unit has died there is nothing to tell."""
-    metric, variant, layer = pl.col("metric"), pl.col("variant"), pl.col("layer")
-    curves = frames.curves.filter(metric == "still_dead", variant == VARIANTS[1])
-    frozen = (variant == VARIANTS[2]) & (layer <= 1) | (variant == VARIANTS[3]) & (layer <= 2)
-    shares = frames.curves.filter(metric == "revived_share", pl.col(NAME).is_in(list(LOW)), ~frozen)
-    return [draw(rows) for draw, rows in ((_survival, curves), (_causes, shares)) if rows.height]
-
-
-EXPERIMENT = Experiment(
-    question="Does a dead unit ever come back, and what brings it back?",
-    figures=_figures,
-    derived=(_still_dead, _revived),
-    claims=CLAIMS,
-    minutes=7.0,
-)

@@ -1,12 +1,13 @@
-"""Do units die, and does learning get worse, as one task follows another?"""
+"""The figures of learning task by task."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import polars as pl
 
-from relubench.experiments.base import Experiment, Frames
+from relubench.experiments.base import Frames
+from relubench.experiments.plasticity.metrics import CHANGING, change
 from relubench.findings.claims import Tables, mean_effect
 from relubench.plots import style
 from relubench.plots.figure import Figure, line_panels, runs_note
@@ -16,41 +17,6 @@ RATE, ACTIVATION, REMEDY = "optimizer.learning_rate", "model.activation.name", "
 #: What tells two settings of a stream apart.
 POINT = ("data.name", STREAM, OPTIMIZER, RATE, ACTIVATION, REMEDY)
 _LEARNER = (ACTIVATION, OPTIMIZER, RATE)
-#: Numbers whose change over a run is told, and the bounds of the change.
-CHANGING = {
-    "dead_train": (-1.0, 1.0),
-    "dormant_train": (-1.0, 1.0),
-    "online_accuracy": (-1.0, 1.0),
-    "online_loss": None,
-}
-#: The share of a run that is its beginning, or its end.
-TENTH = 10
-
-
-def change(name: str) -> Callable[[Tables], pl.DataFrame]:
-    """Return the metric: a number's mean over the last tenth of a run's tasks less that over the first tenth.
-
-    `name` is a count of units of layers.parquet, told as a share of all units, or a measure of the whole network.
-    A probe stands for the tasks since the one before; the one at step 0 is left out.
-    """
-
-    def values(tables: Tables) -> pl.DataFrame:
-        finite = tables.runs.filter(~pl.col("diverged")).select("run_id")
-        tasks = _over_steps(tables, name).filter(pl.col("step") > 0).join(finite, on="run_id").sort("run_id", "step")
-        many = pl.max_horizontal(pl.len() // TENTH, 1)
-        value = pl.col("value").tail(many).mean() - pl.col("value").head(many).mean()
-        return tasks.group_by("run_id", maintain_order=True).agg(value=value)
-
-    return values
-
-
-def _over_steps(tables: Tables, name: str) -> pl.DataFrame:
-    """Return run_id, step, value."""
-    if name in tables.layers.columns:
-        share = pl.col(name).sum() / pl.col("units").sum()
-        return tables.layers.group_by("run_id", "step").agg(value=share)
-    assert tables.measures is not None, f"probe.measures names {name}"
-    return tables.measures.filter(pl.col("measure") == name).select("run_id", "step", "value")
 
 
 def _changes(tables: Tables) -> pl.DataFrame:
@@ -68,6 +34,10 @@ def _changes(tables: Tables) -> pl.DataFrame:
     numbers = {"metric": pl.String, "mean": pl.Float64, "ci_low": pl.Float64, "ci_high": pl.Float64, "n": pl.Int64}
     schema = {key: tables.runs.schema[key] for key in keys} | numbers
     return pl.DataFrame(rows, schema, orient="row").with_columns(pl.col("ci_low", "ci_high").fill_nan(None))
+
+
+CURVES = ("dead_train", "dormant_train", "online_accuracy", "online_loss")
+DERIVED = (_changes,)
 
 
 def _tasks(frames: Frames, metric: str, streams: Sequence[str]) -> pl.DataFrame:
@@ -108,7 +78,8 @@ def _figure(
     return Figure(name, figure, caption)
 
 
-def _figures(frames: Frames) -> Sequence[Figure]:
+def figures(frames: Frames) -> Sequence[Figure]:
+    """Draw what there is of each kind of stream."""
     online = "accuracy before updates"
     drawn = [
         _figure(
@@ -131,12 +102,3 @@ def _figures(frames: Frames) -> Sequence[Figure]:
         ),
     ]  # fmt: skip
     return [figure for figure in drawn if figure is not None]
-
-
-EXPERIMENT = Experiment(
-    question="Do units die, and does learning get worse, as one task follows another?",
-    figures=_figures,
-    curves=("dead_train", "dormant_train", "online_accuracy", "online_loss"),
-    derived=(_changes,),
-    minutes=9.0,
-)

@@ -1,4 +1,4 @@
-"""One run, or any grid of one's own."""
+"""The figure of any grid."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from relubench.experiments.base import Experiment, Frames
+from relubench.experiments.base import Frames
 from relubench.plots import style
 from relubench.plots.figure import Figure, line_panels, runs_note
 
+CURVES = ("dead_train", "test_accuracy")
 #: A figure with more lines than this tells nothing: the first ones are drawn.
 MOST_LINES = 12
 PANELS = {"dead_train": "dead units", "test_accuracy": "test accuracy"}
@@ -26,7 +27,7 @@ def _named(points: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
     return points.with_columns(labels, panel=pl.lit("")).filter(pl.col("point").is_in(shown.implode()))
 
 
-def _figures(frames: Frames) -> Sequence[Figure]:
+def figures(frames: Frames) -> Sequence[Figure]:
     """Draw dead units and accuracy over the steps; a line for each grid point."""
     varied = [key for key in frames.curves.columns if "." in key]
     rows = {label: _named(frames.curve_of(metric), varied) for metric, label in PANELS.items()}
@@ -38,10 +39,3 @@ def _figures(frames: Frames) -> Sequence[Figure]:
         f"diverge, with 95 % BCa bootstrap intervals over seeds.{left_out} {runs_note(rows)}"
     )
     return [Figure("custom", figure, caption)]
-
-
-EXPERIMENT = Experiment(
-    question="One run, or a grid of your own: dead units and accuracy during training",
-    figures=_figures,
-    curves=("dead_train", "test_accuracy"),
-)

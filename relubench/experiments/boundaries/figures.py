@@ -8,28 +8,14 @@ import numpy as np
 import polars as pl
 
 from relubench.errors import UserError
-from relubench.experiments.base import Experiment, Frames
-from relubench.findings.claims import Claim, Tables
-from relubench.findings.claims.claim import HOLDS
+from relubench.experiments.base import Frames
+from relubench.findings.claims import Tables
 from relubench.plots import animation, planes, planes_of
 from relubench.plots.figure import Figure, line_panels, runs_note
 
 PLANES = ("plane_weights", "plane_bias", "unit_dead")
 #: Rows of the training inputs in curves.parquet: each input's coordinates and class; the item is the example.
 INPUTS = ("input_0", "input_1", "input_class")
-
-CLAIMS = (
-    Claim(
-        id=41,
-        statement="When units die, their decision lines leave the data",
-        source="answer",
-        kind="picture",
-        decided=HOLDS,
-        note="See the figures boundaries (a strip and an animation). A dead unit's line passes beside all inputs, or "
-        "touches the outermost, and its active side holds none of them: that is what dead means; the picture shows "
-        "the way there.",
-    ),
-)
 
 
 def _shown(tables: Tables) -> dict[str, object]:
@@ -96,15 +82,10 @@ def _over_time(frames: Frames) -> Figure:
     return Figure("over_time", line_panels(rows, x="step", symlog_x=True), caption)
 
 
-def _figures(frames: Frames) -> Sequence[Figure]:
+CURVES = ("dead_train", "test_accuracy")
+DERIVED = (_lines, _inputs)
+
+
+def figures(frames: Frames) -> Sequence[Figure]:
+    """Draw the lines at some steps, and the numbers over all."""
     return [_picture(frames), _over_time(frames)]
-
-
-EXPERIMENT = Experiment(
-    question="How does each unit's decision line move while units die?",
-    figures=_figures,
-    curves=("dead_train", "test_accuracy"),
-    derived=(_lines, _inputs),
-    claims=CLAIMS,
-    minutes=0.1,
-)

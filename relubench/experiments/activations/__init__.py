@@ -1,0 +1,3 @@
+"""Which activations have dead units, which recover, and which are better than ReLU?"""
+
+MINUTES = 7.0

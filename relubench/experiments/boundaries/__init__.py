@@ -1,0 +1,3 @@
+"""How does each unit's decision line move while units die?"""
+
+MINUTES = 0.1

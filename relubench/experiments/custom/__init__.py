@@ -1,0 +1,1 @@
+"""One run, or a grid of your own: dead units and accuracy during training."""

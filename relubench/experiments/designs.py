@@ -1,0 +1,94 @@
+"""The design of an experiment as its YAML file has it: factors, grid and base setting, without Hydra."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from omegaconf import DictConfig, ListConfig, OmegaConf
+
+from relubench import config
+from relubench.errors import UserError
+from relubench.sweeps import factors, grid
+
+_PACKAGE = Path(__file__).parent.parent
+#: The folder of the YAML files: inside the package in a wheel, beside it in a checkout.
+CONF = _PACKAGE / "conf" if (_PACKAGE / "conf" / "config.yaml").exists() else _PACKAGE.parent / "conf"
+
+#: A list that a resolver makes holds at most so many values: each becomes a node of the configuration.
+MOST_LISTED = 1_000_000
+
+
+# Resolvers, for YAML and the command line alike. OmegaConf takes a ListConfig only.
+
+
+def _logspace(first: float, last: float, count: int) -> ListConfig:
+    """Powers of ten from 10^first to 10^last, rounded to 12 digits so that 10^-1 is .1."""
+    exponents = _evenly(first, last, count)
+    return ListConfig([float(f"{10.0**exponent:.12g}") for exponent in exponents])
+
+
+def _linspace(first: float, last: float, count: int) -> ListConfig:
+    return ListConfig([float(f"{value:.12g}") for value in _evenly(first, last, count)])
+
+
+def _evenly(first: float, last: float, count: int) -> list[float]:
+    _check_length(count)
+    return [first + (last - first) * n / max(count - 1, 1) for n in range(count)]
+
+
+def _range(*limits: int) -> ListConfig:
+    _check_length(len(range(*limits)))
+    return ListConfig(list(range(*limits)))
+
+
+def _check_length(count: int) -> None:
+    if not 1 <= count <= MOST_LISTED:
+        raise UserError(
+            f"a list of {count:,} values: it takes from one to {MOST_LISTED:,}; seeds=N, of any N, makes no list"
+        )
+
+
+def _by_size(small: Any, full: Any, *, _root_: DictConfig) -> Any:
+    """The first value, or the second where `size=full`."""
+    return full if _root_.size == "full" else small
+
+
+def register_resolvers() -> None:
+    """Make the resolvers known to OmegaConf."""
+    resolvers: dict[str, Any] = {"logspace": _logspace, "linspace": _linspace, "range": _range, "by_size": _by_size}
+    for name, resolver in resolvers.items():
+        OmegaConf.register_new_resolver(name, resolver, replace=True)
+
+
+class Design(NamedTuple):
+    """What an experiment varies."""
+
+    factors: tuple[factors.Factor, ...]
+    grid: grid.Grid  # of one seed
+
+
+def design(name: str, size: str = "small") -> Design | None:
+    """Return the design of an experiment at one of its sizes; None where it has no YAML file of ours."""
+    path = CONF / "experiment" / f"{name}.yaml"
+    if not path.exists():
+        return None
+    register_resolvers()
+    whole = OmegaConf.merge(OmegaConf.create(config.schema()), OmegaConf.load(path), {"size": size})
+    tree: Any = OmegaConf.to_container(whole, resolve=True)
+    return of_tree(tree)
+
+
+def of_tree(tree: Mapping[str, Any]) -> Design:
+    """Return the design that a whole configuration holds."""
+    ours = factors.parse(tree.get("factors") or {})
+    return Design(tuple(ours), grid.build(config.setting_values(tree), tree["grid"], ours))
+
+
+def titles(name: str, factor: str) -> dict[str, str]:
+    """Return the titles of a factor's levels, by their names, as the experiment's YAML file has them."""
+    ours = design(name)
+    assert ours is not None, f"conf/experiment/{name}.yaml"
+    (found,) = (each for each in ours.factors if each.name == factor)
+    return {level.name: level.title for level in found.levels}

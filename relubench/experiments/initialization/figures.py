@@ -1,0 +1,89 @@
+"""The figures of networks that begin in different ways."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from relubench.experiments.base import Frames
+from relubench.experiments.initialization.claims import AT_BIRTH, OPTIMIZER, OPTIMIZERS, START, STARTS
+from relubench.plots import points, style, violins
+from relubench.plots.figure import Figure, line_panels, runs_note
+
+CURVES = ("activation_quantiles", "second_moment", "zero_share")
+RATE = "optimizer.learning_rate"
+SHOWN_AS_VIOLINS = ("normal_01", "normal_014", "normal_028", "he", "pytorch")
+#: More lines than this cannot be told apart; LeCun and orthogonal weights are left to the figure without lines.
+SHOWN_AS_LINES = tuple(start for start in STARTS if start not in ("lecun", "orthogonal"))
+
+
+def _started(frames: Frames, rows: pl.DataFrame, shown: Sequence[str]) -> pl.DataFrame:
+    """Return the rows of these starts in their order, with titles."""
+    return frames.titled(rows.filter(pl.col(START).is_in(shown)))
+
+
+def _violins(frames: Frames) -> Figure:
+    born, zeros = (
+        _started(
+            frames,
+            frames.layers_of(metric).filter(pl.col("step") == 0, pl.col(OPTIMIZER) == AT_BIRTH),
+            SHOWN_AS_VIOLINS,
+        )
+        for metric in ("activation_quantiles", "zero_share")
+    )
+    figure = violins(born, columns=frames.title("start"), zeros=zeros)
+    caption = (
+        "Activations at birth, layer by layer, for five initialisations of six ReLU layers of 100 units. A violin is "
+        "the density by 41 quantiles (means over seeds); the flat line at 0 is the share of zeros, told below with its "
+        "95 % BCa bootstrap interval; the mark is the median with its interval. Mind the scales: each panel has its "
+        f"own. {runs_note({'': born})}"
+    )
+    return Figure("activations", figure, caption)
+
+
+def _moments(frames: Frames) -> Figure:
+    panels: dict[str, pl.DataFrame] = {}
+    for metric, label in (("second_moment", "mean square activation"), ("zero_share", "activations exactly 0")):
+        found = _started(frames, frames.layers_of(metric), SHOWN_AS_LINES)
+        born = found.filter(pl.col("step") == 0, pl.col(OPTIMIZER) == AT_BIRTH).with_columns(panel=pl.lit("at birth"))
+        ends = [found.filter(pl.col("step") > 0, pl.col(OPTIMIZER) == optimizer) for optimizer in OPTIMIZERS]
+        titles = [f"after training, {style.name(optimizer)}" for optimizer in OPTIMIZERS]
+        after = [rows.with_columns(panel=pl.lit(title)) for rows, title in zip(ends, titles, strict=True)]
+        panels[label] = pl.concat([born, *after])
+    figure = line_panels(
+        panels,
+        x="layer",
+        columns="panel",
+        lines=frames.title("start"),
+        percent=["activations exactly 0"],
+        log_y=["mean square activation"],
+    )
+    caption = (
+        "Mean square of the activations of each layer (not drawn where it is 0: the layer is dead), and the share that "
+        f"are exactly 0, at birth and after training at rate {frames.setting[RATE]:g}. "
+        f"Means over the runs that did not diverge, with 95 % BCa bootstrap intervals over seeds. {runs_note(panels)}"
+    )
+    return Figure("moments", figure, caption)
+
+
+def _ends(frames: Frames) -> Figure:
+    panels = {
+        "born_dead_fraction": "dead at birth", "dead_train_fraction": "dead after\ntraining",
+        "test_accuracy": "test accuracy", "diverged": "diverged runs",
+    }  # fmt: skip
+    rows = {label: _started(frames, frames.summary_of(metric), tuple(STARTS)) for metric, label in panels.items()}
+    figure = points(rows, x=frames.title("start"), lines=OPTIMIZER)
+    figure.axes[-1].set_xlabel("initial weights")
+    caption = (
+        "Dead units before and after training, test accuracy and diverged runs, by initialisation; rate "
+        f"{frames.setting[RATE]:g}. Means over the runs that did not diverge, with 95 % BCa bootstrap intervals over "
+        "seeds; diverged: shares of runs with 95 % Clopper-Pearson intervals. "
+        f"{runs_note(rows)}"
+    )
+    return Figure("ends", figure, caption)
+
+
+def figures(frames: Frames) -> Sequence[Figure]:
+    """Draw activations at birth, how they change with depth and training, and how training ends."""
+    return [_violins(frames), _moments(frames), _ends(frames)]

@@ -1,0 +1,81 @@
+"""The figures over learning rates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from relubench.config import SETTING_KEYS
+from relubench.experiments.base import Frames
+from relubench.experiments.by_optimizer import OPTIMIZER, RATE, labelled
+from relubench.plots import heat_map, style
+from relubench.plots.figure import Figure, line_panels, runs_note
+
+CURVES = ("dead_train",)
+
+ACTIVATION, WIDTHS, PANEL = "model.activation.name", "model.widths", "panel"
+PANELS = {
+    "dead_train_fraction": "dead units",
+    "test_accuracy": "test accuracy",
+    "diverged": "diverged runs",
+    "collapsed": "collapsed runs",
+}
+
+
+def _with_panels(rows: pl.DataFrame, drawn: Sequence[str]) -> pl.DataFrame:
+    """Return the rows with the name of their panel: the optimiser, and what else a grid varies that is not `drawn`."""
+    varied = [key for key in SETTING_KEYS if key not in (OPTIMIZER, *drawn) and rows[key].n_unique() > 1]
+    names = [
+        labelled(row[OPTIMIZER], *(style.title(row[key], key) for key in varied)) for row in rows.iter_rows(named=True)
+    ]
+    return rows.with_columns(pl.Series(PANEL, names, pl.String))
+
+
+def _of_one(rows: pl.DataFrame) -> tuple[pl.DataFrame, str]:
+    """Return the rows of ReLU, or where a grid has none, of its first activation; and its name."""
+    shown = "relu" if "relu" in rows[ACTIVATION] else rows[ACTIVATION][0]
+    return rows.filter(pl.col(ACTIVATION) == shown), style.name(shown)
+
+
+def _over_rate(frames: Frames) -> Figure:
+    rows = {label: _with_panels(frames.summary_of(metric), (RATE, ACTIVATION)) for metric, label in PANELS.items()}
+    figure = line_panels(rows, x=RATE, columns=PANEL, lines=ACTIVATION, log_x=True)
+    caption = (
+        "Dead units, test accuracy, diverged and collapsed runs over the learning rate. A unit is dead when its "
+        "activation has slope 0 on every training input. Dead units and accuracy: means over the runs that did not "
+        "diverge (collapsed ones included), with 95 % BCa bootstrap intervals over seeds; diverged and collapsed: "
+        "shares of runs with 95 % Clopper-Pearson intervals, collapsed of those that did not diverge. "
+        f"{runs_note(rows)}"
+    )
+    return Figure("learning_rate", figure, caption)
+
+
+def _over_time(frames: Frames) -> Figure:
+    shown, name = _of_one(frames.curve_of("dead_train"))
+    rows = {f"dead {name} units": _with_panels(shown, (RATE, ACTIVATION))}
+    figure = line_panels(rows, x="step", columns=PANEL, lines=RATE, symlog_x=True)
+    caption = (
+        f"Dead {name} units of the training set during training, one line per learning rate. Means over "
+        f"the runs that did not diverge until the end, with 95 % BCa bootstrap intervals over seeds. {runs_note(rows)}"
+    )
+    return Figure("over_time", figure, caption)
+
+
+def _by_depth(frames: Frames) -> Figure:
+    """Draw the dead units over rate and depth: of the networks where a grid varies their layers, else of the layers."""
+    shown, name = _of_one(frames.layers_of("dead_train").filter(pl.col("step") == pl.col("step").max().over(WIDTHS)))
+    networks = shown[WIDTHS].n_unique() > 1
+    rows = _with_panels(shown.filter(pl.col("layer").is_null() == networks), (RATE, ACTIVATION, WIDTHS))
+    figure = heat_map(rows, x=RATE, y=WIDTHS if networks else "layer", label=f"dead {name} units", panels=PANEL)
+    caption = (
+        f"Per cent of the {name} units that are dead on the training set at the end, by learning rate and "
+        f"{'layers of the network' if networks else 'layer, the first at the bottom'}. Means over the runs that did "
+        f"not diverge, with 95 % BCa bootstrap intervals over seeds. {runs_note({'': rows})}"
+    )
+    return Figure("by_depth", figure, caption)
+
+
+def figures(frames: Frames) -> Sequence[Figure]:
+    """Draw over the rate, over time, and by depth."""
+    return [_over_rate(frames), _over_time(frames), _by_depth(frames)]
