@@ -300,6 +300,7 @@ def _request(composed: DictConfig, overrides: Sequence[str]) -> Request:
     _prune(tree, overrides)
     notes = _take_as_meant(tree, overrides)
     base = config.setting_values(tree)
+    _pick_added_levels(tree["factors"], overrides)
     kept, base, touched = factors.set_for_all(factors.parse(tree["factors"]), _meant_for_all(overrides), base)
     tree["factors"] = factors.written(kept)
     checked = config.fill(Config(seeds=tree["seeds"]), {**base, **config.outside_values(tree)})
@@ -317,6 +318,22 @@ def _request(composed: DictConfig, overrides: Sequence[str]) -> Request:
         notes=(*notes, *touched),
         yaml=yaml.safe_dump(tree, sort_keys=False, default_flow_style=None, allow_unicode=True),
     )
+
+
+def _pick_added_levels(tree: Any, overrides: Sequence[str]) -> None:
+    """Where levels are picked, pick those as well that the command line adds."""
+    for text in overrides:
+        name, _, level = text.lstrip("+").partition("=")[0].removeprefix("factors.").partition(".")
+        node = tree.get(name) if isinstance(tree, Mapping) and text.lstrip("+").startswith("factors.") else None
+        if (
+            level
+            and "." not in level
+            and level != PICKED
+            and isinstance(node, Mapping)
+            and node.get(PICKED) is not None
+        ):
+            picked = node[PICKED] if isinstance(node[PICKED], list) else [node[PICKED]]
+            tree[name] = {**node, PICKED: [*picked, level]}
 
 
 def _resolved(composed: DictConfig) -> dict[str, Any]:

@@ -137,9 +137,12 @@ def _list(arguments: list[str]) -> int:
 
     print(f"{'experiment':16} {'runs':>8} {'minutes':>8}  question")
     for name in experiments.names():
-        experiment, runs = experiments.find(name), len(compose.default_request(name).grid)
+        experiment, request = experiments.find(name), compose.default_request(name)
+        runs = len(request.grid)
         minutes = f"{experiment.minutes:g}" if experiment.minutes else "-"
         print(f"{name:16} {runs:8,} {minutes:>8}  {experiment.question}")
+        for factor in request.factors:
+            print(f"{'':35}{factor.column}: {', '.join(level.name for level in factor.levels)}")
     print("minutes: about, at the default size on two cores; `plan` estimates any other size")
     return 0
 

@@ -23,6 +23,7 @@ from relubench.sweeps.training import lacking, share
 
 if TYPE_CHECKING:
     from relubench.findings import summary
+    from relubench.sweeps.factors import Level
     from relubench.sweeps.request import Request
 
 #: Columns of a table where the output is no terminal.
@@ -206,12 +207,18 @@ def plan(request: Request) -> int:
     told = estimate(layouts)
     devices = f"{machine.devices} {machine.platform} device{'s' if machine.devices > 1 else ''}"
     print(f"runs        {len(grid):,} ({len(missing):,} to train)")
+    for factor in request.factors:
+        print(f"{factor.column}: {', '.join(_titled(level) for level in factor.levels)}")
     print(f"groups      {told.groups:,}, each one compiled program")
     print(f"chunks      {told.chunks:,} of up to {told.chunk_runs:,} runs, {machine.width} wide, on {devices}")
     print(f"memory      {told.state_bytes / 2**20:,.0f} MiB of run states")
     print(f"time        about {_duration(told.seconds)}, and {told.groups} compilations the first time")
     print(f"planned in  {time.perf_counter() - started:.1f} s")
     return 0
+
+
+def _titled(level: Level) -> str:
+    return level.name if level.title == level.name.replace("_", " ") else f"{level.name} ({level.title})"
 
 
 def _duration(seconds: float) -> str:

@@ -21,9 +21,10 @@ def copy(tmp_path_factory):
     for name in ("relubench", "conf"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shown = re.findall(r"`([\w/]+\.(?:yaml|py))`:\n```(?:yaml|python)\n(.*?)```", PAGE.read_text(), re.S)
-    assert [Path(name).suffix for name, _ in shown] == [".yaml", ".py"]
+    assert [Path(name).suffix for name, _ in shown] == [".yaml", ".py", ".py", ".py"]
     for name, text in shown:
         assert not (folder / name).exists(), f"{name} is no longer new"
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)
     return folder
 
@@ -46,7 +47,7 @@ def test_the_new_experiment_is_listed_with_its_question(copy):
 def test_the_new_experiment_trains_judges_its_claim_and_draws(copy):
     run(copy, "experiment=batch_size", "seeds=6", "train.steps=120", "grid.train.batch_size=[16,256]")
     claims = pl.read_parquet(copy / "results/batch_size/claims.parquet")
-    assert claims.select("claim", "n").rows() == [(101, 6)]
+    assert claims.select("claim", "condition", "n").rows() == [(101, "SGD, rate 0.5", 6), (101, "Adam, rate 0.03", 6)]
     assert claims["value"][0] > 0
     caption = (copy / "results/batch_size/figures/batch_size.txt").read_text()
     assert 'Claim 101, "Smaller batches kill more units"' in caption
