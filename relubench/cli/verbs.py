@@ -66,7 +66,7 @@ def _finish(request: Request, folder: folders.Folder, console: Console) -> int:
     absent = len(ids) - ours.runs.height
     if ours.runs.height:
         table = _fold(request.config.name, folder, ours, request.grid.points)
-        print_table(table, request.grid.coordinates, console)
+        print_table(table, request.grid.coordinates, console, request.factors)
     write_json(folder.path / "provenance.json", _provenance(request, folder))
     drawn = _draw(folder) if request.config.figures and ours.runs.height else []
     _print_paths(folder, drawn, console)

@@ -7,18 +7,21 @@ Its `__init__` tells the question it answers in its first line. `claims.py` has 
 from __future__ import annotations
 
 import importlib
+import itertools
 import pkgutil
 from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from relubench import config
+from relubench.errors import UserError
 from relubench.experiments.base import Frames, with_levels
-from relubench.experiments.designs import design
+from relubench.experiments.designs import Design, design
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from relubench.findings.claims import Claim
+    from relubench.findings.claims import Claim, Condition
     from relubench.plots.figure import Figure
     from relubench.sweeps.folders import Tables
 
@@ -51,8 +54,14 @@ class Experiment:
 
     @property
     def claims(self) -> tuple[Claim, ...]:
-        """What it judges."""
-        return self._piece("claims", "CLAIMS", ())
+        """What it judges, on runs that its YAML file has: others are refused."""
+        claims: tuple[Claim, ...] = self._piece("claims", "CLAIMS", ())
+        name = self._package.__name__.rpartition(".")[2]
+        designs = [found for size in config.KEYS["size"].metadata["choices"] if (found := design(name, size))]
+        for claim in claims:
+            for condition, ours in itertools.product(claim.conditions, designs):
+                _check(name, claim, condition, ours)
+        return claims
 
     @property
     def figures(self) -> Callable[[Frames], Sequence[Figure]]:
@@ -68,6 +77,18 @@ class Experiment:
     def derived(self) -> tuple[Callable[[Tables], pl.DataFrame], ...]:
         """Functions that compute further rows of curves.parquet from the runs."""
         return self._piece("figures", "DERIVED", ())
+
+
+def _check(name: str, claim: Claim, condition: Condition, ours: Design) -> None:
+    from relubench.findings.claims.metrics import check_where
+
+    for side in condition.effect.sides:
+        try:
+            check_where(side, ours.grid)
+        except UserError as error:
+            raise UserError(
+                f"experiment={name}: claim {claim.id} ({condition.label or claim.statement}): {error}"
+            ) from None
 
 
 def names() -> list[str]:

@@ -11,23 +11,30 @@ from rich.console import Console
 from rich.table import Table
 
 from relubench.plots import style
+from relubench.sweeps.factors import Factor
 
 #: A longer table is cut here; the whole of it is in summary.parquet.
 MOST_ROWS = 100
 _METRICS = ("dead_train_fraction", "test_accuracy", "diverged", "collapsed")
 
 
-def print_table(summary: pl.DataFrame, keys: Sequence[str], console: Console) -> None:
-    """Print dead share with its interval, accuracy, diverged and collapsed runs of each grid point."""
+def print_table(summary: pl.DataFrame, keys: Sequence[str], console: Console, factors: Sequence[Factor] = ()) -> None:
+    """Print dead share with its interval, accuracy, diverged and collapsed runs of each grid point.
+
+    `factors` have the titles of levels.
+    """
+    titles = {factor.column: {level.name: level.title for level in factor.levels} for factor in factors}
+    heads = {factor.column: factor.title for factor in factors}
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     for key in keys:
-        table.add_column(style.name(key).replace(" ", "\n"), no_wrap=True)
+        table.add_column(heads.get(key, style.name(key)).replace(" ", "\n"), no_wrap=True)
     for title in ("dead units, %\n[95 % interval]", "test\naccuracy", "diverged", "collapsed"):
         table.add_column(title, justify="right", no_wrap=True)
     points = _points(summary, keys)
     before: list[str] = []
     for point in points[:MOST_ROWS]:
-        names = [style.name(value, key) for key, value in zip(keys, point[: len(keys)], strict=True)]
+        pairs = zip(keys, point[: len(keys)], strict=True)
+        names = [titles[key][value] if key in titles else style.name(value, key) for key, value in pairs]
         if before and names[0] != before[0]:
             table.add_section()
         table.add_row(*_blanked(names, before), *map(_cell, point[len(keys) :], _METRICS))

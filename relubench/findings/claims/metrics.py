@@ -11,6 +11,7 @@ from relubench.config import SETTING_KEYS
 from relubench.errors import UserError, unknown
 from relubench.sweeps.factors import FACTOR
 from relubench.sweeps.folders import Tables
+from relubench.sweeps.grid import Grid
 
 if TYPE_CHECKING:
     from relubench.findings.stats import Bounds
@@ -34,6 +35,23 @@ def of_runs(tables: Tables, metric: Metric, where: Where) -> pl.DataFrame:
         runs = runs.join(metric(tables), on="run_id", how="left", maintain_order="left")
     value = pl.col("value").cast(pl.Float64)
     return runs.with_columns(value=pl.when(value.is_finite()).then(value)).sort("seed", maintain_order=True)
+
+
+def check_where(where: Where, runs: Grid) -> None:
+    """Refuse to choose runs by a factor, a level, a key or a value that a grid does not have."""
+    for key, wanted in where.items():
+        held = runs.values(key) if key in runs.points else [runs.base[key]] if key in runs.base else None
+        if held is None:
+            raise unknown("factor or key", key, [*runs.points, *runs.base])
+        for value in wanted if isinstance(wanted, list | range) else [wanted]:
+            if not any(_is_value(value, other) for other in held):
+                raise unknown(f"value of {key}", str(value), map(str, held))
+
+
+def _is_value(value: Any, other: Any) -> bool:
+    if isinstance(value, float | int) and isinstance(other, float | int):
+        return abs(value - other) <= _RELATIVE_DIFFERENCE * abs(value)
+    return value == other
 
 
 def are_there(tables: Tables, where: Where) -> bool:
