@@ -19,7 +19,7 @@ from relubench.cli.progress import Progress
 from relubench.errors import UserError
 from relubench.sweeps import folders, interrupts, training
 from relubench.sweeps.storage import read_table, write_json, write_table
-from relubench.sweeps.training import lacking, share
+from relubench.sweeps.training import asked, lacking, share
 
 if TYPE_CHECKING:
     from relubench.findings import summary
@@ -44,7 +44,13 @@ def run(request: Request) -> int:
 
 
 def _train(request: Request, console: Console) -> None:
-    training.train_missing(request, console, Progress, units=request.config.units)
+    lacking = sorted(experiments.find(request.config.name).needs - asked(request))
+    if lacking:
+        raise UserError(
+            f"experiment={request.config.name}: its claims or curves need {', '.join(lacking)}; it takes them in "
+            "probe.measures, or units=true for units"
+        )
+    training.train_missing(request, console, Progress)
 
 
 def _console() -> Console:
@@ -202,7 +208,7 @@ def plan(request: Request) -> int:
 
     started = time.perf_counter()
     grid = share(request)
-    missing = lacking(grid, folders.Folder(request.config.out))
+    missing = lacking(grid, folders.Folder(request.config.out), asked(request))
     machine, layouts = training.plan(request, missing)
     told = estimate(layouts)
     devices = f"{machine.devices} {machine.platform} device{'s' if machine.devices > 1 else ''}"

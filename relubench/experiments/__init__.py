@@ -1,7 +1,8 @@
 """The experiments: a folder each, found by its name, beside a YAML file of the same name.
 
-Its `__init__` tells the question it answers in its first line. `claims.py` has CLAIMS; `figures.py` has a function
-`figures` of the frames, and may name CURVES and DERIVED, what curves.parquet must hold for them.
+Its `__init__` tells the question it answers in its first line. `claims.py` has CLAIMS, `figures.py` a function
+`figures` of the frames; `metrics.py`, where needed, has CURVES and DERIVED, what curves.parquet holds for them, and
+numbers of a run that are the experiment's own.
 """
 
 from __future__ import annotations
@@ -64,6 +65,11 @@ class Experiment:
         return claims
 
     @property
+    def needs(self) -> frozenset[str]:
+        """The measures that its claims and curves read, and `units` where they read these."""
+        return _needs(self)
+
+    @property
     def figures(self) -> Callable[[Frames], Sequence[Figure]]:
         """What draws it."""
         return self._piece("figures", "figures", lambda frames: ())
@@ -71,12 +77,19 @@ class Experiment:
     @property
     def curves(self) -> tuple[str, ...]:
         """Columns of probes or layers, or names of measures, to keep over the steps."""
-        return self._piece("figures", "CURVES", ())
+        return self._piece("metrics", "CURVES", ())
 
     @property
     def derived(self) -> tuple[Callable[[Tables], pl.DataFrame], ...]:
         """Functions that compute further rows of curves.parquet from the runs."""
-        return self._piece("figures", "DERIVED", ())
+        return self._piece("metrics", "DERIVED", ())
+
+
+def _needs(experiment: Experiment) -> frozenset[str]:
+    from relubench.findings.claims.metrics import needs_of
+
+    measured = (condition.effect.needs for claim in experiment.claims for condition in claim.conditions)
+    return frozenset().union(*measured, *map(needs_of, experiment.derived))
 
 
 def _check(name: str, claim: Claim, condition: Condition, ours: Design) -> None:

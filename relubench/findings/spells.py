@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import polars as pl
 
-from relubench.findings.claims.metrics import measures_of
+from relubench.findings.claims.metrics import measures_of, needing
 from relubench.sweeps.folders import Tables
 
 _UNIT = ("run_id", "layer", "unit")
@@ -86,6 +86,7 @@ def of_spells(
     `among` chooses the spells; `without` is the number of a run that has no such spell (None: it has none).
     """
 
+    @needing("unit_dead")
     def values(tables: Tables) -> pl.DataFrame:
         rows = spells(tables).filter(pl.lit(True) if among is None else among)
         rows = rows if layer is None else rows.filter(pl.col("layer") == layer)

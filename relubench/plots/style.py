@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import matplotlib
-
 #: Width of a text column pair in inches (a full-width figure of a paper).
 FULL_WIDTH = 6.9
 #: Okabe & Ito's palette, which colour-blind readers tell apart, darkest first so that grey keeps an order.
@@ -106,6 +104,8 @@ def _list(values: list[Any]) -> str:
 def series(place: int, count: int, ordered: bool) -> dict[str, Any]:
     """Return colour, marker and dashes of line `place` of `count`; `ordered` lines take shades of one scale."""
     if ordered or count > len(COLOURS):
+        import matplotlib
+
         shade = matplotlib.colormaps["viridis"](0.9 * place / max(count - 1, 1))
         return {"color": shade, "marker": MARKERS[place % len(MARKERS)], "linestyle": "-"}
     return {"color": COLOURS[place], "marker": MARKERS[place], "linestyle": DASHES[place]}

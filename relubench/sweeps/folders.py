@@ -39,6 +39,8 @@ from relubench.sweeps.storage import (
 FIXED_PREFIXES = ("data.", "train.", "probe.")
 #: Columns of a part that hold a table of their own start with this.
 NESTED = "table_"
+#: What tells a row of measures from the others of its run.
+_MEASURED = ("step", "measure", "layer", "item")
 
 _PART_AGAIN = "delete it (or move it away) and run again: only its runs are trained anew"
 _CONFIG_AGAIN = "move it away and run the experiment again: that writes it anew, and the parts stay"
@@ -68,15 +70,20 @@ def tables(parts: Sequence[pl.LazyFrame]) -> dict[str, pl.DataFrame]:
     """Return runs, probes, layers (and units, measures) from the rows of parts, sorted by seed and setting.
 
     A run's rows so stand in the same place whatever its id. Of a run that several parts hold, the one with the most
-    columns counts; what a part does not hold is null.
+    columns counts, and each of the other tables is that of the first part that holds it; what no part holds is null.
     """
-    rows = pl.concat(_alike(parts), how="diagonal_relaxed").unique("run_id", keep="first", maintain_order=True)
-    whole = rows.sort(_order(rows))
-    nested = [name for name in whole.collect_schema() if name.startswith(NESTED)]
-    found = {"runs": whole.drop(nested).collect()}
+    rows = pl.concat(_alike(parts), how="diagonal_relaxed")
+    rows = rows.sort(_order(rows), maintain_order=True)
+    nested = [name for name in rows.collect_schema() if name.startswith(NESTED)]
+    found = {"runs": rows.drop(nested).unique("run_id", keep="first", maintain_order=True).collect()}
     for column in nested:
-        table = whole.select("run_id", column).filter(pl.col(column).is_not_null()).explode(column).unnest(column)
-        found[column.removeprefix(NESTED)] = table.collect()
+        held = rows.select("run_id", column).filter(pl.col(column).is_not_null())
+        each = held.explode(column).unnest(column)
+        if column == NESTED + "measures" and found["runs"].height < rows.select(pl.len()).collect().item():
+            each = each.unique(["run_id", *_MEASURED], keep="first", maintain_order=True)  # parts may hold some each
+        elif column != NESTED + "measures":
+            each = held.unique("run_id", keep="first", maintain_order=True).explode(column).unnest(column)
+        found[column.removeprefix(NESTED)] = each.collect()
     return found
 
 
@@ -127,6 +134,7 @@ class Part(NamedTuple):
     path: Path
     origin: dict[str, Any]  # where its runs come from
     run_ids: np.ndarray
+    holds: frozenset[str]  # what else it has of its runs: names of measures, and `units`
 
 
 class Folder:
@@ -163,7 +171,12 @@ class Folder:
                 f"out={self.path}: it holds the experiment {stored_name!r}, not {name!r}; choose another out="
             )
         for key, value in values.items():
-            if key.startswith(FIXED_PREFIXES) and key not in axes | stored_axes and stored.get(key, value) != value:
+            if (
+                key.startswith(FIXED_PREFIXES)
+                and key not in grid.NOT_IN_ID
+                and key not in axes | stored_axes
+                and stored.get(key, value) != value
+            ):
                 held = f"{self.path} holds runs with {key}={_shown(stored[key])}"
                 raise UserError(f"{key}={_shown(value)}: {held}; choose another out=")
 
@@ -183,17 +196,23 @@ class Folder:
                 raw, origin = read_verified(path)
                 if not {"fingerprint", "mixed"} <= origin.keys():
                     raise ValueError("it is another table, not a part")
-                self._verified[key] = Part(path, origin, _ids(raw, origin))
+                rows = pl.scan_parquet(io.BytesIO(raw))
+                self._verified[key] = Part(path, origin, _ids(rows, origin), _holdings(rows))
             return self._verified[key]
 
-    def done_ids(self) -> np.ndarray:
-        """Return the ids of the runs that are on disk, in order."""
-        return np.unique(np.concatenate([np.array([], "U16"), *(part.run_ids for part in self._checked_parts())]))
+    def done_ids(self, asked: Collection[str] = ()) -> np.ndarray:
+        """Return the ids of the runs that are on disk, in order, with all that is asked: measures, and `units`."""
+        none = np.array([], "U16")
+        done = np.unique(np.concatenate([none, *(part.run_ids for part in self._checked_parts())]))
+        for name in asked:
+            holders = (part.run_ids for part in self._checked_parts() if name in part.holds)
+            done = np.intersect1d(done, np.concatenate([none, *holders]))
+        return done
 
     def write_part(self, frame: pl.DataFrame, origin: Mapping[str, Any]) -> Path:
-        """Write finished runs as one part; its name depends on the runs alone."""
-        ids = "".join(frame["run_id"].to_list())
-        path = self.parts / f"{hashlib.blake2b(ids.encode(), digest_size=8).hexdigest()}.parquet"
+        """Write finished runs as one part; its name depends on the runs and on what is held of them."""
+        told = "".join([*frame["run_id"].to_list(), *sorted(_holdings(frame.lazy()))])
+        path = self.parts / f"{hashlib.blake2b(told.encode(), digest_size=8).hexdigest()}.parquet"
         write_table(path, frame, {**origin, "ids": ID_VERSION})
         return path
 
@@ -312,12 +331,22 @@ def _rows(parts: list[Part]) -> list[pl.LazyFrame]:
     return rows
 
 
-def _ids(raw: bytes, origin: Mapping[str, Any]) -> np.ndarray:
+def _holdings(rows: pl.LazyFrame) -> frozenset[str]:
+    """Return what a part has of its runs beside what all parts have: the names of measures, and `units`."""
+    columns = rows.collect_schema().names()
+    held = {"units"} if NESTED + "units" in columns else set()
+    if NESTED + "measures" in columns:
+        first = rows.select(NESTED + "measures").head(1).collect().to_series()
+        held |= set(first.explode().struct.field("measure").drop_nulls())
+    return frozenset(held)
+
+
+def _ids(rows: pl.LazyFrame, origin: Mapping[str, Any]) -> np.ndarray:
     """Return the ids of a part's runs: those of an older version are made anew from the settings."""
     if origin.get("ids") == ID_VERSION:
-        return pl.read_parquet(raw, columns=["run_id"])["run_id"].to_numpy().astype("U16")
-    schema = pl.read_parquet_schema(io.BytesIO(raw))
-    return setting_ids(pl.read_parquet(raw, columns=[name for name in schema if not name.startswith(NESTED)]))
+        return rows.select("run_id").collect().to_series().to_numpy().astype("U16")
+    columns = rows.collect_schema().names()
+    return setting_ids(rows.select(name for name in columns if not name.startswith(NESTED)).collect())
 
 
 def _settings(frame: pl.DataFrame) -> dict[str, tuple[list[Any], np.ndarray]]:

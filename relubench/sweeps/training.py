@@ -43,13 +43,10 @@ class Progress(Protocol):
 Progressing = Callable[[Console, int, int], AbstractContextManager[Progress]]
 
 
-def train_missing(request: Request, console: Console, progressing: Progressing, *, units: bool) -> None:
-    """Train the runs of the request (of its shard, if it has one) that are not on disk, and write them as parts.
-
-    `units` says whether parts hold each unit.
-    """
+def train_missing(request: Request, console: Console, progressing: Progressing) -> None:
+    """Train the runs of the request (of its shard, if it has one) that are not on disk, and write them as parts."""
     folder, grid = folders.Folder(request.config.out), share(request)
-    missing = lacking(grid, folder)
+    missing = lacking(grid, folder, asked(request))
     machine, layouts = plan(request, missing) if len(missing) else (None, [])
     if machine is not None:
         folder.check_origins([layout.origin for layout in layouts], request.config.engine.mixed)
@@ -61,7 +58,7 @@ def train_missing(request: Request, console: Console, progressing: Progressing, 
     if len(missing) < len(grid):
         console.print(f"{len(grid) - len(missing):,} of {len(grid):,} runs are on disk already")
     if machine is not None:
-        _train(request, folder, layouts, console, progressing, units)
+        _train(request, folder, layouts, console, progressing)
 
 
 def share(request: Request) -> Grid:
@@ -69,9 +66,14 @@ def share(request: Request) -> Grid:
     return request.grid if request.shard is None else request.grid.shard(*request.shard)
 
 
-def lacking(grid: Grid, folder: folders.Folder) -> Grid:
-    """Return the runs of the grid that are not on disk."""
-    return grid.take(np.flatnonzero(~np.isin(grid.run_ids(), folder.done_ids())))
+def asked(request: Request) -> frozenset[str]:
+    """Return what is asked of runs beside what all have: the names of measures, and `units`."""
+    return frozenset((*request.base["probe.measures"], *(["units"] if request.config.units else [])))
+
+
+def lacking(grid: Grid, folder: folders.Folder, asked: frozenset[str]) -> Grid:
+    """Return the runs of the grid that are not on disk with all that is asked of them."""
+    return grid.take(np.flatnonzero(~np.isin(grid.run_ids(), folder.done_ids(asked))))
 
 
 def plan(request: Request, grid: Grid) -> tuple[Machine, list[Layout]]:
@@ -90,7 +92,6 @@ def _train(
     layouts: list[Layout],
     console: Console,
     progressing: Progressing,
-    units: bool,
 ) -> None:
     from relubench.sweeps import engine, rows
 
@@ -106,7 +107,7 @@ def _train(
 
         whole = engine.train_grid(layouts, checkpoints=folder, progress=tell, clock=clock, hurried=interrupts.hurried)
         for trained in whole:
-            folder.write_part(rows.part_frame(trained, units), _origin(request, trained))
+            folder.write_part(rows.part_frame(trained, request.config.units), _origin(request, trained))
             progress.runs(len(trained.grid))
     seconds = time.perf_counter() - begun
     console.print(

@@ -41,3 +41,18 @@ def test_rates_that_differ_in_their_last_bits_are_the_same(monkeypatch):
     near = dataclasses.replace(claims.CLAIMS[0], conditions=(Condition("", measured),))
     monkeypatch.setattr(claims, "CLAIMS", (near,))
     assert experiments.find("bias").claims == (near,)
+
+
+@pytest.mark.parametrize(
+    ("name", "word", "told"),
+    [
+        ("revival", "probe.measures=[unit_dead]", "need plane_checksum; it takes them in probe.measures"),
+        ("one_step", "probe.measures=[]", "need deadly_rate, deadly_rate_end, deadly_rate_of_bias, unit_dead"),
+        ("inputs", "units=false", "need units; it takes them in probe.measures, or units=true for units"),
+    ],
+)
+def test_what_claims_read_is_asked_for_before_anything_is_trained(relubench, tmp_path, name, word, told):
+    status, _, error = relubench(f"experiment={name}", word, "seeds=1")
+    assert status == 2
+    assert told in error
+    assert not (tmp_path / "results").exists()

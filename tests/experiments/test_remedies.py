@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from relubench.experiments.remedies.claims import CLAIMS
-from relubench.experiments.remedies.differences import highest_rate
+from relubench.experiments.remedies.metrics import highest_rate
 from relubench.experiments.remedies.variants import FROZEN, REMEDIES
 from relubench.findings.claims import Tables
 

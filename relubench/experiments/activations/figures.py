@@ -12,7 +12,6 @@ from relubench.experiments.by_optimizer import OPTIMIZER, RATE, labelled
 from relubench.plots import points
 from relubench.plots.figure import Figure, line_panels, runs_note
 
-CURVES = ("dead_train", "silent_train", "saturated_train")
 #: Activations whose silent units are drawn over time: ReLU, and what leaks.
 LEAKING = ("relu", "leaky_001", "leaky_01", "leaky_minus_01", "prelu")
 

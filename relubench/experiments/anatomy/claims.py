@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from relubench.experiments.anatomy.curves import BATCH, FACTOR, SETTINGS
+from relubench.experiments.anatomy.metrics import BATCH, FACTOR, SETTINGS
 from relubench.findings.claims import Claim, Condition, Tables, mean_of, of_layers, of_measures, of_units, total_of
 from relubench.findings.claims.metrics import Metric, aggregated
 

@@ -6,12 +6,10 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from relubench.experiments.anatomy.curves import BATCH, causes, dead_on_sets, distances
+from relubench.experiments.anatomy.metrics import BATCH
 from relubench.experiments.base import Frames
 from relubench.plots import points
 from relubench.plots.figure import Figure, line_panels, runs_note
-
-DERIVED = (causes, dead_on_sets, distances)
 
 _MEANS = "Means over the runs that did not diverge, with 95 % BCa bootstrap intervals over seeds."
 

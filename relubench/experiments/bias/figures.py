@@ -12,8 +12,6 @@ from relubench.experiments.by_optimizer import OPTIMIZER, RATE
 from relubench.plots import points
 from relubench.plots.figure import Figure, runs_note
 
-CURVES = ("dead_train", "train_accuracy")
-
 
 def _figure(frames: Frames, name: str, rows: Mapping[str, pl.DataFrame], shown: str) -> Figure:
     """Draw the biases side by side: a panel column an optimiser, a point a learning rate."""

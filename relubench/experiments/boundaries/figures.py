@@ -7,50 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from relubench.errors import UserError
 from relubench.experiments.base import Frames
-from relubench.findings.claims import Tables
+from relubench.experiments.boundaries.metrics import INPUTS, PLANES
 from relubench.plots import animation, planes, planes_of
 from relubench.plots.figure import Figure, line_panels, runs_note
-
-PLANES = ("plane_weights", "plane_bias", "unit_dead")
-#: Rows of the training inputs in curves.parquet: each input's coordinates and class; the item is the example.
-INPUTS = ("input_0", "input_1", "input_class")
-
-
-def _shown(tables: Tables) -> dict[str, object]:
-    """Return the row of the run that the picture shows: the first seed's."""
-    return tables.runs.sort("seed", "run_id").row(0, named=True)
-
-
-def _lines(tables: Tables) -> pl.DataFrame:
-    """Return the first run's lines and which of its units are dead, at each probe."""
-    assert tables.measures is not None, "the experiment's measures are set in its YAML file"
-    ours = tables.measures.filter(
-        pl.col("run_id") == _shown(tables)["run_id"], pl.col("measure").is_in(PLANES), pl.col("layer").fill_null(1) == 1
-    )
-    none = pl.lit(None, pl.Float64)
-    return ours.select(
-        "layer", "step", "item", metric="measure", mean="value", ci_low=none, ci_high=none, n=pl.lit(1, pl.Int64)
-    )
-
-
-def _inputs(tables: Tables) -> pl.DataFrame:
-    """Return the training inputs as the first run's network sees them, and their classes."""
-    from relubench import config, data
-
-    row = _shown(tables)
-    setting = config.build_setting(config.stored_values(row)).data
-    found = data.load(setting)
-    if found.x_train.shape[1] != 2 or found.y_train.ndim != 1:
-        raise UserError(f"data.name={setting.name}: boundaries draws two inputs with classes; it takes moons")
-    seen = np.column_stack([found.x_train * setting.scale + setting.offset, found.y_train])
-    items = pl.Series("item", np.arange(len(seen)), pl.Int64)
-    columns = [pl.DataFrame({"item": items, "mean": part}) for part in seen.T]
-    return pl.concat(
-        frame.with_columns(metric=pl.lit(metric), n=pl.lit(1, pl.Int64))
-        for metric, frame in zip(INPUTS, columns, strict=True)
-    )
 
 
 def _picture(frames: Frames) -> Figure:
@@ -80,10 +40,6 @@ def _over_time(frames: Frames) -> Figure:
         f"diverge, with 95 % BCa bootstrap intervals over seeds. {runs_note(rows)}"
     )
     return Figure("over_time", line_panels(rows, x="step", symlog_x=True), caption)
-
-
-CURVES = ("dead_train", "test_accuracy")
-DERIVED = (_lines, _inputs)
 
 
 def figures(frames: Frames) -> Sequence[Figure]:

@@ -10,7 +10,6 @@ from relubench.experiments.base import Frames
 from relubench.plots import style
 from relubench.plots.figure import Figure, line_panels, runs_note
 
-CURVES = ("dead_train", "test_accuracy")
 #: A figure with more lines than this tells nothing: the first ones are drawn.
 MOST_LINES = 12
 PANELS = {"dead_train": "dead units", "test_accuracy": "test accuracy"}

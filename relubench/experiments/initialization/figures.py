@@ -11,7 +11,6 @@ from relubench.experiments.initialization.claims import AT_BIRTH, OPTIMIZER, OPT
 from relubench.plots import points, style, violins
 from relubench.plots.figure import Figure, line_panels, runs_note
 
-CURVES = ("activation_quantiles", "second_moment", "zero_share")
 RATE = "optimizer.learning_rate"
 SHOWN_AS_VIOLINS = ("normal_01", "normal_014", "normal_028", "he", "pytorch")
 #: More lines than this cannot be told apart; LeCun and orthogonal weights are left to the figure without lines.

@@ -8,7 +8,7 @@ import polars as pl
 
 from relubench.experiments.by_optimizer import Where, at, labelled
 from relubench.findings.claims import Claim, Condition, Tables, mean_of
-from relubench.findings.claims.metrics import Metric
+from relubench.findings.claims.metrics import Metric, needing
 
 FACTOR, NORMALIZE = "factor.inputs", "data.normalize"
 #: What is done to the pixels by `data.normalize`, in words.
@@ -21,6 +21,7 @@ HIGH_RATES = (("sgd", 1.0), ("adam", 0.03))
 def still_dead(layers: Sequence[int]) -> Metric:
     """Return the metric: of the units of these layers that are born dead, the share dead without a break to the end."""
 
+    @needing("units")
     def values(tables: Tables) -> pl.DataFrame:
         finite = tables.runs.filter(~pl.col("diverged")).select("run_id")
         born = tables.layers.filter(pl.col("step") == 0).rename({"dead_train": "born"})

@@ -12,8 +12,6 @@ from relubench.experiments.by_optimizer import OPTIMIZER, RATE, labelled
 from relubench.plots import heat_map, style
 from relubench.plots.figure import Figure, line_panels, runs_note
 
-CURVES = ("dead_train",)
-
 ACTIVATION, WIDTHS, PANEL = "model.activation.name", "model.widths", "panel"
 PANELS = {
     "dead_train_fraction": "dead units",

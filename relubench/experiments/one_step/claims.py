@@ -5,9 +5,9 @@ from __future__ import annotations
 import polars as pl
 
 from relubench.experiments.one_step.fates import RATE, of_fates, tenth_deadly_rate
-from relubench.experiments.one_step.variants import VARIANTS, of
+from relubench.experiments.one_step.metrics import VARIANTS, of
 from relubench.findings.claims import Claim, Condition, Tables, mean_of, paired, paired_ratio
-from relubench.findings.claims.metrics import Where
+from relubench.findings.claims.metrics import Where, needing, needs_of
 
 #: Training examples of the digits.
 EXAMPLES = 1437
@@ -21,6 +21,7 @@ def _at(variant: str, rate: float = USUAL) -> Where:
     return {**of(variant), RATE: rate}
 
 
+@needing(*needs_of(tenth_deadly_rate))
 def _tenth_an_example(tables: Tables) -> pl.DataFrame:
     """Return the rate at which every tenth unit is killed, times the examples where their losses are summed."""
     summed = tables.runs.select("run_id", summed=pl.col("loss.reduction") == "sum")

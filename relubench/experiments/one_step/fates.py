@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import polars as pl
 
-from relubench.findings.claims.metrics import measures_of
+from relubench.findings.claims.metrics import measures_of, needing, needs_of
 from relubench.sweeps.folders import Tables
 
 RATE = "optimizer.learning_rate"
@@ -31,6 +31,7 @@ _FATES = {
 }
 
 
+@needing("unit_dead", *_RATES)
 def fates(tables: Tables) -> pl.DataFrame:
     """Return a row a layer of each run that is finite after the first step: what became of its units.
 
@@ -50,12 +51,14 @@ def fates(tables: Tables) -> pl.DataFrame:
 def of_fates(number: pl.Expr, *, layer: int = 1) -> Callable[[Tables], pl.DataFrame]:
     """Return the metric `number`, an expression over the columns of `fates`, of one layer."""
 
+    @needing(*needs_of(fates))
     def values(tables: Tables) -> pl.DataFrame:
         return fates(tables).filter(pl.col("layer") == layer).select("run_id", value=number)
 
     return values
 
 
+@needing(*_RATES)
 def tenth_deadly_rate(tables: Tables) -> pl.DataFrame:
     """Return run_id and value: the rate at which every tenth first-layer unit alive at birth is killed.
 

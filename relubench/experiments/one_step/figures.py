@@ -9,11 +9,9 @@ import polars as pl
 
 from relubench.experiments.base import Frames
 from relubench.experiments.one_step.fates import RATE
-from relubench.experiments.one_step.variants import VARIANTS, foretold, measured
+from relubench.experiments.one_step.metrics import VARIANTS
 from relubench.plots import canvas, style
 from relubench.plots.figure import Figure, line_panels, runs_note
-
-DERIVED = (measured, foretold)
 
 #: Those whose first step is drawn beside its prediction.
 COMPARED = tuple(VARIANTS[level] for level in ("plain", "loss_100", "loss_100_clipped", "inputs_10"))

@@ -7,37 +7,12 @@ from collections.abc import Sequence
 import polars as pl
 
 from relubench.experiments.base import Frames
-from relubench.experiments.plasticity.metrics import CHANGING, change
-from relubench.findings.claims import Tables, mean_effect
+from relubench.experiments.plasticity.metrics import ACTIVATION, OPTIMIZER, RATE, REMEDY, STREAM
 from relubench.plots import style
 from relubench.plots.figure import Figure, line_panels, runs_note
 
-STREAM, PERIOD, OPTIMIZER = "data.stream.name", "data.stream.period", "optimizer.name"
-RATE, ACTIVATION, REMEDY = "optimizer.learning_rate", "model.activation.name", "remedy.name"
-#: What tells two settings of a stream apart.
-POINT = ("data.name", STREAM, OPTIMIZER, RATE, ACTIVATION, REMEDY)
+PERIOD = "data.stream.period"
 _LEARNER = (ACTIVATION, OPTIMIZER, RATE)
-
-
-def _changes(tables: Tables) -> pl.DataFrame:
-    """Return a row for each setting and each of `CHANGING`: metric NAME_change, its mean and interval over seeds."""
-    keys = [key for key in POINT if tables.runs[key].n_unique() > 1]  # what does not vary is no column of the curves
-    found = [
-        tables.runs.join(change(name)(tables), on="run_id", maintain_order="left").with_columns(name=pl.lit(name))
-        for name in CHANGING
-    ]
-    finite = pl.concat(found).filter(pl.col("value").is_finite())  # a regression has no accuracy
-    rows = []
-    for (name, *point), runs in finite.group_by("name", *keys, maintain_order=True):
-        effect = mean_effect(runs["value"].to_numpy(), CHANGING[str(name)])
-        rows.append((*point, f"{name}_change", effect.value, effect.low, effect.high, effect.n))
-    numbers = {"metric": pl.String, "mean": pl.Float64, "ci_low": pl.Float64, "ci_high": pl.Float64, "n": pl.Int64}
-    schema = {key: tables.runs.schema[key] for key in keys} | numbers
-    return pl.DataFrame(rows, schema, orient="row").with_columns(pl.col("ci_low", "ci_high").fill_nan(None))
-
-
-CURVES = ("dead_train", "dormant_train", "online_accuracy", "online_loss")
-DERIVED = (_changes,)
 
 
 def _tasks(frames: Frames, metric: str, streams: Sequence[str]) -> pl.DataFrame:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import polars as pl
 
-from relubench.findings.claims import Tables
+from relubench.findings.claims import Tables, mean_effect
+from relubench.findings.claims.metrics import needing
 
 #: Numbers whose change over a run is told, and the bounds of the change.
 CHANGING = {
@@ -26,6 +27,7 @@ def change(name: str) -> Callable[[Tables], pl.DataFrame]:
     A probe stands for the tasks since the one before; the one at step 0 is left out.
     """
 
+    @needing(*([] if name.endswith("_train") else [name]))  # a column of layers, or a measure
     def values(tables: Tables) -> pl.DataFrame:
         finite = tables.runs.filter(~pl.col("diverged")).select("run_id")
         tasks = _over_steps(tables, name).filter(pl.col("step") > 0).join(finite, on="run_id").sort("run_id", "step")
@@ -43,3 +45,31 @@ def _over_steps(tables: Tables, name: str) -> pl.DataFrame:
         return tables.layers.group_by("run_id", "step").agg(value=share)
     assert tables.measures is not None, f"probe.measures names {name}"
     return tables.measures.filter(pl.col("measure") == name).select("run_id", "step", "value")
+
+
+STREAM, OPTIMIZER = "data.stream.name", "optimizer.name"
+RATE, ACTIVATION, REMEDY = "optimizer.learning_rate", "model.activation.name", "remedy.name"
+#: What tells two settings of a stream apart.
+POINT = ("data.name", STREAM, OPTIMIZER, RATE, ACTIVATION, REMEDY)
+
+
+@needing("online_accuracy", "online_loss")
+def _changes(tables: Tables) -> pl.DataFrame:
+    """Return a row for each setting and each of `CHANGING`: metric NAME_change, its mean and interval over seeds."""
+    keys = [key for key in POINT if tables.runs[key].n_unique() > 1]  # what does not vary is no column of the curves
+    found = [
+        tables.runs.join(change(name)(tables), on="run_id", maintain_order="left").with_columns(name=pl.lit(name))
+        for name in CHANGING
+    ]
+    finite = pl.concat(found).filter(pl.col("value").is_finite())  # a regression has no accuracy
+    rows = []
+    for (name, *point), runs in finite.group_by("name", *keys, maintain_order=True):
+        effect = mean_effect(runs["value"].to_numpy(), CHANGING[str(name)])
+        rows.append((*point, f"{name}_change", effect.value, effect.low, effect.high, effect.n))
+    numbers = {"metric": pl.String, "mean": pl.Float64, "ci_low": pl.Float64, "ci_high": pl.Float64, "n": pl.Int64}
+    schema = {key: tables.runs.schema[key] for key in keys} | numbers
+    return pl.DataFrame(rows, schema, orient="row").with_columns(pl.col("ci_low", "ci_high").fill_nan(None))
+
+
+CURVES = ("dead_train", "dormant_train", "online_accuracy", "online_loss")
+DERIVED = (_changes,)

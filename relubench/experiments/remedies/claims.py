@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from relubench.experiments.remedies.differences import at_best_rate, at_high_rate, usable_rates
+from relubench.experiments.remedies.metrics import at_best_rate, at_high_rate, usable_rates
 from relubench.experiments.remedies.variants import FROZEN, HIGH_RATE
 from relubench.findings.claims import Claim, Condition
 from relubench.findings.claims.measurements import Measurement

@@ -7,12 +7,10 @@ from collections.abc import Sequence
 import polars as pl
 
 from relubench.experiments.base import Frames
-from relubench.experiments.remedies.differences import USABLE, remedy_rows
+from relubench.experiments.remedies.metrics import USABLE
 from relubench.experiments.remedies.variants import HIGH_RATE, OPTIMIZER, VARIANT
 from relubench.plots import forest, points, style
 from relubench.plots.figure import Figure, runs_note
-
-DERIVED = (remedy_rows,)
 
 #: A difference of accuracies at the best rates beyond this would squeeze all others in their figure.
 FAR = 0.1

@@ -9,9 +9,11 @@ import polars as pl
 from relubench.experiments.revival.cases import HIGH, LOW, RATES, TOLD, Where, case
 from relubench.findings.claims import Claim, Condition, Tables, mean_of, of_layers, paired, total_of
 from relubench.findings.claims.measurements import Measurement
+from relubench.findings.claims.metrics import needing
 from relubench.findings.spells import HALFWAY, REVIVALS, REVIVED_SHARE, dead_at, of_spells, spells
 
 
+@needing("unit_dead", "plane_checksum")
 def _moved(tables: Tables) -> pl.DataFrame:
     """Return how many units of layer 1, dead at a probe before the last, had other weights or bias at the end."""
     assert tables.measures is not None, "the experiment's measures are set in its YAML file"

@@ -7,50 +7,9 @@ from collections.abc import Sequence
 import polars as pl
 
 from relubench.experiments.base import Frames
-from relubench.experiments.derived import mean_over_runs
-from relubench.experiments.designs import titles
-from relubench.experiments.shift.metrics import WAKE, WHEN_CHANGED, woken
-from relubench.findings.claims import Tables
-from relubench.findings.spells import spells
+from relubench.experiments.shift.metrics import NAME
 from relubench.plots import points
 from relubench.plots.figure import Figure, line_panels, runs_note
-
-NAME = "optimizer.name"
-CHANGES = titles("shift", "change")
-ORDER = ("test set", *CHANGES.values())
-
-
-def _sorted(frame: pl.DataFrame) -> pl.DataFrame:
-    """Put rows in the order in which optimisers, changes and layers are told."""
-    place = pl.col("change").replace_strict({name: place for place, name in enumerate(ORDER)}, default=None)
-    return frame.sort(NAME, place, "layer", descending=[True, False, False], maintain_order=True)
-
-
-def _titled(runs: pl.DataFrame) -> pl.DataFrame:
-    change = pl.col("factor.change")
-    return runs.with_columns(change=change.replace_strict(CHANGES, default=change))
-
-
-def _at_once(tables: Tables) -> pl.DataFrame:
-    """Return the mean share of dead units that are active at once on the test set, and on the next task's inputs."""
-    runs = _titled(tables.runs).select("run_id", NAME, "change")
-    counts = runs.join(woken(tables), on="run_id", maintain_order="left")
-    tested = counts.filter(pl.col("change") == "same data").with_columns(change=pl.lit("test set"), next_task="test")
-    rows = pl.concat([tested, counts]).with_columns(value=pl.col("next_task") / pl.col("dead"))
-    return mean_over_runs(_sorted(rows), (NAME, "change", "layer"), "woken")
-
-
-def _later(tables: Tables) -> pl.DataFrame:
-    """Return the mean share of the units dead at the change that a probe of the second task finds active."""
-    runs = _titled(tables.runs).select("run_id", NAME, "change")
-    shares = spells(tables).filter(WHEN_CHANGED).group_by("run_id", "layer").agg(value=WAKE)
-    return mean_over_runs(
-        _sorted(runs.join(shares, on="run_id", maintain_order="left")), (NAME, "change", "layer"), "revived"
-    )
-
-
-CURVES = ("dead_train", "test_accuracy")
-DERIVED = (_at_once, _later)
 
 _CHANGES_NOTE = (
     "Changes halfway through training: one standard deviation added to all inputs, inputs doubled, pixels permuted, "

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from relubench.findings.claims.effect import Effect, mean_effect, ratio_effect, share_effect, total_effect
-from relubench.findings.claims.metrics import Metric, Where, bounds_of, of_runs
+from relubench.findings.claims.metrics import Metric, Where, bounds_of, needs_of, of_runs
 from relubench.sweeps.folders import Tables
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ class Measurement(NamedTuple):
 
     effect: Callable[[Tables], Effect]
     sides: tuple[Where, ...]  # the runs, or those that are compared
+    needs: frozenset[str]  # the measures that it reads, and `units` where it reads these
 
     def __call__(self, tables: Tables) -> Effect:
         """Measure."""
@@ -37,7 +38,7 @@ def mean_of(metric: Metric, where: Where, *, bounds: Bounds | None = None) -> Me
     def effect(tables: Tables) -> Effect:
         return _mean_effect(of_runs(tables, metric, where), bounds_of(metric, bounds))
 
-    return Measurement(effect, (where,))
+    return Measurement(effect, (where,), needs_of(metric))
 
 
 def share_of(flag: Metric, where: Where) -> Measurement:
@@ -53,7 +54,7 @@ def share_of(flag: Metric, where: Where) -> Measurement:
         found = mean_effect(_seed_means(finite), (0.0, 1.0)) if repeated else share_effect(finite["value"].to_numpy())
         return found._replace(lost=(rows.height - finite.height, 0))
 
-    return Measurement(effect, (where,))
+    return Measurement(effect, (where,), needs_of(flag))
 
 
 def total_of(metric: Metric, where: Where) -> Measurement:
@@ -63,7 +64,7 @@ def total_of(metric: Metric, where: Where) -> Measurement:
         rows = of_runs(tables, metric, where)
         return total_effect(rows["value"].drop_nulls().to_numpy())._replace(lost=(rows["value"].null_count(), 0))
 
-    return Measurement(effect, (where,))
+    return Measurement(effect, (where,), needs_of(metric))
 
 
 def paired(
@@ -78,7 +79,7 @@ def paired(
     def effect(tables: Tables) -> Effect:
         return _paired_effect(_pairs(tables, metric, where_a, where_b, by), _difference_bounds(metric, bounds))
 
-    return Measurement(effect, (where_a, where_b))
+    return Measurement(effect, (where_a, where_b), needs_of(metric))
 
 
 def paired_ratio(metric: Metric, where_a: Where, where_b: Where, *, by: str | Sequence[str] = "seed") -> Measurement:
@@ -89,7 +90,7 @@ def paired_ratio(metric: Metric, where_a: Where, where_b: Where, *, by: str | Se
         positive = [pl.when(pl.col(side) > 0).then(pl.col(side).log()) for side in ("a", "b")]
         return ratio_effect(_paired_effect(pairs.with_columns(positive), None))
 
-    return Measurement(effect, (where_a, where_b))
+    return Measurement(effect, (where_a, where_b), needs_of(metric))
 
 
 def mean_at_best(
@@ -116,7 +117,7 @@ def mean_at_best(
         remark = f"best {_short(key)} {_told(best)}"
         return _mean_effect(pl.concat(rows), bounds_of(metric, bounds))._replace(remark=remark)
 
-    return Measurement(effect, (where,))
+    return Measurement(effect, (where,), needs_of(metric))
 
 
 def paired_at_best(
@@ -142,7 +143,7 @@ def paired_at_best(
         remark = f"best {_short(key)} {_told(best_b)} against {_told(best_a)}"
         return _paired_effect(pl.concat(pairs), _difference_bounds(metric, bounds))._replace(remark=remark)
 
-    return Measurement(effect, (where_a, where_b))
+    return Measurement(effect, (where_a, where_b), needs_of(metric))
 
 
 def _mean_effect(rows: pl.DataFrame, bounds: Bounds | None) -> Effect:

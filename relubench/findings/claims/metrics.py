@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import polars as pl
 
@@ -19,11 +19,28 @@ if TYPE_CHECKING:
 #: A column of runs (or a share of runs that summary.parquet tells), an expression over the columns of runs, or a
 #: function of the tables that returns run_id and value. Null or not finite: the run has no such number.
 Metric = str | pl.Expr | Callable[[Tables], pl.DataFrame]
+#: A function of the tables.
+Computed = TypeVar("Computed", bound=Callable[[Tables], pl.DataFrame])
 #: Which runs: the value, or the values, of columns of runs.
 Where = Mapping[str, Any]
 
 #: Equal rates may differ in their last bits, where one is written out and the other comes from ${logspace:...}.
 _RELATIVE_DIFFERENCE = 1e-9
+
+
+def needing(*names: str) -> Callable[[Computed], Computed]:
+    """Return a decorator that notes what a function of the tables reads: names of measures, and `units`."""
+
+    def note(computed: Computed) -> Computed:
+        computed.needs = needs_of(computed) | set(names)  # type: ignore[attr-defined]
+        return computed
+
+    return note
+
+
+def needs_of(metric: object) -> frozenset[str]:
+    """Return the measures that a metric, or another function of the tables, reads, and `units` where it reads these."""
+    return frozenset(getattr(metric, "needs", ()))
 
 
 def of_runs(tables: Tables, metric: Metric, where: Where) -> pl.DataFrame:
@@ -130,6 +147,7 @@ def of_layers(number: pl.Expr, *, layer: int | None = None, step: int | None = N
 def of_units(number: pl.Expr, *, layer: int | None = None) -> Metric:
     """Return the metric `number`, an aggregation of the columns of units.parquet over a run's units, or a layer's."""
 
+    @needing("units")
     def values(tables: Tables) -> pl.DataFrame:
         if tables.units is None:
             raise UserError("units.parquet: this experiment does not write it, and a claim of it needs it")
@@ -145,9 +163,11 @@ def of_measures(number: pl.Expr, *, layer: int | None = None, step: int | None =
     `of_measures(pl.col("died_by_bias").sum() / pl.col("died").sum(), layer=1)`; each of them has a row a layer and
     item, taken at the last probe up to `step` (None: the last of all).
     """
+    named = [name for name in number.meta.root_names() if name not in ("layer", "item")]
 
+    @needing(*(name for name in named if name != "units" and "." not in name))  # columns of runs
     def values(tables: Tables) -> pl.DataFrame:
-        names = [name for name in number.meta.root_names() if name not in ("layer", "item", *tables.runs.columns)]
+        names = [name for name in named if name not in tables.runs.columns]
         rows = _at_step(_in_layer(measures_of(tables, names), layer), step)
         wide = rows.pivot("measure", index=["run_id", "step", "layer", "item"], values="value")
         return aggregated(tables, wide, number)

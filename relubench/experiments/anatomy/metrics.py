@@ -8,6 +8,7 @@ import polars as pl
 from relubench.experiments.derived import mean_over_runs
 from relubench.experiments.designs import titles
 from relubench.findings.claims import Tables
+from relubench.findings.claims.metrics import needing
 
 FACTOR = "factor.setting"
 SETTINGS = titles("anatomy", "setting")
@@ -24,6 +25,7 @@ CAUSES = {
 _MARGINS = np.linspace(-6.0, 4.0, 41)
 
 
+@needing("died", "died_by_bias", "died_by_weights", "died_by_either")
 def causes(tables: Tables) -> pl.DataFrame:
     """Return, of the units of a layer that died, the share that each of `CAUSES` has killed."""
     rows = _at_end(tables).filter(pl.col("measure").str.starts_with("died"))
@@ -33,6 +35,7 @@ def causes(tables: Tables) -> pl.DataFrame:
     return mean_over_runs(long, ["setting", "layer", "cause"], "killed_by")
 
 
+@needing("dead_on_first")
 def dead_on_sets(tables: Tables) -> pl.DataFrame:
     """Return the share of a layer's units dead on the first 1, 2, 4, ... examples, on all, and on training batches."""
     layers = tables.layers.filter(pl.col("step") == pl.col("step").max().over("run_id"))
@@ -50,6 +53,7 @@ def dead_on_sets(tables: Tables) -> pl.DataFrame:
     )
 
 
+@needing("units")
 def distances(tables: Tables) -> pl.DataFrame:
     """Return the share of the dead, and of the alive, units of layer 1 whose margin is at most each distance.
 
@@ -83,3 +87,6 @@ def _at_end(tables: Tables) -> pl.DataFrame:
     assert tables.measures is not None, "the experiment's measures are set in its YAML file"
     last = tables.measures.filter(pl.col("step") == pl.col("step").max().over("run_id"))
     return _settings(tables).join(last, on="run_id", maintain_order="left")
+
+
+DERIVED = (causes, dead_on_sets, distances)

@@ -9,9 +9,9 @@ import polars as pl
 
 from relubench.experiments.derived import mean_over_runs
 from relubench.experiments.designs import titles
-from relubench.experiments.one_step.fates import RATE, fates, shares_killed
+from relubench.experiments.one_step.fates import RATE, fates, shares_killed, tenth_deadly_rate
 from relubench.findings.claims import Tables
-from relubench.findings.claims.metrics import Where
+from relubench.findings.claims.metrics import Where, needing, needs_of
 
 FACTOR = "factor.variant"
 VARIANTS = titles("one_step", "variant")
@@ -49,6 +49,7 @@ def _folded(rows: pl.DataFrame, metrics: Sequence[str]) -> pl.DataFrame:
     return pl.concat([mean_over_runs(rows.with_columns(value=metric), _POINT, metric) for metric in metrics])
 
 
+@needing(*needs_of(fates))
 def measured(tables: Tables) -> pl.DataFrame:
     """Return what the first step, and those after it, did to layer 1 at each rate of the grid."""
     found = fates(tables).filter(pl.col("layer") == 1)
@@ -56,8 +57,12 @@ def measured(tables: Tables) -> pl.DataFrame:
     return _folded(rows, ["dead_after_step", "dead_at_end", "wrong"])
 
 
+@needing(*needs_of(tenth_deadly_rate))
 def foretold(tables: Tables) -> pl.DataFrame:
     """Return what the oracle foretells of layer 1 at any rate, asked at step 0 of one run a seed and variant."""
     runs = _variants(tables).filter(pl.col(RATE) == pl.col(RATE).min().over("variant"))
     asked = shares_killed(tables.of(runs["run_id"].to_list()), _ASKED.tolist())
     return _folded(runs.join(asked, on="run_id", maintain_order="left"), ["foretold", "deadly", "bias_alone"])
+
+
+DERIVED = (measured, foretold)

@@ -49,7 +49,7 @@ def _usable_rate(optimizer: str, remedy: str) -> Measurement:
 
 
 #: The further rows of curves.parquet: metric -> how it is measured for an optimiser and a remedy.
-DERIVED = {
+_ROWS = {
     "dead_at_high_rate": lambda *cell: at_high_rate("dead_train_fraction", *cell),
     "accuracy_at_high_rate": lambda *cell: at_high_rate("test_accuracy", *cell),
     "accuracy_at_best_rate": lambda *cell: at_best_rate("test_accuracy", *cell),
@@ -67,9 +67,9 @@ _SCHEMA: dict[str, Any] = {
 
 
 def remedy_rows(tables: Tables) -> pl.DataFrame:
-    """Return a row for each of `DERIVED`, optimiser with a high rate and remedy of the runs."""
+    """Return a row for each of `_ROWS`, optimiser with a high rate and remedy of the runs."""
     optimizers, rows = [name for name in HIGH_RATE if name in tables.runs[OPTIMIZER]], []
-    for metric, measure in DERIVED.items():
+    for metric, measure in _ROWS.items():
         for optimizer, remedy in itertools.product(optimizers, levels(tables.runs)):
             if remedy != NONE or metric == "highest_rate":  # the others are differences to none
                 effect = measure(optimizer, remedy)(tables)
@@ -79,3 +79,6 @@ def remedy_rows(tables: Tables) -> pl.DataFrame:
     return pl.DataFrame(rows, _SCHEMA, orient="row").with_columns(
         pl.col("mean", "ci_low", "ci_high").fill_nan(None), layer=pl.lit(None, pl.Int64)
     )
+
+
+DERIVED = (remedy_rows,)

@@ -1,0 +1,3 @@
+"""What curves.parquet holds."""
+
+CURVES = ("dead_train", "silent_train", "saturated_train")

@@ -1,0 +1,3 @@
+"""What curves.parquet holds."""
+
+CURVES = ("dead_train", "test_accuracy")
