@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from relubench.cli import verbs
-from relubench.config import KEYS, SETTING_KEYS
+from relubench.config import CHOICES, KEYS, SETTING_KEYS, TREES
 
 pytestmark = pytest.mark.slow
 
@@ -32,8 +32,11 @@ def values(key):
         int: st.sampled_from(HUGE.get(key.name) or [*WHOLE, *near]),
         float: st.sampled_from([*NUMBERS, *near]),
         bool: st.booleans(),
-        str: st.sampled_from(key.metadata["choices"]) if "choices" in key.metadata else texts,
+        str: texts,
     }[key.type]
+    names = key.metadata.get("choices") or CHOICES.get(key.name)
+    if names:
+        scalar = st.one_of(st.sampled_from(names), texts)
     if key.is_list:
         scalar = st.lists(scalar, max_size=3)
     return st.one_of(scalar, scalar, st.none(), st.sampled_from([True, 1, 0.5, "x", [], [1], [[1]]]))
@@ -53,7 +56,7 @@ def written(value):
 @st.composite
 def assignments(draw):
     """Return (word, key, value) of one key set to one value."""
-    key = draw(st.sampled_from([key for name, key in KEYS.items() if name not in ("grid", "seeds", "name", "out")]))
+    key = draw(st.sampled_from([key for name, key in KEYS.items() if name not in (*TREES, "seeds", "name", "out")]))
     value = draw(values(key))
     return f"{key.name}={written(value)}", key.name, value
 
@@ -63,8 +66,7 @@ def axes(draw):
     """Return a word that makes an axis of the grid, perhaps a wrong one."""
     key = draw(st.sampled_from(list(SETTING_KEYS.values())))
     listed = draw(st.one_of(st.lists(values(key), max_size=3), values(key)))
-    sign, zipped = draw(st.sampled_from(SIGNS)), draw(st.sampled_from(["", "zip."]))
-    return f"{sign}grid.{zipped}{key.name}={written(listed)}"
+    return f"{draw(st.sampled_from(SIGNS))}grid.{key.name}={written(listed)}"
 
 
 SIGNS = ["", "+", "++", "~"]
@@ -85,11 +87,39 @@ OPTIONS = [
     "-m", "-m", "--multirun", "--resolve", "--info", "--cfg", "job", "--cfg=job", "-x", "--config-dir", "/tmp", "--",
     "-", "=", "a=", "plan",
 ]  # fmt: skip
+LEVELS = [
+    "zero",
+    "[zero,none]",
+    "[zero]",
+    "[]",
+    "null",
+    "3",
+    "{}",
+    "{title: 3}",
+    "{optimizer: {bias_decay: 1}}",
+    "{a: 1}",
+]
+FACTOR_KEYS = [
+    "factor.bias",
+    "factor.bias.loud",
+    "factor.bias.zero",
+    "factor.x",
+    "factor.",
+    "factors",
+    "factors.bias.zero",
+]
 WORDS = st.one_of(
     axes(),
+    st.just("experiment=bias"),
+    st.builds(
+        "{}{}={}".format,
+        st.sampled_from(SIGNS),
+        st.sampled_from(FACTOR_KEYS),
+        st.one_of(st.sampled_from(LEVELS), texts),
+    ),
     texts,
     st.builds("{}={}".format, st.sampled_from([*KEYS, *GROUPS]), texts),
-    st.builds("~{}".format, st.sampled_from([*SETTING_KEYS, "grid", "grid.seed", "grid.zip", "seeds", "data"])),
+    st.builds("~{}".format, st.sampled_from([*SETTING_KEYS, "grid", "grid.seed", "factor.bias", "seeds", "data"])),
     st.builds("{}{}={}".format, st.sampled_from(SIGNS), st.sampled_from([*KEYS]), texts),
     st.builds("seeds={}".format, st.sampled_from(SEEDS)),
     st.builds("shard={}".format, st.sampled_from(SHARDS)),
@@ -165,9 +195,7 @@ def test_no_words_end_in_a_traceback(monkeypatch, tmp_path, words):
 
 @pytest.mark.parametrize("key", SETTING_KEYS.values(), ids=lambda key: key.name)
 def test_a_default_may_be_said(monkeypatch, tmp_path, key):
-    from relubench.config import Setting, setting_values
-
-    value = setting_values(Setting())[key.name]
+    value = key.default
     said = written(list(value) if isinstance(value, tuple) else value)
     status, _, err, (request,) = planned(tmp_path, [f"{key.name}={said}"], monkeypatch)
     assert (status, err) == (0, "")
