@@ -362,6 +362,7 @@ TREES = ("factors", "grid")
 #: Every key of the configuration by its dotted name; `grid`, `factors` and `seeds`, which hold any value, included.
 KEYS: dict[str, Key] = {key.name: key for key in _walk(Config, "")}
 PREFIXES[Setting] = PREFIXES.pop(Config)
+_CORE = frozenset(KEYS)
 #: The keys that decide the result of a run.
 SETTING_KEYS: dict[str, Key] = {name: key for name, key in KEYS.items() if key.kind != "outside"}
 
@@ -380,6 +381,9 @@ def declare(choice: str, reader: str, keys: Mapping[str, Any], reads: Iterable[s
         if KEYS.setdefault(name, key) != key:
             raise KeyError(f"{name}: {reader} declares it otherwise than {', '.join(sorted(KEYS[name].readers))}")
         SETTING_KEYS[name] = KEYS[name]
+    for table in (KEYS, SETTING_KEYS):  # in an order that does not depend on what was imported first
+        for name in sorted(table.keys() - _CORE):
+            table[name] = table.pop(name)
     for leaf in (*keys, *reads):
         KEYS[prefix + leaf].readers.add(reader)
     CHOICES.setdefault(choice, []).append(reader)

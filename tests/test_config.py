@@ -1,5 +1,8 @@
 """The schema: what each key takes."""
 
+import subprocess
+import sys
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -88,3 +91,14 @@ def test_no_knob_is_larger_or_smaller_than_its_precision_holds(key):
             key.check_magnitude([0.0, value], precision)
     key.check_magnitude([None, 0.0, 3e38, -2e-38], "float32")
     key.check_magnitude([1e300], "float64")
+
+
+def test_the_order_of_keys_does_not_depend_on_what_was_imported_first():
+    code = (
+        "from relubench import {}; from relubench.sweeps import grid; from relubench import config; print(*config.KEYS)"
+    )
+    first, second = (
+        subprocess.run([sys.executable, "-c", code.format(names)], capture_output=True, text=True, check=True).stdout
+        for names in ("optim, nn, data", "data, optim, nn")
+    )
+    assert first == second
