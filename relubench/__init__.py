@@ -18,6 +18,8 @@ __all__ = ["Results", "load", "retrain", "sweep", "units"]
 
 def __getattr__(name: str) -> Any:
     """Import public names when they are first used: the command line starts without JAX."""
+    if name == "__version__":
+        return importlib.import_module("importlib.metadata").version("relubench")
     if name == "units":
         return importlib.import_module("relubench.units")
     if name in __all__:

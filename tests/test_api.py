@@ -1,6 +1,8 @@
 """The library takes what the command line takes, and refuses what it refuses."""
 
+import re
 import warnings
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -74,3 +76,11 @@ def test_a_run_trained_again_is_compared_with_its_folder(request, tmp_path):
     folders.write_table(folder / "layers.parquet", layers.with_columns(dead_train=pl.col("dead_train") + 1))
     with pytest.warns(UserWarning, match="is not the run of .* bit for bit: its layers differ"):
         relubench.retrain(folder, runs["run_id"][0])
+
+
+def test_the_version_is_that_of_the_change_log():
+    page = (Path(__file__).parent.parent / "docs/CHANGELOG.md").read_text()
+    pinned = (Path(__file__).parent.parent / "pyproject.toml").read_text()
+    version = re.search(r"^## ([0-9.]+):", page, re.M)[1]
+    assert f'version = "{version}"' in pinned
+    assert re.fullmatch(r"[0-9.]+", relubench.__version__)

@@ -44,3 +44,20 @@ def test_it_is_merged_and_drawn(relubench, tmp_path, schema, name):
                 a, b = ours.sort(keys)[name], theirs.sort(keys)[name]
                 unread = a.is_null() & (name in SETTING_KEYS and SETTING_KEYS[name].choice is not None)
                 assert (unread | a.eq_missing(b)).all(), (table, name)
+
+
+@pytest.mark.parametrize("schema", ["2", "3"])
+def test_it_is_grown_where_mixing_is_allowed(relubench, tmp_path, schema):
+    shutil.copytree(FOLDERS / f"schema_{schema}" / "bias", tmp_path / "bias")
+    words = ("experiment=bias", *WORDS["bias"], "out=bias", "figures=false")
+    status, told, error = relubench(*words, "engine.mixed=true")
+    assert (status, error) == (0, "")
+    assert "120 of 120 runs are on disk already" in told
+    status, _, error = relubench(*words, "seeds=6")
+    assert status == 2
+    assert "engine.mixed=true" in error
+    status, told, error = relubench(*words, "seeds=6", "engine.mixed=true")
+    assert (status, error) == (0, "")
+    assert "trained 24 runs" in told
+    runs = storage.read_table(tmp_path / "bias/runs.parquet")
+    assert runs.group_by("factor.bias").len()["len"].to_list() == [12] * 12
