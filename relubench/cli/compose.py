@@ -8,6 +8,8 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import hydra
@@ -25,7 +27,7 @@ from relubench.cli import sweeper
 from relubench.config import KEYS, SETTING_KEYS, Config
 from relubench.errors import StorageError, UserError, shown, unknown
 from relubench.experiments.designs import CONF, MOST_LISTED, register_resolvers
-from relubench.sweeps import factors, grid, interrupts
+from relubench.sweeps import factors, folders, grid, interrupts
 from relubench.sweeps.factors import FACTOR, PICKED
 from relubench.sweeps.request import Request
 
@@ -37,6 +39,8 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
     "--info": ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath"),
     "--hydra-help": (),
 }
+#: The name under which a folder's configuration is composed again.
+AGAIN = "again_"
 #: Beginnings of Hydra's own keys that may be set: where jobs run, and where they write.
 _HYDRA = ("hydra/launcher", "hydra.launcher.", "hydra/sweeper", "hydra.sweeper.", "hydra.sweep.", "hydra.job.")
 #: Sweeps over values that aren't written out.
@@ -56,10 +60,16 @@ def groups() -> dict[str, list[str]]:
     return {folder.name: sorted(path.stem for path in folder.glob("*.yaml")) for folder in folders}
 
 
-def main(arguments: Sequence[str], task: Callable[[Request], int]) -> int:
-    """Compose the command line, give each resulting request to `task`, and return the worst exit status."""
+def main(arguments: Sequence[str], task: Callable[[Request], int], again: Path | None = None) -> int:
+    """Compose the command line, give each resulting request to `task`, and return the worst exit status.
+
+    `again` is a folder of results whose config.yaml stands in the place of an experiment's YAML file.
+    """
     _register()
     arguments = _checked(arguments)
+    if again is not None:
+        _store(again)
+        arguments = [*arguments, f"experiment={AGAIN}"]
     statuses: list[int] = []
     composed_all = False
 
@@ -68,7 +78,7 @@ def main(arguments: Sequence[str], task: Callable[[Request], int]) -> int:
         composed_all = True
         overrides: Any = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)  # as they were typed
         with interrupts.noted():  # a launcher may run this in a process of its own
-            statuses.append(_guarded(lambda: task(_request(composed, overrides))))
+            statuses.append(_guarded(lambda: task(_told_again(_request(composed, overrides), again))))
         return statuses[-1]
 
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then raises instead of printing and exiting
@@ -84,6 +94,20 @@ def main(arguments: Sequence[str], task: Callable[[Request], int]) -> int:
             raise
         raise UserError(f"the command line cannot be composed: {_one_line(error)}") from error  # Hydra's own slips
     return max([*statuses, *sweeper.STATUSES], default=0)
+
+
+def _store(folder: Path) -> None:
+    """Make the configuration of a folder of results known as an experiment: with its runs, in that folder."""
+    tree = folders.read_tree(folder / "config.yaml") | {"out": str(folder), "shard": None}
+    ConfigStore.instance().store(group="experiment", name=AGAIN, node=tree, package="_global_", provider="relubench")
+
+
+def _told_again(request: Request, folder: Path | None) -> Request:
+    """Return the request with the words that make it again."""
+    if folder is None:
+        return request
+    others = (word for word in request.overrides if word != f"experiment={AGAIN}")
+    return replace(request, overrides=("again", str(folder), *others))
 
 
 def default_request(experiment: str) -> Request:

@@ -20,6 +20,8 @@ from relubench.errors import Notice, UserError, unknown
 from relubench.sweeps import interrupts
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from relubench.sweeps.request import Request
 
 HELP = """\
@@ -29,6 +31,7 @@ usage: python -m relubench [VERB] [KEY=VALUE ...]
 
 verbs
   run      (default) train what is missing, then merge, summarise, draw and print a table
+  again    `again results/NAME [KEY=VALUE ...]`: what a folder's config.yaml holds, with these changes
   plan     runs, groups, chunks, memory and time of a run; trains nothing
   list     the experiments
   merge    tables, summary and figures from the parts of a sharded or interrupted run
@@ -147,7 +150,7 @@ def _list(arguments: list[str]) -> int:
     return 0
 
 
-def _with_request(task: Callable[[Request], int]) -> Callable[[list[str]], int]:
+def _with_request(task: Callable[[Request], int], again: Path | None = None) -> Callable[[list[str]], int]:
     def verb(arguments: list[str]) -> int:
         from relubench.cli import compose
 
@@ -156,7 +159,7 @@ def _with_request(task: Callable[[Request], int]) -> Callable[[list[str]], int]:
                 print(f"note: {note}")
             return task(request)
 
-        return compose.main(arguments, noted)
+        return compose.main(arguments, noted, again)
 
     return verb
 
@@ -185,6 +188,14 @@ def _figures(request: Request) -> int:
     return verbs.figures(request)
 
 
+def _again(arguments: list[str]) -> int:
+    from pathlib import Path
+
+    if not arguments or "=" in arguments[0] or arguments[0].startswith("-"):
+        raise UserError("again: it takes a folder of results first, such as: again results/bias seeds=128")
+    return _with_request(_run, Path(arguments[0]))(arguments[1:])
+
+
 def _report(arguments: list[str]) -> int:
     from relubench.cli import verbs
 
@@ -202,6 +213,7 @@ def _verify(arguments: list[str]) -> int:
 
 VERBS: dict[str, Callable[[list[str]], int]] = {
     "run": _with_request(_run),
+    "again": _again,
     "plan": _with_request(_plan),
     "list": _list,
     "merge": _with_request(_merge),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -131,10 +130,7 @@ def _draw(folder: folders.Folder) -> list[Path]:
     from relubench.findings.words import verdict_lines
     from relubench.plots.figure import save
 
-    path = folder.path / "config.yaml"
-    if not os.path.lexists(path):
-        raise UserError(f"out={folder.path}: no config.yaml there; it is not a folder of results")
-    name, values, _, factors = folders.read_config(path)
+    name, values, _, factors = folders.read_config(folder.path / "config.yaml")
     design = experiments.design(name)
     frames = experiments.Frames(
         summary=read_table(folder.path / "summary.parquet", name=name),

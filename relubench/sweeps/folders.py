@@ -419,21 +419,30 @@ class Stored(NamedTuple):
     factors: tuple[Factor, ...]
 
 
-def read_config(path: Path) -> Stored:
-    """Return what a folder's config.yaml tells."""
+def read_tree(path: Path) -> dict[str, Any]:
+    """Return the configuration that a folder's config.yaml holds."""
     from omegaconf import OmegaConf
 
-    from relubench.config import flatten
-    from relubench.sweeps import factors
-
+    if not os.path.lexists(path):
+        raise UserError(f"out={path.parent}: no config.yaml there; it is not a folder of results")
     with refusing(path, _CONFIG_AGAIN):
-        tree = OmegaConf.to_container(OmegaConf.create(read_yaml(path)), resolve=True)
+        tree: Any = OmegaConf.to_container(OmegaConf.create(read_yaml(path)), resolve=True)
         if (
             not isinstance(tree, dict)
             or not isinstance(tree.get("name"), str)
             or not isinstance(tree.get("grid"), dict)
         ):
             raise ValueError("it lacks name or grid")
+        return tree
+
+
+def read_config(path: Path) -> Stored:
+    """Return what a folder's config.yaml tells."""
+    from relubench.config import flatten
+    from relubench.sweeps import factors
+
+    tree = read_tree(path)
+    with refusing(path, _CONFIG_AGAIN):
         flat = flatten(tree)
         values = {name: key.parse(flat[name]) for name, key in SETTING_KEYS.items() if name in flat}
         varied = factors.parse(tree.get("factors") or {})
