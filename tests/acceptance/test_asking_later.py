@@ -42,12 +42,10 @@ def test_measures_and_units_are_asked_of_a_finished_folder_one_after_the_other(r
 
 @pytest.mark.parametrize(
     "chosen",
-    [
-        pytest.param(NAMES[place : place + 6], marks=() if place == 0 else pytest.mark.slow)
-        for place in range(0, len(NAMES), 6)
-    ],
+    [NAMES[place : place + 6] for place in range(0, len(NAMES), 6)],
     ids="-".join,
 )
+@pytest.mark.slow
 def test_no_measure_changes_a_bit_of_a_run(chosen):
     without, with_them = (
         relubench.sweep(SETTING | {"probe.measures": names}, {"seed": range(3)}) for names in ([], chosen)
