@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -69,6 +70,7 @@ class Design(NamedTuple):
     grid: grid.Grid  # of one seed
 
 
+@functools.cache
 def design(name: str, size: str = "small") -> Design | None:
     """Return the design of an experiment at one of its sizes; None where it has no YAML file of ours."""
     path = CONF / "experiment" / f"{name}.yaml"

@@ -7,6 +7,8 @@ import relubench
 from relubench.run import measures
 from relubench.sweeps import storage
 
+pytestmark = pytest.mark.slow
+
 TINY = ("experiment=custom", "out=out", "train.steps=6", "model.widths=[5,4]", "probe.count=3", "figures=false")
 SETTING = {"train.steps": 6, "model.widths": [5, 4], "probe.count": 3, "optimizer.learning_rate": 0.5}
 NAMES = list(measures.MEASURES)
@@ -45,7 +47,6 @@ def test_measures_and_units_are_asked_of_a_finished_folder_one_after_the_other(r
     [NAMES[place : place + 6] for place in range(0, len(NAMES), 6)],
     ids="-".join,
 )
-@pytest.mark.slow
 def test_no_measure_changes_a_bit_of_a_run(chosen):
     without, with_them = (
         relubench.sweep(SETTING | {"probe.measures": names}, {"seed": range(3)}) for names in ([], chosen)

@@ -46,7 +46,8 @@ def test_it_is_merged_and_drawn(relubench, tmp_path, schema, name):
                 assert (unread | a.eq_missing(b)).all(), (table, name)
 
 
-@pytest.mark.parametrize("schema", [pytest.param("2", marks=pytest.mark.slow), "3"])
+@pytest.mark.slow
+@pytest.mark.parametrize("schema", ["2", "3"])
 def test_it_is_grown_where_mixing_is_allowed(relubench, tmp_path, schema):
     shutil.copytree(FOLDERS / f"schema_{schema}" / "bias", tmp_path / "bias")
     words = ("experiment=bias", *WORDS["bias"], "out=bias", "figures=false")
