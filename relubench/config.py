@@ -231,11 +231,6 @@ class Key:
         return self.choice is None or values[self.choice] in self.readers
 
     @property
-    def doc(self) -> str:
-        """What the key is for, and whose it is."""
-        return self.metadata["doc"] + (f" ({', '.join(sorted(self.readers))})" if self.choice else "")
-
-    @property
     def kind(self) -> str:
         """Whether the key is `static`, a `knob`, or `outside` the setting."""
         return self.metadata["kind"]

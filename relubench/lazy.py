@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     import jax
     import jax.numpy as jnp
     import optax
-    from flax import nnx
     from jax import lax
 else:
 
@@ -24,6 +23,6 @@ else:
             setattr(self, attribute, value)
             return value
 
-    jax, jnp, lax, optax, nnx = map(_Lazy, ("jax", "jax.numpy", "jax.lax", "optax", "flax.nnx"))
+    jax, jnp, lax, optax = map(_Lazy, ("jax", "jax.numpy", "jax.lax", "optax"))
 
-__all__ = ["jax", "jnp", "lax", "nnx", "optax"]
+__all__ = ["jax", "jnp", "lax", "optax"]

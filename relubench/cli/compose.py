@@ -328,7 +328,6 @@ def _request(composed: DictConfig, overrides: Sequence[str]) -> Request:
     kept, base, touched = factors.set_for_all(factors.parse(tree["factors"]), _meant_for_all(overrides), base)
     tree["factors"] = factors.written(kept)
     checked = config.fill(Config(seeds=tree["seeds"]), {**base, **config.outside_values(tree)})
-    checked.factors, checked.grid = tree["factors"], tree["grid"]
     leaves = dict(tree["grid"])
     if tree["seeds"] is not None:
         leaves["seed"] = _seeds(tree["seeds"])

@@ -67,7 +67,7 @@ def _finish(request: Request, folder: folders.Folder, console: Console) -> int:
     ours = folder.merge(request.grid).of(ids.tolist())
     design = experiments.design(request.config.name)
     if design is not None:
-        ours = ours._replace(runs=experiments.with_levels(ours.runs, design.factors, design.grid.base))
+        ours = ours._replace(runs=experiments.with_levels(ours.runs, design.factors, design.base))
     absent = len(ids) - ours.runs.height
     if ours.runs.height:
         table = _fold(request.config.name, folder, ours, request.grid.points)

@@ -97,7 +97,7 @@ def _check(name: str, claim: Claim, condition: Condition, ours: Design) -> None:
 
     for side in condition.effect.sides:
         try:
-            check_where(side, ours.grid)
+            check_where(side, ours.values)
         except UserError as error:
             raise UserError(
                 f"experiment={name}: claim {claim.id} ({condition.label or claim.statement}): {error}"

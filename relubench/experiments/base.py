@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from relubench.config import SETTING_KEYS
+from relubench.experiments.designs import place_of, title_of
 from relubench.sweeps.factors import Factor
 
 
@@ -35,11 +36,9 @@ class Frames(NamedTuple):
     def titled(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Return the rows in the order of the factors' levels, each factor's column under its title, with titles."""
         for factor in reversed([factor for factor in self.factors if factor.column in rows.columns]):
-            place = {level.name: place for place, level in enumerate(factor.levels)}
             titles = {level.name: level.title for level in factor.levels}
-            level = pl.col(factor.column)
-            rows = rows.sort(level.replace_strict(place, default=None, return_dtype=pl.Int64), maintain_order=True)
-            rows = rows.with_columns(level.replace_strict(titles, default=None).alias(factor.title))
+            rows = rows.sort(place_of(factor.column, titles), maintain_order=True)
+            rows = rows.with_columns(title_of(factor.column, titles).alias(factor.title))
         return rows
 
     def title(self, factor: str) -> str:

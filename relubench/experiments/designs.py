@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import polars as pl
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from relubench import config
@@ -67,7 +68,8 @@ class Design(NamedTuple):
     """What an experiment varies."""
 
     factors: tuple[factors.Factor, ...]
-    grid: grid.Grid  # of one seed
+    base: dict[str, Any]  # the setting around which it varies, by dotted key
+    values: dict[str, list[Any]]  # those that each factor and setting key has
 
 
 @functools.cache
@@ -79,13 +81,9 @@ def design(name: str, size: str = "small") -> Design | None:
     register_resolvers()
     whole = OmegaConf.merge(OmegaConf.create(config.schema()), OmegaConf.load(path), {"size": size})
     tree: Any = OmegaConf.to_container(whole, resolve=True)
-    return of_tree(tree)
-
-
-def of_tree(tree: Mapping[str, Any]) -> Design:
-    """Return the design that a whole configuration holds."""
-    ours = factors.parse(tree.get("factors") or {})
-    return Design(tuple(ours), grid.build(config.setting_values(tree), tree["grid"], ours))
+    ours, base = factors.parse(tree["factors"]), config.setting_values(tree)
+    points = grid.build(base, tree["grid"], ours).points
+    return Design(tuple(ours), base, {key: [value] for key, value in base.items()} | points)
 
 
 def titles(name: str, factor: str) -> dict[str, str]:
@@ -94,3 +92,14 @@ def titles(name: str, factor: str) -> dict[str, str]:
     assert ours is not None, f"conf/experiment/{name}.yaml"
     (found,) = (each for each in ours.factors if each.name == factor)
     return {level.name: level.title for level in found.levels}
+
+
+def place_of(column: str, names: Iterable[str]) -> pl.Expr:
+    """Return where a column's value stands among `names`, null where it does not: rows are sorted by it."""
+    places = {name: place for place, name in enumerate(names)}
+    return pl.col(column).replace_strict(places, default=None, return_dtype=pl.Int64)
+
+
+def title_of(column: str, titles: Mapping[str, str]) -> pl.Expr:
+    """Return the title of each level in a column; a level of the user's own is its name."""
+    return pl.col(column).replace_strict(titles, default=pl.col(column))

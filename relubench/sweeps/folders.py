@@ -78,12 +78,11 @@ def tables(parts: Sequence[pl.LazyFrame]) -> dict[str, pl.DataFrame]:
     found = {"runs": rows.drop(nested).unique("run_id", keep="first", maintain_order=True).collect()}
     for column in nested:
         held = rows.select("run_id", column).filter(pl.col(column).is_not_null())
-        each = held.explode(column).unnest(column)
-        if column == NESTED + "measures" and found["runs"].height < rows.select(pl.len()).collect().item():
-            each = each.unique(["run_id", *_MEASURED], keep="first", maintain_order=True)  # parts may hold some each
-        elif column != NESTED + "measures":
-            each = held.unique("run_id", keep="first", maintain_order=True).explode(column).unnest(column)
-        found[column.removeprefix(NESTED)] = each.collect()
+        if column != NESTED + "measures":  # of which parts may hold some each
+            held = held.unique("run_id", keep="first", maintain_order=True)
+        found[column.removeprefix(NESTED)] = held.explode(column).unnest(column).collect()
+    if "measures" in found and found["runs"].height < rows.select(pl.len()).collect().item():
+        found["measures"] = found["measures"].unique(["run_id", *_MEASURED], keep="first", maintain_order=True)
     return found
 
 

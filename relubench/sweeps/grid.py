@@ -119,8 +119,10 @@ class Grid:
         Where a run does not read the key that is `unread` (default: the schema's default).
         """
         varied, read = self._raw(key), self._read(key)
+        if read is not True:
+            other = _array([SETTING_KEYS[key].default if unread is ... else unread])
         if read is False:
-            return np.broadcast_to(_array([SETTING_KEYS[key].default if unread is ... else unread]), len(self))
+            return np.broadcast_to(other, len(self))
         if varied is None:
             column = np.broadcast_to(_array([self.base[key]]), len(self))
         elif isinstance(varied[0], range):
@@ -129,7 +131,6 @@ class Grid:
             column = _array(varied[0])[varied[1]]
         if read is True:
             return column
-        other = _array([SETTING_KEYS[key].default if unread is ... else unread])
         if column.dtype == object or other.dtype == object:
             column, other = column.astype(object), other.astype(object)
         return np.where(read, column, other)

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from relubench.experiments.derived import mean_over_runs
-from relubench.experiments.designs import titles
+from relubench.experiments.designs import place_of, title_of, titles
 from relubench.findings.claims import Tables
 from relubench.findings.claims.metrics import needing
 
@@ -77,9 +77,9 @@ def distances(tables: Tables) -> pl.DataFrame:
 def _settings(tables: Tables) -> pl.DataFrame:
     """Return run_id and setting (its title) of the runs that did not diverge, in the order of the levels."""
     runs = tables.runs.filter(~pl.col("diverged"))
-    place = pl.col(FACTOR).replace_strict({level: place for place, level in enumerate(SETTINGS)}, default=None)
-    titled = pl.col(FACTOR).replace_strict(SETTINGS, default=pl.col(FACTOR))
-    return runs.sort(place, maintain_order=True).select("run_id", setting=titled)
+    return runs.sort(place_of(FACTOR, SETTINGS), maintain_order=True).select(
+        "run_id", setting=title_of(FACTOR, SETTINGS)
+    )
 
 
 def _at_end(tables: Tables) -> pl.DataFrame:

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from relubench.experiments.derived import mean_over_runs
-from relubench.experiments.designs import titles
+from relubench.experiments.designs import place_of, title_of, titles
 from relubench.experiments.one_step.fates import RATE, fates, shares_killed, tenth_deadly_rate
 from relubench.findings.claims import Tables
 from relubench.findings.claims.metrics import Where, needing, needs_of
@@ -32,14 +32,13 @@ _ASKED = np.geomspace(1e-4, 1e3, 29)
 def _variants(tables: Tables) -> pl.DataFrame:
     """Return run_id, rate, and of the variant its title, its data and what it changes, in the order of the levels."""
     level = pl.col(FACTOR)
-    place = level.replace_strict({name: place for place, name in enumerate(VARIANTS)}, default=None)
     data = (
         pl.when(level.is_in(list(_ONE_INPUT)))
         .then(pl.lit("interval: one input"))
         .otherwise(pl.lit("digits: 64 inputs"))
     )
-    title = level.replace_strict(VARIANTS, default=level)
-    return tables.runs.sort(place, maintain_order=True).select(
+    title = title_of(FACTOR, VARIANTS)
+    return tables.runs.sort(place_of(FACTOR, VARIANTS), maintain_order=True).select(
         "run_id", RATE, variant=title, data=data, change=level.replace_strict(_ONE_INPUT, default=title)
     )
 

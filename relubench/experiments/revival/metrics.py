@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from relubench.experiments.derived import mean_over_runs
+from relubench.experiments.designs import place_of
 from relubench.experiments.revival.cases import FACTOR, NAME, VARIANTS
 from relubench.findings.claims import Tables
 from relubench.findings.claims.metrics import needing
@@ -29,9 +30,9 @@ def _revived(tables: Tables) -> pl.DataFrame:
     runs = _with_variants(tables).runs.select("run_id", NAME, "variant")
     shares = spells(tables).group_by("run_id", "layer").agg(value=REVIVED_SHARE)
     shares = runs.join(shares, on="run_id", maintain_order="left")
-    places = {name: place for place, name in enumerate(VARIANTS.values())}
-    order = pl.col("variant").replace_strict(places, default=None, return_dtype=pl.Int64)
-    rows = shares.sort(NAME, order, "layer", descending=[True, False, False], maintain_order=True)
+    rows = shares.sort(
+        NAME, place_of("variant", VARIANTS.values()), "layer", descending=[True, False, False], maintain_order=True
+    )
     return mean_over_runs(rows, (NAME, "variant", "layer"), "revived_share")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from relubench.experiments.derived import mean_over_runs
-from relubench.experiments.designs import titles
+from relubench.experiments.designs import place_of, title_of, titles
 from relubench.findings.claims import Tables
 from relubench.findings.claims.metrics import Metric, needing, needs_of
 from relubench.findings.spells import HALFWAY, dead_at, spells
@@ -45,13 +45,11 @@ def woken_by(name: str) -> Metric:
 
 def _sorted(frame: pl.DataFrame) -> pl.DataFrame:
     """Put rows in the order in which optimisers, changes and layers are told."""
-    place = pl.col("change").replace_strict({name: place for place, name in enumerate(ORDER)}, default=None)
-    return frame.sort(NAME, place, "layer", descending=[True, False, False], maintain_order=True)
+    return frame.sort(NAME, place_of("change", ORDER), "layer", descending=[True, False, False], maintain_order=True)
 
 
 def _titled(runs: pl.DataFrame) -> pl.DataFrame:
-    change = pl.col("factor.change")
-    return runs.with_columns(change=change.replace_strict(CHANGES, default=change))
+    return runs.with_columns(change=title_of("factor.change", CHANGES))
 
 
 @needing(*needs_of(woken))

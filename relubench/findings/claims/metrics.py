@@ -11,7 +11,6 @@ from relubench.config import SETTING_KEYS
 from relubench.errors import UserError, unknown
 from relubench.sweeps.factors import FACTOR
 from relubench.sweeps.folders import Tables
-from relubench.sweeps.grid import Grid
 
 if TYPE_CHECKING:
     from relubench.findings.stats import Bounds
@@ -54,12 +53,12 @@ def of_runs(tables: Tables, metric: Metric, where: Where) -> pl.DataFrame:
     return runs.with_columns(value=pl.when(value.is_finite()).then(value)).sort("seed", maintain_order=True)
 
 
-def check_where(where: Where, runs: Grid) -> None:
-    """Refuse to choose runs by a factor, a level, a key or a value that a grid does not have."""
+def check_where(where: Where, values: Mapping[str, Sequence[Any]]) -> None:
+    """Refuse to choose runs by a factor, a level, a key or a value that an experiment, with these, does not have."""
     for key, wanted in where.items():
-        held = runs.values(key) if key in runs.points else [runs.base[key]] if key in runs.base else None
-        if held is None:
-            raise unknown("factor or key", key, [*runs.points, *runs.base])
+        if key not in values:
+            raise unknown("factor or key", key, values)
+        held = values[key]
         for value in wanted if isinstance(wanted, list | range) else [wanted]:
             if not any(_is_value(value, other) for other in held):
                 raise unknown(f"value of {key}", str(value), map(str, held))
