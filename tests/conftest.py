@@ -8,8 +8,9 @@ from pathlib import Path
 
 import jax
 import pytest
-from command_line import command
 from hypothesis import settings
+
+from tests.support.command_line import command
 
 ROOT = Path(__file__).parent.parent
 #: The longest files first, so that no core waits for another's at the end.

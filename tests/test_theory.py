@@ -9,9 +9,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from reference import forward, gradients
 
 from relubench import theory, units
+from tests.support.reference import forward, gradients
 
 reals = st.floats(-4, 4).map(lambda value: round(value, 6))
 #: One to eight inputs, the last one repeated: arrays of one shape, which JAX compiles once.

@@ -8,7 +8,8 @@ import time
 
 import polars as pl
 import pytest
-from command_line import command as run_here
+
+from tests.support.command_line import command as run_here
 
 BASE = ["experiment=custom", "train.steps=60", "model.widths=[16,16]", "probe.count=5", "figures=false"]
 GRID = ["grid.optimizer.learning_rate=[.05,.5]", "grid.model.activation.name=[relu,tanh]", "seeds=6"]

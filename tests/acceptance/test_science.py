@@ -7,7 +7,8 @@ import sys
 
 import polars as pl
 import pytest
-from command_line import command
+
+from tests.support.command_line import command
 
 pytestmark = pytest.mark.slow
 

@@ -3,11 +3,11 @@
 import numpy as np
 import polars as pl
 import pytest
-from planned import layouts
-from reference import batches, forward, gradients, log_softmax
 
 from relubench import config, data, nn
 from relubench.sweeps import engine
+from tests.support.planned import layouts
+from tests.support.reference import batches, forward, gradients, log_softmax
 
 SMALL = ["seeds=6", "model.widths=[32,32]", "train.steps=5", "figures=false", "grid.optimizer.learning_rate=[.1,3]"]
 ONE_PROGRAM = ["factor.variant=[plain,loss_100,inputs_10,inputs_positive]"]

@@ -1,7 +1,8 @@
 """The sweep that nothing has disturbed."""
 
 import pytest
-from sweeps import seconds, sweep
+
+from tests.support.sweeps import seconds, sweep
 
 
 @pytest.fixture(scope="module")

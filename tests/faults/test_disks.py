@@ -3,7 +3,8 @@
 import subprocess
 
 import pytest
-from sweeps import same_tables, sweep
+
+from tests.support.sweeps import same_tables, sweep
 
 pytestmark = pytest.mark.slow
 

@@ -6,11 +6,11 @@ import warnings
 
 import numpy as np
 import pytest
-from command_line import command
-from sweeps import TIMES, WORDS, start
 
 from relubench.errors import UserError
 from relubench.sweeps import checkpoint, folders, storage
+from tests.support.command_line import command
+from tests.support.sweeps import TIMES, WORDS, start
 
 pytestmark = pytest.mark.slow
 

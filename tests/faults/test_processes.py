@@ -6,7 +6,8 @@ import signal
 import time
 
 import pytest
-from sweeps import TIMES, finish, same_tables, start, sweep
+
+from tests.support.sweeps import TIMES, finish, same_tables, start, sweep
 
 pytestmark = pytest.mark.slow
 

@@ -5,12 +5,12 @@ import os
 import string
 
 import pytest
-from command_line import command
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from relubench.cli import verbs
 from relubench.config import CHOICES, KEYS, SETTING_KEYS, TREES
+from tests.support.command_line import command
 
 pytestmark = pytest.mark.slow
 

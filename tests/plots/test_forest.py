@@ -3,9 +3,9 @@
 import numpy as np
 import polars as pl
 import pytest
-from drawing import segments, texts, tick_names
 
 from relubench.plots import forest
+from tests.support.drawing import segments, texts, tick_names
 
 ROWS = [
     {"group": "SGD", "remedy": "redo", "mean": -0.05, "ci_low": -0.08, "ci_high": -0.01, "n": 64},

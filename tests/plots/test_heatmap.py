@@ -3,10 +3,10 @@
 import numpy as np
 import polars as pl
 import pytest
-from drawing import texts, tick_names, with_intervals
 from matplotlib import colors
 
 from relubench.plots import heat_map
+from tests.support.drawing import texts, tick_names, with_intervals
 
 DEPTHS, RATES = (1, 4, 16), (0.01, 0.1)
 

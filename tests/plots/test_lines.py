@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from drawing import tick_names, with_intervals
 
 from relubench.plots import line_panels
+from tests.support.drawing import tick_names, with_intervals
 
 RATES, BIASES, LAYERS = (0.01, 0.1), (None, 0.0, 0.1), (1, 2, 3)
 

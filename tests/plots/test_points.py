@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from drawing import segments, tick_names, with_intervals
 
 from relubench.plots import points
+from tests.support.drawing import segments, tick_names, with_intervals
 
 NAMES, OPTIMIZERS = ("relu", "leaky_relu", "elu"), ("sgd", "momentum", "adam")
 KEYS = [(name, optimizer) for name in NAMES for optimizer in OPTIMIZERS]

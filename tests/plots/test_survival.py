@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from drawing import with_intervals
 
 from relubench.plots import survival_panels
+from tests.support.drawing import with_intervals
 
 
 def curve(layer, steps, **keys):

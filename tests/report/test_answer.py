@@ -5,11 +5,11 @@ import re
 
 import polars as pl
 import pytest
-from command_line import command
 
 from relubench.findings.claims import Claim, Condition, evaluate, mean_of
 from relubench.report import answer
 from relubench.sweeps import folders, storage
+from tests.support.command_line import command
 
 SMALL = (
     "seeds=6",

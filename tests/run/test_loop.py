@@ -8,13 +8,13 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from planned import layouts
-from reference import train as train_reference
 
 import relubench
 from relubench import config, data, nn, theory
 from relubench.run import state
 from relubench.sweeps import engine
+from tests.support.planned import layouts
+from tests.support.reference import train as train_reference
 
 SMALL = {"train.steps": 60, "train.batch_size": 32, "model.widths": [16, 16], "probe.count": 12}
 FEW = SMALL | {"train.steps": 5}

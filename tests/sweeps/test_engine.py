@@ -9,12 +9,12 @@ import jax
 import numpy as np
 import polars as pl
 import pytest
-from planned import layouts
 
 import relubench
 from relubench import config, optim
 from relubench.errors import UserError
 from relubench.sweeps import engine, layout, machine
+from tests.support.planned import layouts
 
 SETTING = {"train.steps": 40, "model.widths": [12, 12], "probe.count": 6, "optimizer.name": "momentum"}
 GRID = {"optimizer.learning_rate": [0.01, 0.3], "model.init.bias": [0.0, -0.3], "seed": list(range(11))}

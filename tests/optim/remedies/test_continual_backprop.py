@@ -4,9 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hand_made import SHAPES, Adam, Sgd, assert_same, by_hand, by_ours, continual_backprop, fresh, tell
 from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.support.hand_made import SHAPES, Adam, Sgd, assert_same, by_hand, by_ours, continual_backprop, fresh, tell
 
 
 class Replace:

@@ -5,10 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from hand_made import INNERS, THEIRS, assert_same, by_hand, by_ours, tell, theirs
 
 from relubench.errors import UserError
 from relubench.optim import remedies
+from tests.support.hand_made import INNERS, THEIRS, assert_same, by_hand, by_ours, tell, theirs
 
 WEIGHTS, BIASES = 0.3, 0.7
 each_inner = pytest.mark.parametrize("inner", INNERS)

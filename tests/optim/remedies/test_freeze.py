@@ -4,10 +4,10 @@ import jax
 import numpy as np
 import optax
 import pytest
-from hand_made import INNERS, by_ours, redo, tell
 
 from relubench.errors import UserError
 from relubench.optim import remedies
+from tests.support.hand_made import INNERS, by_ours, redo, tell
 
 
 @pytest.mark.parametrize("inner", INNERS)

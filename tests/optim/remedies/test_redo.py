@@ -6,9 +6,10 @@ import jax
 import numpy as np
 import optax
 import pytest
-from hand_made import SHAPES, Adam, Sgd, assert_same, by_hand, by_ours, fresh, redo, stack, tell, train
 from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.support.hand_made import SHAPES, Adam, Sgd, assert_same, by_hand, by_ours, fresh, redo, stack, tell, train
 
 
 def recycle(tau, period):

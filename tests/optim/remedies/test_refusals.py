@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from hand_made import KEY, SHAPES, initialize, tell
 
 from relubench.errors import UserError
 from relubench.optim import remedies
+from tests.support.hand_made import KEY, SHAPES, initialize, tell
 
 #: Every argument of every remedy that isn't about finding or drawing layers, at a value that is taken.
 SETTINGS = {

@@ -6,7 +6,11 @@ import numpy as np
 import optax
 import pytest
 from flax import nnx
-from hand_made import (
+
+from relubench import config, nn
+from relubench.errors import UserError
+from relubench.optim import remedies
+from tests.support.hand_made import (
     KEY,
     SHAPES,
     THEIRS,
@@ -21,10 +25,6 @@ from hand_made import (
     theirs,
     train,
 )
-
-from relubench import config, nn
-from relubench.errors import UserError
-from relubench.optim import remedies
 
 MOMENTUM = optax.sgd(0.1, momentum=0.9)
 REMEDIES = {"redo": redo, "continual_backprop": continual_backprop, "rerandomize": rerandomize}

@@ -3,7 +3,8 @@
 import jax
 import numpy as np
 import pytest
-from hand_made import INNERS, SHAPES, Sgd, assert_same, by_hand, by_ours, fresh, rerandomize, tell
+
+from tests.support.hand_made import INNERS, SHAPES, Sgd, assert_same, by_hand, by_ours, fresh, rerandomize, tell
 
 STEPS = 13
 

@@ -4,14 +4,14 @@ import jax
 import numpy as np
 import polars as pl
 import pytest
-from planned import layouts
-from reference import batches, forward, gradients, log_softmax
 
 import relubench
 from relubench import config, data, nn, theory
 from relubench.errors import UserError
 from relubench.run.measures import MEASURES, activations
 from relubench.sweeps import engine
+from tests.support.planned import layouts
+from tests.support.reference import batches, forward, gradients, log_softmax
 
 SETTING = {
     "train.steps": 60, "train.batch_size": 32, "model.widths": [16, 16], "probe.count": 4,

@@ -6,7 +6,8 @@ import sys
 import time
 
 import polars as pl
-from command_line import command
+
+from tests.support.command_line import command
 
 #: How many times as much is tried as by default: `make faults` sets it.
 TIMES = int(os.environ.get("RELUBENCH_FAULTS", "1"))
