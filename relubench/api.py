@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from relubench import config, data, nn
+from relubench import config, data
 from relubench.errors import UserError, shown, unknown
 from relubench.sweeps import engine, folders, grid, interrupts, layout, machine, rows, storage
 
@@ -118,7 +118,8 @@ def retrain(out: str | Path, run_id: str, *, root: str | Path | None = None) -> 
     width = int(origin["fingerprint"]["width"]) if origin else None
     (trained,) = _train(grid.build(base, {}), root, width, devices=1)
     _compare(trained, stored, run_id)
-    return [(np.asarray(kernel[0]), np.asarray(bias[0])) for kernel, bias in nn.affine_layers(trained.state.params)]
+    layers = trained.layout.structure.affine_layers(trained.state.params)
+    return [(np.asarray(kernel[0]), np.asarray(bias[0])) for kernel, bias in layers]
 
 
 def _row(stored: Results, run_id: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 import relubench
 from relubench import data, nn, optim
 from relubench.data import regression, streams
-from relubench.run import measures
+from relubench.run import recorder
 
 SMALL = {
     "train.steps": 12,
@@ -32,7 +32,7 @@ WALKS = {
     "data.stream.name": [name for name in streams.STREAMS if name != "slow_bits"],  # it takes data of its own
     "remedy.name": optim.REMEDIES,
     "probe.measures": [
-        names[place : place + 3] for names in [list(measures.MEASURES)] for place in range(0, len(names), 3)
+        names[place : place + 3] for names in [list(recorder.MEASURES)] for place in range(0, len(names), 3)
     ],
     "optimizer.clip_norm": [None, 1.0],
 }

@@ -9,6 +9,7 @@ import polars as pl
 
 from relubench.config import SETTING_KEYS
 from relubench.experiments.designs import place_of, title_of
+from relubench.sweeps import columns
 from relubench.sweeps.factors import Factor
 
 
@@ -24,6 +25,14 @@ class Frames(NamedTuple):
     def summary_of(self, metric: str) -> pl.DataFrame:
         """Return the rows of one metric, with a column for every setting key that does not vary."""
         return self._whole(self.summary.filter(pl.col("metric") == metric))
+
+    def panels(self, *metrics: str) -> dict[str, pl.DataFrame]:
+        """Return the rows of these metrics under their titles."""
+        return {title: self.summary_of(metric) for metric, title in columns.titles(*metrics).items()}
+
+    def curve_panels(self, *metrics: str) -> dict[str, pl.DataFrame]:
+        """Return the points of these curves, of the whole network, under their titles."""
+        return {title: self.curve_of(metric) for metric, title in columns.titles(*metrics).items()}
 
     def curve_of(self, metric: str, layer: int | None = None) -> pl.DataFrame:
         """Return the points of one curve; `layer` None is the whole network."""

@@ -9,30 +9,10 @@ import numpy as np
 import polars as pl
 
 from relubench.findings import stats
+from relubench.sweeps.columns import METRICS, PROBES, SHARE
 from relubench.sweeps.folders import Tables
 
-_SHARE = (0.0, 1.0)
-#: Metrics whose mean is taken over the runs that did not diverge, with their bounds, if they have any.
-MEANS: dict[str, tuple[float, float] | None] = {
-    "dead_train_fraction": _SHARE,
-    "dead_test_fraction": _SHARE,
-    "born_dead_fraction": _SHARE,
-    "silent_train_fraction": _SHARE,
-    "deaths": None,
-    "revivals": None,
-    "train_loss": None,
-    "test_loss": None,
-    "train_accuracy": _SHARE,
-    "test_accuracy": _SHARE,
-    "max_abs_param": None,
-}
-#: Metrics that are shares of runs: `diverged` of all, the others of those that did not diverge.
-SHARES: dict[str, pl.Expr] = {
-    "any_dead": pl.col("dead_train") > 0,
-    "diverged": pl.col("diverged"),
-    "collapsed": pl.col("collapsed"),
-    "born_collapsed": pl.col("born_collapsed"),
-}
+_BOUNDS = {column.name: column.bounds for column in PROBES}
 _POINT = "_point"  # the number of a grid point, in the order of its keys' values
 
 
@@ -43,12 +23,16 @@ Axes = Mapping[str, Sequence[Any]]
 def summarize(runs: pl.DataFrame, axes: Axes) -> pl.DataFrame:
     """Return summary.parquet: a row a grid point (the values of the keys of `axes`) and metric."""
     points, numbered = _numbered(runs, axes)
-    tables = [_mean_rows(numbered, name, [], bounds) for name, bounds in MEANS.items()]
-    tables += [_share_rows(numbered, name, flag) for name, flag in SHARES.items()]
+    tables = [
+        _mean_rows(numbered, name, [], metric.bounds)
+        if metric.fold == "mean"
+        else _share_rows(numbered, name, metric.value)
+        for name, metric in METRICS.items()
+    ]
     losses = numbered.group_by(_POINT).agg(
         n_diverged=pl.col("diverged").sum().cast(pl.Int64), n_collapsed=pl.col("collapsed").sum().cast(pl.Int64)
     )
-    order = {name: place for place, name in enumerate([*MEANS, *SHARES])}
+    order = {name: place for place, name in enumerate(METRICS)}
     table = pl.concat(tables).join(losses, on=_POINT)
     table = table.sort(_POINT, pl.col("metric").replace_strict(order, return_dtype=pl.Int64))
     columns = ("metric", "mean", "ci_low", "ci_high", "median", "n", "n_diverged", "n_collapsed")
@@ -66,7 +50,7 @@ def curves(tables: Tables, axes: Axes, metrics: Sequence[str]) -> pl.DataFrame:
     folded = []
     for name in metrics:
         rows = place.join(_curve_values(tables, name), on="run_id", maintain_order="left")
-        bounds = MEANS.get(name, _SHARE if name in tables.layers.columns else None)
+        bounds = SHARE if name in tables.layers.columns else _BOUNDS.get(name)
         folded.append(_mean_rows(rows.rename({"value": name}), name, ["step", "layer", "item"], bounds))
     if not folded:
         return pl.DataFrame()

@@ -3,7 +3,7 @@
 from relubench.nn.activations import ACTIVATIONS, activation, local_slope
 from relubench.nn.initializers import INITIALIZERS, initialize
 from relubench.nn.losses import LOSSES, batch_loss, correct
-from relubench.nn.models import MODELS, Forward, Layer, affine_layers, build, with_affine_layers
+from relubench.nn.models import MODELS, Forward, HiddenLayer, Layer, Structure, build, structure
 
 __all__ = [
     "ACTIVATIONS",
@@ -11,13 +11,14 @@ __all__ = [
     "LOSSES",
     "MODELS",
     "Forward",
+    "HiddenLayer",
     "Layer",
+    "Structure",
     "activation",
-    "affine_layers",
     "batch_loss",
     "build",
     "correct",
     "initialize",
     "local_slope",
-    "with_affine_layers",
+    "structure",
 ]

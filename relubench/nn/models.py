@@ -1,7 +1,13 @@
-"""The networks by name, what a forward pass tells, and where its affine layers are."""
+"""The networks by name, what a forward pass returns, and what a network reports of its layers.
+
+A network is an nnx module that maps (inputs [examples, features], train) to a `Forward`, and reports its
+`affine_layers()`, modules with a kernel [..., in, out] and a bias [out], and its `hidden_layers()`, a `HiddenLayer` for
+each of the forward pass. Remedies, probes and measures know no more of it.
+"""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -28,6 +34,40 @@ class Forward(NamedTuple):
 
     output: Array  # [examples, outputs]
     hidden: tuple[Layer, ...]
+
+
+class HiddenLayer(NamedTuple):
+    """How the units of a hidden layer are connected; affine layers are given by their places, from 0 at the input."""
+
+    incoming: int  # the affine layer whose outputs are its pre-activations, up to a norm
+    outgoing: int  # the affine layer whose inputs are its activations, up to pooling
+    affine: bool  # no norm comes in between: z = x·W + b, x being the affine layer's own inputs
+    plane: bool  # and x are the network's inputs: z is a plane over them
+
+
+class Structure(NamedTuple):
+    """What a network reports of its layers."""
+
+    paths: tuple[tuple[Any, ...], ...]  # of the affine layers in a tree of parameters, in order from the input
+    hidden: tuple[HiddenLayer, ...]
+
+    def affine_layers(self, params: Any) -> list[tuple[Array, Array]]:
+        """Return (kernel [..., in, out], bias [out]) of every affine layer, given a tree shaped like the parameters."""
+        layers = [self._layer(params, path) for path in self.paths]
+        return [(layer["kernel"].get_value(), layer["bias"].get_value()) for layer in layers]
+
+    def with_affine_layers(self, params: Any, layers: Sequence[tuple[Array, Array]]) -> Any:
+        """Return `params` with these (kernel, bias) of every affine layer: the inverse of `affine_layers`."""
+        changed = jax.tree.map(lambda leaf: leaf, params)  # a copy: the state is mutable
+        for path, (kernel, bias) in zip(self.paths, layers, strict=True):
+            layer = self._layer(changed, path)
+            layer["kernel"].set_value(kernel)
+            layer["bias"].set_value(bias)
+        return changed
+
+    @staticmethod
+    def _layer(params: Any, path: tuple[Any, ...]) -> Any:
+        return functools.reduce(lambda node, name: node[name], path, params)
 
 
 #: A builder takes (model, keys by layer number from 1, features, image shape, outputs) and its own keys by name.
@@ -62,18 +102,10 @@ def build(
     return MODELS[model.name](model, lambda n: jax.random.fold_in(key, n), features, image_shape, outputs, **own)
 
 
-def affine_layers(params: Any) -> list[tuple[Array, Array]]:
-    """Return (kernel, bias) of every affine layer in order from the input; biases are [units]."""
-    hidden = params.get("affine", {})
-    layers = [hidden[n] for n in sorted(hidden)] + [params["output"]]
-    return [(layer["kernel"].get_value(), layer["bias"].get_value()) for layer in layers]
+def structure(network: nnx.Module) -> Structure:
+    """Return what a network, whole or of shapes alone, reports of its layers."""
+    from flax import nnx
 
-
-def with_affine_layers(params: Any, layers: Sequence[tuple[Array, Array]]) -> Any:
-    """Return `params` with these (kernel, bias) of every affine layer: the inverse of `affine_layers`."""
-    changed = jax.tree.map(lambda leaf: leaf, params)  # a copy: the state is mutable
-    hidden = changed.get("affine", {})
-    for layer, (kernel, bias) in zip([*(hidden[n] for n in sorted(hidden)), changed["output"]], layers, strict=True):
-        layer["kernel"].set_value(kernel)
-        layer["bias"].set_value(bias)
-    return changed
+    reports: Any = network
+    paths = {id(node): path for path, node in nnx.iter_graph(network)}
+    return Structure(tuple(paths[id(layer)] for layer in reports.affine_layers()), tuple(reports.hidden_layers()))

@@ -13,7 +13,7 @@ from jax import Array, lax
 from relubench import config
 from relubench.nn.activations import ACTIVATIONS, local_slope
 from relubench.nn.initializers import initialize
-from relubench.nn.models import Forward, Layer
+from relubench.nn.models import Forward, HiddenLayer, Layer
 
 #: Running statistics of a batch norm keep this share at each step (PyTorch's momentum of .1).
 BATCH_NORM_MOMENTUM = 0.9
@@ -64,7 +64,25 @@ def _linear(model: config.Model, key: Array, size: int, out: int, hidden: bool) 
     return _affine(linear, model.init, key, hidden)
 
 
-class MLP(nnx.Module):
+class Chain(nnx.Module):
+    """Affine layers that follow each other, all but the last with their norm and activation."""
+
+    affine: nnx.List
+    activate: nnx.List
+    output: nnx.Module
+
+    def affine_layers(self) -> list[nnx.Module]:
+        """Return the affine layers in order from the input."""
+        return [*self.affine, self.output]
+
+    def hidden_layers(self) -> list[HiddenLayer]:
+        """Return how the units of each hidden layer are connected."""
+        plain = [activate.norm is None for activate in self.activate]
+        dense = isinstance(self.affine[0], nnx.Linear) if plain else False
+        return [HiddenLayer(n, n + 1, affine, affine and dense and n == 0) for n, affine in enumerate(plain)]
+
+
+class MLP(Chain):
     """Fully connected layers of `widths` units, then an affine output layer."""
 
     def __init__(self, model: config.Model, keys: Callable[[int], Array], features: int, outputs: int) -> None:
@@ -87,7 +105,7 @@ class MLP(nnx.Module):
         return Forward(self.output(x), tuple(hidden))
 
 
-class CNN(nnx.Module):
+class CNN(Chain):
     """3x3 convolutions of `widths` channels, halved by max-pooling while they can be; then the mean over positions.
 
     A unit is one channel over all positions, before pooling.

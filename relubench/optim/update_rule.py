@@ -13,26 +13,28 @@ if TYPE_CHECKING:
     import optax
     from jax import Array
 
-_LAYERS = remedies.AffineLayers(nn.affine_layers, nn.with_affine_layers)
 
-
-def _initialize(setting: config.Setting) -> remedies.Initialize:
-    last = len(setting.model.widths) + 1
+def _initialize(setting: config.Setting, structure: nn.Structure) -> remedies.Initialize:
+    hidden = {layer.incoming + 1 for layer in structure.hidden}
 
     def draw(key: Array, layer: int, shape: tuple[int, ...]) -> tuple[Array, Array]:
-        return nn.initialize(setting.model.init, key, shape, hidden=layer < last)
+        return nn.initialize(setting.model.init, key, shape, hidden=layer in hidden)
 
     return draw
 
 
-def make_update_rule(setting: config.Setting, key: Array) -> optax.GradientTransformationExtraArgs:
+def make_update_rule(
+    setting: config.Setting, structure: nn.Structure, key: Array
+) -> optax.GradientTransformationExtraArgs:
     """Return the update rule of a run; `key` is for the remedy's draws, the setting's knobs may be traced.
 
     `update` takes the hidden activations of the batch as `activations`: [examples, ..., units] a layer.
     """
-    optimizer = make_optimizer(setting.optimizer, setting.train.steps, _LAYERS)
+    around = [(layer.incoming, layer.outgoing) for layer in structure.hidden]
+    layers = remedies.AffineLayers(structure.affine_layers, structure.with_affine_layers, around)
+    optimizer = make_optimizer(setting.optimizer, setting.train.steps, layers)
     remedy, own = REMEDIES[setting.remedy.name], REMEDIES.own(setting.remedy)
-    rule = remedy(optimizer, layers=_LAYERS, initialize=_initialize(setting), key=key, **own)
+    rule = remedy(optimizer, layers=layers, initialize=_initialize(setting, structure), key=key, **own)
     if setting.optimizer.frozen:
-        rule = remedies.freeze(rule, layers=_LAYERS, frozen=setting.optimizer.frozen)
+        rule = remedies.freeze(rule, layers=layers, frozen=setting.optimizer.frozen)
     return rule

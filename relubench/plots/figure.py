@@ -14,7 +14,7 @@ from relubench.plots.canvas import house_style
 from relubench.plots.lines import line_panels
 from relubench.sweeps.storage import atomic, write_text
 
-__all__ = ["Figure", "line_panels", "runs_note", "save"]
+__all__ = ["Figure", "interval_note", "line_panels", "runs_note", "save"]
 
 
 class Figure(NamedTuple):
@@ -33,6 +33,21 @@ def runs_note(rows: Mapping[str, pl.DataFrame]) -> str:
         return "No run finished."
     low, high = min(counts), max(counts)
     return f"Runs per point: {high}." if low == high else f"Runs per point: {low} to {high}."
+
+
+def interval_note(
+    rows: Mapping[str, pl.DataFrame], over: str = "the runs that did not diverge", shares: str = ""
+) -> str:
+    """Return the sentences of a caption on means, intervals and numbers of runs.
+
+    `over` is what the means are taken over, `shares` names the panels that show shares of runs, such as "collapsed".
+    """
+    sentence = f"Means over {over}, with 95 % BCa bootstrap intervals over seeds"
+    if shares:
+        sentence += f"; {shares}: shares of runs, with 95 % Clopper-Pearson intervals"
+    if "collapsed" in shares:
+        sentence += ", collapsed of those that did not diverge"
+    return f"{sentence}. {runs_note(rows)}"
 
 
 def save(figure: Figure, folder: Path) -> list[Path]:

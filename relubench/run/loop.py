@@ -18,14 +18,11 @@ from relubench import nn, units
 from relubench.config import Setting
 from relubench.data import streams
 from relubench.optim import make_update_rule
-from relubench.run import measures, probe
+from relubench.run import probe, recorder
 from relubench.run.state import (
     Arrays,
-    LayerCounts,
     Network,
-    ProbeRecord,
     RunState,
-    UnitRecord,
     batch_size,
     born,
     first_non_finite,
@@ -65,34 +62,22 @@ def advance(setting: Setting, data: Arrays, first: Array, last: Array, state: Ru
 
 def init_state(setting: Setting, data: Arrays) -> RunState:
     """Return the run at step 0, before its first probe."""
+    network = make_network(setting, data)
     params, buffers = born(setting, data)
-    widths = [bias.shape[0] for _, bias in nn.affine_layers(params)[:-1]]
-    probes = len(probe_steps(setting.train, setting.probe))
+    rule = make_update_rule(setting, network.structure, named_key(setting.seed, "remedy"))
     state = RunState(
         params=params,
         buffers=buffers,
-        opt_state=make_update_rule(setting, named_key(setting.seed, "remedy")).init(params),
+        opt_state=rule.init(params),
         order=jnp.arange(data.train_examples, dtype=jnp.int32),
         view=streams.first_view(setting, data, named_key(setting.seed, "stream")),
-        counters=tuple(units.new_counter(width) for width in widths),
-        unit_records=tuple(_new_unit_record(width) for width in widths),
+        counters=(),
+        died_step=(),
         diverged_step=jnp.full((), -1, jnp.int32),
-        probes=_new_probe_record(probes, len(widths)),
-        sums=measures.start_sums(setting, data.x.dtype),
-        measures=(),
+        sums=recorder.start_sums(setting, data.x.dtype),
+        records=(),
     )
-    return probe.new_records(setting, make_network(setting, data), data, state, probes)
-
-
-def _new_unit_record(width: int) -> UnitRecord:
-    zeros = jnp.zeros(width)
-    return UnitRecord(jnp.zeros(width, bool), jnp.full(width, -1, jnp.int32), zeros, zeros, zeros)
-
-
-def _new_probe_record(probes: int, layers: int) -> ProbeRecord:
-    number, flag = jnp.zeros(probes), jnp.zeros(probes, bool)
-    counts = jnp.zeros((probes, layers), jnp.int32)
-    return ProbeRecord(number, number, number, number, flag, number, LayerCounts(*[counts] * len(LayerCounts._fields)))
+    return probe.with_room(setting, network, data, state, len(probe_steps(setting.train, setting.probe)))
 
 
 def _step(setting: Setting, model: Network, data: Arrays, step: Array, state: RunState) -> RunState:
@@ -109,7 +94,7 @@ def _step(setting: Setting, model: Network, data: Arrays, step: Array, state: Ru
         return nn.batch_loss(setting.loss, forward.output, labels), (forward, buffers)
 
     (loss, (forward, buffers)), gradient = jax.value_and_grad(objective, has_aux=True)(state.params)
-    rule = make_update_rule(setting, named_key(setting.seed, "remedy"))
+    rule = make_update_rule(setting, model.structure, named_key(setting.seed, "remedy"))
     activations = tuple(layer.h for layer in forward.hidden)
     updates, opt_state = rule.update(gradient, state.opt_state, state.params, activations=activations)
     finite, counters = _count(forward, loss, state.counters, step, epoch_steps)
@@ -120,7 +105,7 @@ def _step(setting: Setting, model: Network, data: Arrays, step: Array, state: Ru
         order=order,
         view=view,
         counters=counters,
-        sums=measures.add_step(setting, state.sums, forward, loss, labels),
+        sums=recorder.add_step(setting, state.sums, forward, loss, labels),
         diverged_step=first_non_finite(state.diverged_step, finite, step),
     )
 

@@ -72,43 +72,6 @@ class Arrays:
     image_shape: tuple[int, int, int] | None
 
 
-class LayerCounts(NamedTuple):
-    """Numbers of units at the probes, int32 [probes, hidden layers]; `batch_dead` is a sum over the steps between."""
-
-    dead_train: Array
-    dead_test: Array
-    silent_train: Array
-    saturated_train: Array
-    dormant_train: Array
-    linear_train: Array
-    constant_train: Array
-    batch_dead: Array
-    deaths: Array
-    revivals: Array
-
-
-class ProbeRecord(NamedTuple):
-    """What the probes have found so far; every field starts with an axis [probes]."""
-
-    train_loss: Array  # mean over the set of the unscaled loss of an example
-    test_loss: Array
-    train_accuracy: Array
-    test_accuracy: Array
-    collapsed: Array  # bool: the output is the same for every training input
-    max_abs_param: Array  # largest finite magnitude of a parameter
-    layers: LayerCounts
-
-
-class UnitRecord(NamedTuple):
-    """What the last probe has found of one layer's units; each field is [units]."""
-
-    dead_train: Array  # bool
-    died_step: Array  # int32: first probe of the current dead spell; -1 for an alive unit
-    margin: Array  # -max z / |w| on the training set: how far the decision plane lies beyond the last input
-    bias: Array
-    weight_norm: Array
-
-
 class RunState(NamedTuple):
     """A run between two steps: all that the next one needs, and all that has been recorded."""
 
@@ -118,11 +81,10 @@ class RunState(NamedTuple):
     order: Array  # int32 [train examples]: this epoch's order of the training set
     view: Any  # what the stream's present task makes of the examples
     counters: tuple[units.Counter, ...]  # one a hidden layer
-    unit_records: tuple[UnitRecord, ...]
+    died_step: tuple[Array, ...]  # int32 [units] a hidden layer: first probe of the present spell of death; -1: alive
     diverged_step: Array  # int32: first step with a non-finite number; -1 for none
-    probes: ProbeRecord
     sums: tuple[Array, ...]  # of the measures that are taken at every step: since the last probe
-    measures: tuple[Any, ...]  # what each of `probe.measures` has found; every array starts with an axis [probes]
+    records: Any  # recorder.Records: what the probes have recorded
 
 
 def named_key(seed: ArrayLike, name: str) -> Array:
@@ -153,6 +115,7 @@ class Network(NamedTuple):
     """The network of a setting without its weights."""
 
     graphdef: Any
+    structure: nn.Structure  # what it reports of its layers
 
     def __call__(self, params: Any, buffers: Any, x: Array, *, train: bool) -> tuple[nn.Forward, Any]:
         """Return the forward pass and the running statistics after it."""
@@ -184,7 +147,8 @@ def born(setting: Setting, data: Arrays) -> tuple[Any, Any]:
 
 def make_network(setting: Setting, data: Arrays) -> Network:
     """Return the network of a setting without its weights."""
-    return Network(nnx.graphdef(nnx.eval_shape(lambda: _build(setting, data))))
+    network = nnx.eval_shape(lambda: _build(setting, data))
+    return Network(nnx.graphdef(network), nn.structure(network))
 
 
 def first_non_finite(diverged_step: Array, finite: Array, step: Array) -> Array:

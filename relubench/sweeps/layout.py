@@ -19,7 +19,7 @@ from relubench.data import Dataset
 from relubench.errors import UserError, shown
 from relubench.run.evaluate import BLOCK
 from relubench.run.loop import init_state
-from relubench.run.state import Arrays, RunState, batch_size, probe_steps
+from relubench.run.state import Arrays, RunState, batch_size, make_network, probe_steps
 from relubench.sweeps.grid import Grid, Group
 from relubench.sweeps.machine import Machine, check_precision, pinned
 
@@ -45,6 +45,7 @@ class Layout:
     data: Dataset
     machine: Machine
     state: RunState  # shapes of one run's state
+    structure: nn.Structure  # what the network reports of its layers
     capacity: int  # blocks per device
     step_flops: float  # per run
     probe_flops: float  # per run
@@ -142,9 +143,11 @@ def _layout(grid: Grid, group: Group, load: Callable[[config.Data], Dataset], ma
         arrays = _array_shapes(data, group.static["engine.precision"])
         setting = group_setting(group, slice(0, 1), arrays.x.dtype)
         batch = batch_size(setting.train, arrays.train_examples)
-        state = jax.eval_shape(init_state, jax.tree.map(lambda a: jax.ShapeDtypeStruct((), a.dtype), setting), arrays)
+        one = jax.tree.map(lambda a: jax.ShapeDtypeStruct((), a.dtype), setting)
+        state = jax.eval_shape(init_state, one, arrays)
+        structure = make_network(config.build_setting(grid.setting(int(group.rows[0]))), arrays).structure
     budget = STATE_BYTES.get(machine.platform, DEFAULT_STATE_BYTES)
-    kernels = [kernel.shape for kernel, _ in nn.affine_layers(state.params)]
+    kernels = [kernel.shape for kernel, _ in structure.affine_layers(state.params)]
     _require_probes(setting, state)
     layout = Layout(
         grid=grid,
@@ -152,6 +155,7 @@ def _layout(grid: Grid, group: Group, load: Callable[[config.Data], Dataset], ma
         data=data,
         machine=machine,
         state=state,
+        structure=structure,
         capacity=int(np.clip(budget // (_bytes(state) * machine.width), 1, MOST_BLOCKS)),
         step_flops=step_flops(kernels, batch),
         probe_flops=2.0 * sum(map(math.prod, kernels)) * arrays.x.shape[0],
@@ -179,7 +183,7 @@ def _require_memory(layout: Layout, arrays: Arrays, examples: int) -> None:
     """
     setting, machine, shapes = layout.setting, layout.machine, layout.state
     params = _bytes(shapes.params)
-    units = sum(bias.shape[0] for _, bias in nn.affine_layers(shapes.params))
+    units = sum(counter.last_active.shape[0] for counter in shapes.counters)
     working = machine.width * (2 * params + 3 * examples * units * arrays.x.dtype.itemsize)
     needed = layout.state_bytes + machine.partitions * (working + _bytes((arrays.x, arrays.y)))
     memory.require(

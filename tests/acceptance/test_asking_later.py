@@ -4,14 +4,14 @@ import polars as pl
 import pytest
 
 import relubench
-from relubench.run import measures
+from relubench.run import recorder
 from relubench.sweeps import storage
 
 pytestmark = pytest.mark.slow
 
 TINY = ("experiment=custom", "out=out", "train.steps=6", "model.widths=[5,4]", "probe.count=3", "figures=false")
 SETTING = {"train.steps": 6, "model.widths": [5, 4], "probe.count": 3, "optimizer.learning_rate": 0.5}
-NAMES = list(measures.MEASURES)
+NAMES = list(recorder.MEASURES)
 
 
 def tables(folder):

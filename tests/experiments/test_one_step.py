@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from relubench import config, data, nn
+from relubench import config, data
 from relubench.sweeps import engine
 from tests.support.planned import layouts
 from tests.support.reference import batches, forward, gradients, log_softmax
@@ -36,9 +36,9 @@ def test_the_oracle_foretells_the_dead_and_a_larger_loss_or_input_kills_at_a_low
 def trained(setting, rates):
     """Return (birth, end) of runs in float64, as lists of (kernel, bias), with the measures: rate 0 moves nothing."""
     (run,) = engine.train_grid(layouts(setting | {"engine.precision": "float64"}, {"optimizer.learning_rate": rates}))
-    layers = nn.affine_layers(run.state.params)
+    layers = run.layout.structure.affine_layers(run.state.params)
     weights = [[(np.asarray(k[place]), np.asarray(b[place])) for k, b in layers] for place in range(len(rates))]
-    return weights, run.state.measures
+    return weights, run.state.records.measures
 
 
 def with_one(h):

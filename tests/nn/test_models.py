@@ -17,7 +17,9 @@ def build(outputs=10, features=64, image_shape=(8, 8, 1), **model):
 
 
 def affine(network):
-    return [(np.asarray(k), np.asarray(b)) for k, b in nn.affine_layers(nnx.state(network, nnx.Param))]
+    return [
+        (np.asarray(k), np.asarray(b)) for k, b in nn.structure(network).affine_layers(nnx.state(network, nnx.Param))
+    ]
 
 
 def test_an_mlp_records_the_argument_of_its_activation():

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import relubench
-from relubench import config, data, nn, theory
+from relubench import config, data, theory
 from relubench.run import state
 from relubench.sweeps import engine
 from tests.support.planned import layouts
@@ -35,7 +35,8 @@ def trained(setting, varied=None):
 
 
 def weights_of(run, place=0):
-    return [(np.asarray(k[place]), np.asarray(b[place])) for k, b in nn.affine_layers(run.state.params)]
+    layers = run.layout.structure.affine_layers(run.state.params)
+    return [(np.asarray(k[place]), np.asarray(b[place])) for k, b in layers]
 
 
 @pytest.fixture(scope="module")
@@ -52,50 +53,51 @@ def against_numpy():
         loop = train_reference(
             weights_of(run, born + seeds.index(seed)), digits, seed=seed, rate=rate, steps=60, size=32, probes=probes
         )
-        pairs.append((jax.tree.map(lambda a, place=place: np.asarray(a)[place], run.state), loop))
+        ours = jax.tree.map(lambda a, place=place: np.asarray(a)[place], run.state)
+        pairs.append((ours, weights_of(run, place), loop))
     return pairs
 
 
 def test_the_same_units_are_dead_at_every_probe_as_in_a_numpy_loop(against_numpy):
-    for ours, loop in against_numpy:
-        counts = ours.probes.layers
-        np.testing.assert_array_equal(counts.dead_train, loop.dead_train.sum(-1))
-        np.testing.assert_array_equal(counts.dead_test, loop.dead_test.sum(-1))
-        np.testing.assert_array_equal([r.dead_train for r in ours.unit_records], loop.dead_train[-1])
-    assert sum(loop.dead_train[-1].sum() for _, loop in against_numpy) > 10  # or the comparison says nothing
+    for ours, _, loop in against_numpy:
+        layers, units = ours.records.layers, ours.records.units
+        np.testing.assert_array_equal(layers["dead_train"], loop.dead_train.sum(-1))
+        np.testing.assert_array_equal(layers["dead_test"], loop.dead_test.sum(-1))
+        np.testing.assert_array_equal(units["dead_train"], loop.dead_train[-1])
+    assert sum(loop.dead_train[-1].sum() for *_, loop in against_numpy) > 10  # or the comparison says nothing
 
 
 def test_losses_accuracies_and_weights_are_those_of_a_numpy_loop(against_numpy):
-    for ours, loop in against_numpy:
-        np.testing.assert_allclose(ours.probes.train_loss, loop.train_loss, rtol=1e-9)
-        np.testing.assert_allclose(ours.probes.test_accuracy, loop.test_accuracy, rtol=1e-12)
-        for (kernel, bias), (their_kernel, their_bias) in zip(nn.affine_layers(ours.params), loop.weights, strict=True):
+    for ours, weights, loop in against_numpy:
+        np.testing.assert_allclose(ours.records.probes["train_loss"], loop.train_loss, rtol=1e-9)
+        np.testing.assert_allclose(ours.records.probes["test_accuracy"], loop.test_accuracy, rtol=1e-12)
+        for (kernel, bias), (their_kernel, their_bias) in zip(weights, loop.weights, strict=True):
             np.testing.assert_allclose(kernel, their_kernel, rtol=1e-7, atol=1e-9)
             np.testing.assert_allclose(bias, their_bias, rtol=1e-7, atol=1e-9)
 
 
 def test_births_deaths_and_revivals_are_those_of_a_numpy_loop(against_numpy):
-    for ours, loop in against_numpy:
-        dead = loop.dead_train
-        np.testing.assert_array_equal(ours.probes.layers.deaths[1:], (dead[1:] & ~dead[:-1]).sum(-1))
-        np.testing.assert_array_equal(ours.probes.layers.revivals[1:], (~dead[1:] & dead[:-1]).sum(-1))
-        for layer, record in enumerate(ours.unit_records):
+    for ours, _, loop in against_numpy:
+        dead, layers = loop.dead_train, ours.records.layers
+        np.testing.assert_array_equal(layers["deaths"][1:], (dead[1:] & ~dead[:-1]).sum(-1))
+        np.testing.assert_array_equal(layers["revivals"][1:], (~dead[1:] & dead[:-1]).sum(-1))
+        for layer, died_step in enumerate(ours.records.units["died_step"]):
             alive_at = [np.flatnonzero(~column) for column in dead[:, layer].T]
             died = [
                 -1 if not column[-1] else loop.steps[max(alive, default=-1) + 1]
                 for column, alive in zip(dead[:, layer].T, alive_at, strict=True)
             ]
-            np.testing.assert_array_equal(record.died_step, died)
+            np.testing.assert_array_equal(died_step, died)
 
 
 def test_last_active_and_batch_dead_agree_with_a_recount_batch_by_batch(against_numpy):
-    for ours, loop in against_numpy:
+    for ours, _, loop in against_numpy:
         for layer, counter in enumerate(ours.counters):
             last = [max(np.flatnonzero(column), default=-1) for column in loop.active[:, layer].T]
             np.testing.assert_array_equal(counter.last_active, last)
             for place in range(1, len(loop.steps)):
                 between = loop.active[loop.steps[place - 1] : loop.steps[place], layer]
-                assert ours.probes.layers.batch_dead[place, layer] == (~between).sum()
+                assert ours.records.layers["batch_dead"][place, layer] == (~between).sum()
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +157,7 @@ def test_a_dead_unit_of_layer_1_keeps_its_weights_but_for_decay_and_wakes_once_i
         keys = ("optimizer.learning_rate", "optimizer.weight_decay", "optimizer.bias_decay")
         varied = {"seed": seeds, "zip": dict(zip(keys, zip(*rows, strict=True), strict=True))}
         (run,) = trained(setting | {"model.init.bias": bias}, varied)
-        always_dead = np.asarray(run.state.unit_records[0].died_step) == 0  # at each probe, that is after each step
+        always_dead = np.asarray(run.state.records.units["died_step"][0]) == 0  # at each probe, that is after each step
         for place, (rate, *decays) in enumerate(rows * len(seeds)):
             (w, b), (w_end, b_end) = (weights_of(run, n)[0] for n in (place - place % len(rows), place))
             kept_w, kept_b = ((1 - rate * decay) ** np.arange(len(run.probes)) for decay in decays)
@@ -198,9 +200,8 @@ def test_a_summed_loss_at_rate_r_is_the_mean_at_n_times_r(shape):
         (mean,) = trained(TINY | shape, {"optimizer.learning_rate": rates, "seed": seeds})
         summed = {"optimizer.learning_rate": [rate / n for rate in rates], "seed": seeds}
         (total,) = trained(TINY | shape | {"loss.reduction": "sum"}, summed)
-        for ours, theirs in zip(*(nn.affine_layers(run.state.params) for run in (mean, total)), strict=True):
-            for found, expected in zip(ours, theirs, strict=True):
-                np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-9, equal_nan=False)
+        for ours, theirs in zip(*(jax.tree.leaves(run.state.params) for run in (mean, total)), strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-9, equal_nan=False)
 
     law()
 
@@ -208,7 +209,7 @@ def test_a_summed_loss_at_rate_r_is_the_mean_at_n_times_r(shape):
 def test_settings_that_keep_the_shapes_share_every_draw():
     still = {"model.init.bias": 0.0, "optimizer.learning_rate": 0.0}
     (run,) = trained(FEW | still, {"model.init.scale": [1.0, 2.0], "seed": [3]})
-    (kernel, _), *_ = nn.affine_layers(run.state.params)
+    (kernel, _), *_ = run.layout.structure.affine_layers(run.state.params)
     np.testing.assert_array_equal(2 * np.asarray(kernel[0]), np.asarray(kernel[1]))
 
 

@@ -10,7 +10,7 @@ from relubench.experiments.activations.claims import FACTOR, HIGH_RATES
 from relubench.experiments.base import Frames
 from relubench.experiments.by_optimizer import OPTIMIZER, RATE, labelled
 from relubench.plots import points
-from relubench.plots.figure import Figure, line_panels, runs_note
+from relubench.plots.figure import Figure, interval_note, line_panels
 
 #: Activations whose silent units are drawn over time: ReLU, and what leaks.
 LEAKING = ("relu", "leaky_001", "leaky_01", "leaky_minus_01", "prelu")
@@ -21,9 +21,8 @@ def _side_by_side(frames: Frames, name: str, rows: Mapping[str, pl.DataFrame], s
     titled = {label: frames.titled(frame) for label, frame in rows.items()}
     figure = points(titled, x=frames.title("activation"), columns=OPTIMIZER, lines=RATE)
     caption = (
-        f"{shown} The number after leaky ReLU is its slope left of 0. Means over the runs that did not diverge, with "
-        "95 % BCa bootstrap intervals over seeds; shares of runs with 95 % Clopper-Pearson intervals, collapsed of "
-        f"those that did not diverge. {runs_note(rows)}"
+        f"{shown} The number after leaky ReLU is its slope left of 0. "
+        f"{interval_note(rows, shares='diverged and collapsed')}"
     )
     return Figure(name, figure, caption)
 
@@ -43,25 +42,24 @@ def _over_time(frames: Frames) -> list[Figure]:
     figure = line_panels(rows, x="step", columns="panel", lines=frames.title("activation"), symlog_x=True)
     caption = (
         "Units with z <= 0 on every training input during training: a silent ReLU unit is dead, another may recover. "
-        "The number after leaky ReLU is its slope left of 0. Means over the runs that did not diverge until the end, "
-        f"with 95 % BCa bootstrap intervals over seeds. {runs_note(rows)}"
+        "The number after leaky ReLU is its slope left of 0. "
+        f"{interval_note(rows)}"
     )
     return [Figure("silent_over_time", figure, caption)]
 
 
 def figures(frames: Frames) -> Sequence[Figure]:
     """Draw activations side by side, and silent units over time."""
-    saturated = frames.curve_of("saturated_train")
-    died = {
-        "dead units": frames.summary_of("dead_train_fraction"),
-        "saturated units": saturated.filter(pl.col("step") == pl.col("step").max()),
+    at_end = {
+        title: curve.filter(pl.col("step") == pl.col("step").max())
+        for title, curve in frames.curve_panels("saturated_train").items()
     }
-    worked = {"test_accuracy": "test accuracy", "diverged": "diverged runs", "collapsed": "collapsed runs"}
+    worked = frames.panels("test_accuracy", "diverged", "collapsed")
     return [
         _side_by_side(
             frames,
             "activations",
-            died | {label: frames.summary_of(metric) for metric, label in worked.items()},
+            frames.panels("dead_train_fraction") | at_end | worked,
             "A unit is dead when the slope of its activation is 0 on every training input (in float32), saturated when "
             "the slope's magnitude is at most 0.001 on every one.",
         ),

@@ -9,9 +9,7 @@ import polars as pl
 from relubench.experiments.anatomy.metrics import BATCH
 from relubench.experiments.base import Frames
 from relubench.plots import points
-from relubench.plots.figure import Figure, line_panels, runs_note
-
-_MEANS = "Means over the runs that did not diverge, with 95 % BCa bootstrap intervals over seeds."
+from relubench.plots.figure import Figure, interval_note, line_panels
 
 
 def figures(frames: Frames) -> Sequence[Figure]:
@@ -30,7 +28,7 @@ def _causes(frames: Frames) -> Figure:
         "What killed the units that were alive at birth and are dead at the end. The bias alone: the unit is dead with "
         "its weights of birth as well, and alive with its bias of birth; the weights alone: the other way round; "
         "either: dead in both cases; only both: alive in both. The unit's inputs are those of the trained network. "
-        f"Runs in which no unit of the layer died are left out. {_MEANS} {runs_note(rows)}"
+        f"Runs in which no unit of the layer died are left out. {interval_note(rows)}"
     )
     return Figure("causes", figure, caption)
 
@@ -46,7 +44,7 @@ def _sets(frames: Frames) -> Figure:
     caption = (
         "Units that are dead on the first 1, 2, 4, ... training examples, and on all of them, at the end of training; "
         f"and units active on no example of a batch of {BATCH} in training, the mean over the last fifth of the steps. "
-        f"{_MEANS} {runs_note(rows)}"
+        f"{interval_note(rows)}"
     )
     return Figure("set_size", figure, caption)
 
@@ -60,6 +58,6 @@ def _distances(frames: Frames) -> Figure:
     caption = (
         "How far the decision planes of layer 1 lie beyond the convex hull of the training inputs (whose standard "
         "deviation is 1): cumulative shares of the dead and of the alive units. A dead unit's is at 0 or more; below "
-        f"0 it is how far the plane would have to move until no input were active. {_MEANS} {runs_note(rows)}"
+        f"0 it is how far the plane would have to move until no input were active. {interval_note(rows)}"
     )
     return Figure("distances", figure, caption)

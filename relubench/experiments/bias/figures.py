@@ -10,33 +10,32 @@ from relubench.experiments.base import Frames
 from relubench.experiments.bias.claims import EARLY
 from relubench.experiments.by_optimizer import OPTIMIZER, RATE
 from relubench.plots import points
-from relubench.plots.figure import Figure, runs_note
+from relubench.plots.figure import Figure, interval_note
 
 
-def _figure(frames: Frames, name: str, rows: Mapping[str, pl.DataFrame], shown: str) -> Figure:
+def _figure(frames: Frames, name: str, rows: Mapping[str, pl.DataFrame], shown: str, shares: str = "") -> Figure:
     """Draw the biases side by side: a panel column an optimiser, a point a learning rate."""
     titled = {label: frames.titled(frame) for label, frame in rows.items()}
     figure = points(titled, x=frames.title("bias"), columns=OPTIMIZER, lines=RATE)
     caption = (
         f"{shown} Initial bias: that of all hidden units, whose biases then learn like weights; decay: it starts at 0, "
         "and the decay, times the bias, is added to the gradient; none: 0 and never moved, in the output layer "
-        "neither. Means over the runs that did not diverge, with 95 % BCa bootstrap intervals over seeds; shares of "
-        f"runs with 95 % Clopper-Pearson intervals. {runs_note(rows)}"
+        f"neither. {interval_note(rows, shares=shares)}"
     )
     return Figure(name, figure, caption)
 
 
 def figures(frames: Frames) -> Sequence[Figure]:
     """Draw how many units die, and how well networks learn, by their biases."""
-    deaths = {"dead_train_fraction": "dead units", "diverged": "diverged runs", "collapsed": "collapsed runs"}
     learning = frames.curve_of("train_accuracy")
     early = learning.filter(pl.col("step") == learning.filter(pl.col("step") <= EARLY)["step"].max())
     return [
         _figure(
             frames,
             "bias",
-            {label: frames.summary_of(metric) for metric, label in deaths.items()},
-            "Dead ReLU units of the training set, diverged runs, and collapsed ones among those that did not diverge.",
+            frames.panels("dead_train_fraction", "diverged", "collapsed"),
+            "Dead ReLU units of the training set, diverged and collapsed runs.",
+            shares="diverged and collapsed",
         ),
         _figure(
             frames,
@@ -44,7 +43,7 @@ def figures(frames: Frames) -> Sequence[Figure]:
             {
                 f"training accuracy,\nstep {early['step'][0]}": early,
                 "training accuracy,\nlast step": frames.summary_of("train_accuracy"),
-                "test accuracy": frames.summary_of("test_accuracy"),
+                **frames.panels("test_accuracy"),
             },
             "Accuracy early in training, at the end, and on the test set.",
         ),

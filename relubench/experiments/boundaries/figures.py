@@ -10,7 +10,7 @@ import polars as pl
 from relubench.experiments.base import Frames
 from relubench.experiments.boundaries.metrics import INPUTS, PLANES
 from relubench.plots import animation, planes, planes_of
-from relubench.plots.figure import Figure, line_panels, runs_note
+from relubench.plots.figure import Figure, interval_note, line_panels
 
 
 def _picture(frames: Frames) -> Figure:
@@ -23,7 +23,7 @@ def _picture(frames: Frames) -> Figure:
         "Training inputs (two classes) and each hidden unit's decision line w·x + b = 0 in the run of the first seed, "
         "from the first step to the last, at logarithmically spaced steps; arrows point to the side on which a unit is "
         "active. A unit is dead when no training input lies on that side. The GIF shows all probes. Over all runs "
-        f"{', '.join(told)} of the units are dead at the end (intervals: figure over_time). {runs_note({'': dead})}"
+        f"{', '.join(told)} of the units are dead at the end (intervals: figure over_time). {interval_note({'': dead})}"
     )
     return Figure(
         "boundaries",
@@ -34,11 +34,8 @@ def _picture(frames: Frames) -> Figure:
 
 
 def _over_time(frames: Frames) -> Figure:
-    rows = {"dead units": frames.curve_of("dead_train"), "test accuracy": frames.curve_of("test_accuracy")}
-    caption = (
-        "Dead units of the training set and test accuracy during training, all runs. Means over the runs that did not "
-        f"diverge, with 95 % BCa bootstrap intervals over seeds. {runs_note(rows)}"
-    )
+    rows = frames.curve_panels("dead_train", "test_accuracy")
+    caption = f"Dead units of the training set and test accuracy during training, all runs. {interval_note(rows)}"
     return Figure("over_time", line_panels(rows, x="step", symlog_x=True), caption)
 
 

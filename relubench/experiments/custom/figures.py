@@ -8,11 +8,11 @@ import polars as pl
 
 from relubench.experiments.base import Frames
 from relubench.plots import style
-from relubench.plots.figure import Figure, line_panels, runs_note
+from relubench.plots.figure import Figure, interval_note, line_panels
 
 #: A figure with more lines than this tells nothing: the first ones are drawn.
 MOST_LINES = 12
-PANELS = {"dead_train": "dead units", "test_accuracy": "test accuracy"}
+PANELS = ("dead_train", "test_accuracy")
 
 
 def _named(points: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
@@ -29,12 +29,9 @@ def _named(points: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
 def figures(frames: Frames) -> Sequence[Figure]:
     """Draw dead units and accuracy over the steps; a line for each grid point."""
     varied = [key for key in frames.curves.columns if "." in key]
-    rows = {label: _named(frames.curve_of(metric), varied) for metric, label in PANELS.items()}
+    rows = {title: _named(curve, varied) for title, curve in frames.curve_panels(*PANELS).items()}
     figure = line_panels(rows, x="step", columns="panel", lines="point", symlog_x=True)
     points = frames.curves.select(varied).n_unique() if varied else 1
     left_out = f" The first {MOST_LINES} of {points} grid points are drawn." if points > MOST_LINES else ""
-    caption = (
-        "Dead units of the training set and test accuracy during training. Means over the runs that did not "
-        f"diverge, with 95 % BCa bootstrap intervals over seeds.{left_out} {runs_note(rows)}"
-    )
+    caption = f"Dead units of the training set and test accuracy during training.{left_out} {interval_note(rows)}"
     return [Figure("custom", figure, caption)]

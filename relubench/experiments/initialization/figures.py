@@ -9,7 +9,7 @@ import polars as pl
 from relubench.experiments.base import Frames
 from relubench.experiments.initialization.claims import AT_BIRTH, OPTIMIZER, OPTIMIZERS, START, STARTS
 from relubench.plots import points, style, violins
-from relubench.plots.figure import Figure, line_panels, runs_note
+from relubench.plots.figure import Figure, interval_note, line_panels
 
 RATE = "optimizer.learning_rate"
 SHOWN_AS_VIOLINS = ("normal_01", "normal_014", "normal_028", "he", "pytorch")
@@ -34,9 +34,9 @@ def _violins(frames: Frames) -> Figure:
     figure = violins(born, columns=frames.title("start"), zeros=zeros)
     caption = (
         "Activations at birth, layer by layer, for five initialisations of six ReLU layers of 100 units. A violin is "
-        "the density by 41 quantiles (means over seeds); the flat line at 0 is the share of zeros, told below with its "
-        "95 % BCa bootstrap interval; the mark is the median with its interval. Mind the scales: each panel has its "
-        f"own. {runs_note({'': born})}"
+        "the density by 41 quantiles (means over seeds); the flat line at 0 is the share of zeros, shown below with "
+        "its interval; the mark is the median with its interval. Mind the scales: each panel has its "
+        f"own. {interval_note({'': born})}"
     )
     return Figure("activations", figure, caption)
 
@@ -61,24 +61,19 @@ def _moments(frames: Frames) -> Figure:
     caption = (
         "Mean square of the activations of each layer (not drawn where it is 0: the layer is dead), and the share that "
         f"are exactly 0, at birth and after training at rate {frames.setting[RATE]:g}. "
-        f"Means over the runs that did not diverge, with 95 % BCa bootstrap intervals over seeds. {runs_note(panels)}"
+        f"{interval_note(panels)}"
     )
     return Figure("moments", figure, caption)
 
 
 def _ends(frames: Frames) -> Figure:
-    panels = {
-        "born_dead_fraction": "dead at birth", "dead_train_fraction": "dead after\ntraining",
-        "test_accuracy": "test accuracy", "diverged": "diverged runs",
-    }  # fmt: skip
-    rows = {label: _started(frames, frames.summary_of(metric), tuple(STARTS)) for metric, label in panels.items()}
+    panels = frames.panels("born_dead_fraction", "dead_train_fraction", "test_accuracy", "diverged")
+    rows = {title: _started(frames, frame, tuple(STARTS)) for title, frame in panels.items()}
     figure = points(rows, x=frames.title("start"), lines=OPTIMIZER)
     figure.axes[-1].set_xlabel("initial weights")
     caption = (
         "Dead units before and after training, test accuracy and diverged runs, by initialisation; rate "
-        f"{frames.setting[RATE]:g}. Means over the runs that did not diverge, with 95 % BCa bootstrap intervals over "
-        "seeds; diverged: shares of runs with 95 % Clopper-Pearson intervals. "
-        f"{runs_note(rows)}"
+        f"{frames.setting[RATE]:g}. {interval_note(rows, shares='diverged')}"
     )
     return Figure("ends", figure, caption)
 

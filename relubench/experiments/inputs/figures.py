@@ -10,7 +10,7 @@ from relubench.experiments.base import Frames
 from relubench.experiments.by_optimizer import OPTIMIZER, RATE
 from relubench.experiments.inputs.claims import NORMALIZE, NORMALIZED
 from relubench.plots import points, style
-from relubench.plots.figure import Figure, runs_note
+from relubench.plots.figure import Figure, interval_note
 
 
 def _titled(frames: Frames, rows: pl.DataFrame) -> pl.DataFrame:
@@ -20,21 +20,13 @@ def _titled(frames: Frames, rows: pl.DataFrame) -> pl.DataFrame:
 
 def _figure(frames: Frames, optimizer: str) -> Figure:
     """Draw the inputs side by side: a panel column a normalisation, a point a learning rate."""
-    shown = {
-        "born_dead_fraction": "born dead",
-        "dead_train_fraction": "dead units",
-        "test_accuracy": "test accuracy",
-        "diverged": "diverged runs",
-        "collapsed": "collapsed runs",
-    }
-    every = {label: frames.summary_of(metric) for metric, label in shown.items()}
+    every = frames.panels("born_dead_fraction", "dead_train_fraction", "test_accuracy", "diverged", "collapsed")
     rows = {label: _titled(frames, frame.filter(pl.col(OPTIMIZER) == optimizer)) for label, frame in every.items()}
     caption = (
         f"{style.name(optimizer)}: units dead before and after training, accuracy, diverged and collapsed runs. Inputs "
         "are taken as they are (pixels from 0 to 1), or brought to mean 0 and standard deviation 1, all alike or each; "
-        "then multiplied by a scale, then moved by an offset. Means over the runs that did not diverge, with 95 % BCa "
-        "bootstrap intervals over seeds; diverged and collapsed: shares of runs with 95 % Clopper-Pearson intervals, "
-        f"collapsed of those that did not diverge. {runs_note(rows)}"
+        "then multiplied by a scale, then moved by an offset. "
+        f"{interval_note(rows, shares='diverged and collapsed')}"
     )
     return Figure(f"inputs_{optimizer}", points(rows, x=frames.title("inputs"), columns=NORMALIZE, lines=RATE), caption)
 

@@ -10,15 +10,10 @@ from relubench.config import SETTING_KEYS
 from relubench.experiments.base import Frames
 from relubench.experiments.by_optimizer import OPTIMIZER, RATE, labelled
 from relubench.plots import heat_map, style
-from relubench.plots.figure import Figure, line_panels, runs_note
+from relubench.plots.figure import Figure, interval_note, line_panels
 
 ACTIVATION, WIDTHS, PANEL = "model.activation.name", "model.widths", "panel"
-PANELS = {
-    "dead_train_fraction": "dead units",
-    "test_accuracy": "test accuracy",
-    "diverged": "diverged runs",
-    "collapsed": "collapsed runs",
-}
+PANELS = ("dead_train_fraction", "test_accuracy", "diverged", "collapsed")
 
 
 def _with_panels(rows: pl.DataFrame, drawn: Sequence[str]) -> pl.DataFrame:
@@ -37,14 +32,12 @@ def _of_one(rows: pl.DataFrame) -> tuple[pl.DataFrame, str]:
 
 
 def _over_rate(frames: Frames) -> Figure:
-    rows = {label: _with_panels(frames.summary_of(metric), (RATE, ACTIVATION)) for metric, label in PANELS.items()}
+    rows = {title: _with_panels(frame, (RATE, ACTIVATION)) for title, frame in frames.panels(*PANELS).items()}
     figure = line_panels(rows, x=RATE, columns=PANEL, lines=ACTIVATION, log_x=True)
     caption = (
         "Dead units, test accuracy, diverged and collapsed runs over the learning rate. A unit is dead when its "
-        "activation has slope 0 on every training input. Dead units and accuracy: means over the runs that did not "
-        "diverge (collapsed ones included), with 95 % BCa bootstrap intervals over seeds; diverged and collapsed: "
-        "shares of runs with 95 % Clopper-Pearson intervals, collapsed of those that did not diverge. "
-        f"{runs_note(rows)}"
+        "activation has slope 0 on every training input. "
+        f"{interval_note(rows, shares='diverged and collapsed')}"
     )
     return Figure("learning_rate", figure, caption)
 
@@ -54,8 +47,7 @@ def _over_time(frames: Frames) -> Figure:
     rows = {f"dead {name} units": _with_panels(shown, (RATE, ACTIVATION))}
     figure = line_panels(rows, x="step", columns=PANEL, lines=RATE, symlog_x=True)
     caption = (
-        f"Dead {name} units of the training set during training, one line per learning rate. Means over "
-        f"the runs that did not diverge until the end, with 95 % BCa bootstrap intervals over seeds. {runs_note(rows)}"
+        f"Dead {name} units of the training set during training, one line per learning rate. {interval_note(rows)}"
     )
     return Figure("over_time", figure, caption)
 
@@ -68,8 +60,8 @@ def _by_depth(frames: Frames) -> Figure:
     figure = heat_map(rows, x=RATE, y=WIDTHS if networks else "layer", label=f"dead {name} units", panels=PANEL)
     caption = (
         f"Per cent of the {name} units that are dead on the training set at the end, by learning rate and "
-        f"{'layers of the network' if networks else 'layer, the first at the bottom'}. Means over the runs that did "
-        f"not diverge, with 95 % BCa bootstrap intervals over seeds. {runs_note({'': rows})}"
+        f"{'layers of the network' if networks else 'layer, the first at the bottom'}. "
+        f"{interval_note({'': rows})}"
     )
     return Figure("by_depth", figure, caption)
 

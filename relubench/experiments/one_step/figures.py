@@ -11,12 +11,10 @@ from relubench.experiments.base import Frames
 from relubench.experiments.one_step.fates import RATE
 from relubench.experiments.one_step.metrics import VARIANTS
 from relubench.plots import canvas, style
-from relubench.plots.figure import Figure, line_panels, runs_note
+from relubench.plots.figure import Figure, interval_note, line_panels
 
 #: Those whose first step is drawn beside its prediction.
 COMPARED = tuple(VARIANTS[level] for level in ("plain", "loss_100", "loss_100_clipped", "inputs_10"))
-
-_COUNTED = "Units of layer 1. Means over runs with 95 % BCa bootstrap intervals over seeds."
 
 
 def _rows(frames: Frames, metric: str, variants: Sequence[str] = tuple(VARIANTS.values())) -> pl.DataFrame:
@@ -43,7 +41,8 @@ def _foretold_and_measured(frames: Frames) -> Figure:
     caption = (
         "Dead units of layer 1 after the first full-batch step, on the curve that the oracle foretells before it is "
         f"taken, and after {steps} steps. Unit by unit, oracle and training differ in at most {wrong:.2%} of the units "
-        f"of any variant and rate. {_COUNTED} Without the runs that had diverged by then. {runs_note({'': seen[0]})}"
+        f"of any variant and rate. Units of layer 1. "
+        f"{interval_note({'': seen[0]}, over='the runs that had not diverged by then')}"
     )
     return Figure("one_step", figure, caption)
 
@@ -76,7 +75,8 @@ def _deadly_rates(frames: Frames) -> Figure:
         "Above: the share of units that one full-batch step from the initial weights leaves dead at this learning rate "
         "or a lower one (dead at birth included). The others no single step kills, whatever its rate: it moves up "
         "some example on which they are active. Below: of the units that a step at this rate kills, the share that "
-        f"the move of the bias alone would kill; where runs without any leave five. {_COUNTED} {runs_note(rows)}"
+        f"the move of the bias alone would kill; where runs without any leave five. Units of layer 1. "
+        f"{interval_note(rows)}"
     )
     return Figure("deadly_rates", figure, caption)
 

@@ -9,7 +9,7 @@ import polars as pl
 from relubench.experiments.base import Frames
 from relubench.experiments.plasticity.metrics import ACTIVATION, OPTIMIZER, RATE, REMEDY, STREAM
 from relubench.plots import style
-from relubench.plots.figure import Figure, line_panels, runs_note
+from relubench.plots.figure import Figure, interval_note, line_panels
 
 PERIOD = "data.stream.period"
 _LEARNER = (ACTIVATION, OPTIMIZER, RATE)
@@ -47,8 +47,8 @@ def _figure(
     caption = (
         f"{told} {_in_common(next(iter(points.values())))}Probes stand at ends of tasks, before the next one begins; "
         "what is measured before updates is the mean since the probe before. ReDo resets dormant units every "
-        f"{frames.setting['remedy.period']} steps: its points go up and down with the time since. Means over the runs "
-        f"that did not diverge, with 95 % BCa bootstrap intervals over seeds. {runs_note(points)}"
+        f"{frames.setting['remedy.period']} steps: its points go up and down with the time since. "
+        f"{interval_note(points)}"
     )
     return Figure(name, figure, caption)
 

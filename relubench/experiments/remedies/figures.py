@@ -10,7 +10,7 @@ from relubench.experiments.base import Frames
 from relubench.experiments.remedies.metrics import USABLE
 from relubench.experiments.remedies.variants import HIGH_RATE, OPTIMIZER, VARIANT
 from relubench.plots import forest, points, style
-from relubench.plots.figure import Figure, runs_note
+from relubench.plots.figure import Figure, interval_note
 
 #: A difference of accuracies at the best rates beyond this would squeeze all others in their figure.
 FAR = 0.1
@@ -50,7 +50,7 @@ def _usable(frames: Frames) -> Figure:
     caption = (
         f"The highest rate at which a run's test accuracy lies at most {100 * USABLE:g} points below the best that its "
         "seed reaches at any rate without a remedy (where there is none, the lowest rate of all); a diverged run "
-        f"counts as accuracy 0. Means over seeds with 95 % BCa bootstrap intervals. {runs_note(rows)}"
+        f"counts as accuracy 0. {interval_note(rows, over='all runs')}"
     )
     return Figure("usable_rate", figure, caption)
 

@@ -9,7 +9,7 @@ import polars as pl
 from relubench.experiments.base import Frames
 from relubench.experiments.revival.cases import HIGH, LOW, NAME, TOLD, VARIANTS
 from relubench.plots import points, survival_panels
-from relubench.plots.figure import Figure, runs_note
+from relubench.plots.figure import Figure, interval_note, runs_note
 
 #: The decay of the variants that have one.
 DECAY = 0.01
@@ -37,9 +37,8 @@ def _causes(shares: pl.DataFrame) -> Figure:
     caption = (
         "Share of the units found dead that a later probe finds active again, by hidden layer. Learning rates: "
         f"{rates} (frozen layers and decays: the high one). Frozen layers never move, and are not shown; equal decay: "
-        f"{DECAY:g} on weights and biases; bias decay: {DECAY:g} on biases alone. Means over the runs in which a unit "
-        "of the layer died, with 95 % BCa bootstrap intervals over seeds (Clopper-Pearson where all runs are alike, "
-        f"none below five runs). {runs_note(rows)}"
+        f"{DECAY:g} on weights and biases; bias decay: {DECAY:g} on biases alone. "
+        f"{interval_note(rows, over='the runs in which a unit of the layer died')}"
     )
     return Figure("what_revives", figure, caption)
 

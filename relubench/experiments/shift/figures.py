@@ -9,7 +9,7 @@ import polars as pl
 from relubench.experiments.base import Frames
 from relubench.experiments.shift.metrics import NAME
 from relubench.plots import points
-from relubench.plots.figure import Figure, line_panels, runs_note
+from relubench.plots.figure import Figure, interval_note, line_panels
 
 _CHANGES_NOTE = (
     "Changes halfway through training: one standard deviation added to all inputs, inputs doubled, pixels permuted, "
@@ -25,19 +25,18 @@ def _by_change(rows: dict[str, pl.DataFrame]) -> Figure:
         "Of the units dead on the training set when the data change, above: the share that are active at once on the "
         "test set or on the changed training set, weights as they were; below: the share that a later probe, on the "
         f"changed training set, finds active as training goes on. By hidden layer (1 is at the input). {_CHANGES_NOTE} "
-        "Means over the runs with a dead unit in the layer, with 95 % BCa bootstrap intervals over seeds (Clopper-"
-        f"Pearson where all runs are alike, none below five runs). {runs_note(rows)}"
+        f"{interval_note(rows, over='the runs with a dead unit in the layer')}"
     )
     return Figure("shift", figure, caption)
 
 
 def _over_time(frames: Frames) -> Figure:
-    dead, accuracy = (frames.titled(frames.curve_of(metric)) for metric in ("dead_train", "test_accuracy"))
-    rows = {"dead units": dead, "test accuracy": accuracy}
+    curves = frames.curve_panels("dead_train", "test_accuracy")
+    rows = {title: frames.titled(curve) for title, curve in curves.items()}
     caption = (
         "Dead units of the present training set, and accuracy on the present test set, during training. "
         f"{_CHANGES_NOTE} "
-        f"Means over the runs that did not diverge, with 95 % BCa bootstrap intervals over seeds. {runs_note(rows)}"
+        f"{interval_note(rows)}"
     )
     return Figure("over_time", line_panels(rows, x="step", columns=NAME, lines=frames.title("change")), caption)
 

@@ -11,26 +11,24 @@ from relubench.experiments.base import Frames
 from relubench.experiments.by_optimizer import RATE
 from relubench.experiments.targets.claims import FACTOR, MOMENTUM
 from relubench.plots import style
-from relubench.plots.figure import Figure, line_panels, runs_note
+from relubench.plots.figure import Figure, interval_note, line_panels
 
 OFFSET, SCALE = "data.target_offset", "data.target_scale"
 #: The levels that differ in the target's mean, and those that differ in its standard deviation.
 MEANS = ("near", "mean_3", "mean_10", "mean_30")
 DEVIATIONS = ("near", "deviation_001", "deviation_01", "deviation_10", "deviation_100")
-PANELS = {"dead_train_fraction": "dead units", "collapsed": "collapsed runs", "diverged": "diverged runs"}
+PANELS = ("dead_train_fraction", "collapsed", "diverged")
 
 
 def _over(frames: Frames, x: str, levels: Sequence[str], name: str, told: str, **axis: Any) -> Figure:
     """Draw dead units, collapsed and diverged runs over `x`, a key that differs between these levels."""
     shown = pl.col(FACTOR).is_in(levels)
-    rows = {label: frames.summary_of(metric).filter(shown) for metric, label in PANELS.items()}
+    rows = {title: frame.filter(shown) for title, frame in frames.panels(*PANELS).items()}
     figure = line_panels(rows, x=x, columns=RATE, lines=MOMENTUM, **axis)
     caption = (
         f"Dead units, collapsed and diverged runs over {told}, one column per learning rate. Momentum 0 at .01, .9 "
-        "at .001 and .99 at .0001 have the same effective rate (rate / (1 - momentum)). Dead units: means over the "
-        "runs that did not diverge (collapsed ones included), with 95 % BCa bootstrap intervals over seeds; collapsed "
-        "and diverged: shares of runs with 95 % Clopper-Pearson intervals, collapsed of those that did not diverge. "
-        f"{runs_note(rows)}"
+        "at .001 and .99 at .0001 have the same effective rate (rate / (1 - momentum)). "
+        f"{interval_note(rows, shares='collapsed and diverged')}"
     )
     return Figure(name, figure, caption)
 

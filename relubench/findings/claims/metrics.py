@@ -9,6 +9,7 @@ import polars as pl
 
 from relubench.config import SETTING_KEYS
 from relubench.errors import UserError, unknown
+from relubench.sweeps.columns import METRICS
 from relubench.sweeps.factors import FACTOR
 from relubench.sweeps.folders import Tables
 
@@ -78,22 +79,18 @@ def are_there(tables: Tables, where: Where) -> bool:
 
 def bounds_of(metric: Metric, bounds: Bounds | None) -> Bounds | None:
     """Return the metric's bounds: the given ones, or those that summary.parquet goes by."""
-    from relubench.findings import summary
-
     if bounds is not None or not isinstance(metric, str):
         return bounds
-    return (0.0, 1.0) if metric in summary.SHARES else summary.MEANS.get(metric)
+    return METRICS[metric].bounds if metric in METRICS else None
 
 
 def _expression(metric: str | pl.Expr, runs: pl.DataFrame) -> pl.Expr:
-    from relubench.findings import summary
-
     if isinstance(metric, pl.Expr):
         return metric
-    if metric in summary.SHARES:
-        return summary.SHARES[metric]
+    if metric in METRICS:
+        return METRICS[metric].value
     if metric not in runs.columns:
-        raise unknown("metric", metric, [*runs.columns, *summary.SHARES])
+        raise unknown("metric", metric, [*runs.columns, *METRICS])
     return pl.col(metric)
 
 

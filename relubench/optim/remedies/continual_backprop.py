@@ -95,7 +95,8 @@ def continual_backprop(
     rule = _Rule(replacement_rate, maturity, utility_decay)
 
     def init(params: Any) -> ContinualBackpropState:
-        hidden = tuple(_new_record(bias) for _, bias in read(layers, params, params)[:-1])
+        affine = read(layers, params, params)
+        hidden = tuple(_new_record(affine[before][1]) for before, _ in layers.around(affine))
         return ContinualBackpropState(inner.init(params), jnp.zeros((), jnp.int32), hidden)
 
     def update(
@@ -107,13 +108,13 @@ def continual_backprop(
         **extra: Any,
     ) -> tuple[Any, ContinualBackpropState]:
         affine = read(layers, params, updates)
-        hidden = check_activations(affine, activations)
+        hidden = check_activations(layers, affine, activations)
         updates, inner_state = inner.update(updates, state.inner, params, activations=activations, **extra)
         step = optax.safe_increment(state.step)
         moved = layers.get(optax.apply_updates(params, updates))
         tested = [
-            _test(rule, record, h, outgoing)
-            for record, h, (outgoing, _) in zip(state.hidden, hidden, moved[1:], strict=True)
+            _test(rule, record, h, moved[after][0])
+            for record, h, (_, after) in zip(state.hidden, hidden, layers.around(affine), strict=True)
         ]
         replaced = [mask for mask, _ in tested]
 
@@ -121,7 +122,7 @@ def continual_backprop(
             return [
                 Reset((incoming | outgoing, own), (jnp.where(incoming, kernel, 0), bias))
                 for (incoming, outgoing, own), (kernel, bias) in zip(
-                    unit_masks(affine, replaced), fresh_layers(initialize, key, step, affine), strict=True
+                    unit_masks(layers, affine, replaced), fresh_layers(initialize, key, step, affine), strict=True
                 )
             ]
 

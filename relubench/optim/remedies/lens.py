@@ -24,6 +24,12 @@ class AffineLayers(NamedTuple):
 
     get: Callable[[Any], Sequence[Affine]]  # every affine layer in order from the input; the last is the output's
     set: Callable[[Any, Sequence[Affine]], Any]  # the same tree with these layers
+    #: Of each hidden layer the places, from 0, of the affine layers before and after it; None: they form a chain.
+    hidden: Sequence[tuple[int, int]] | None = None
+
+    def around(self, affine: Sequence[Affine]) -> Sequence[tuple[int, int]]:
+        """Return (place of the affine layer before it, of the one after it) of each hidden layer."""
+        return list(itertools.pairwise(range(len(affine)))) if self.hidden is None else self.hidden
 
 
 #: For parameters that are such a sequence of pairs themselves.
@@ -53,12 +59,13 @@ def find(layers: AffineLayers, params: Any, updates: Any) -> tuple[list[Affine],
 
 
 def read(layers: AffineLayers, params: Any, updates: Any) -> list[Affine]:
-    """Return the layers of `params`, which must fit together: layer n + 1 has an input a unit of n."""
+    """Return the layers of `params`, which must fit together: the layer after a hidden one has an input a unit."""
     affine, _ = find(layers, params, updates)
-    for n, ((_, bias), (following, _)) in enumerate(itertools.pairwise(affine), start=1):
-        if following.shape[-2] != bias.shape[0]:
+    for before, after in layers.around(affine):
+        units, inputs = affine[before][1].shape[0], affine[after][0].shape[-2]
+        if units != inputs:
             raise UserError(
-                f"layers: layer {n} has {bias.shape[0]} units but layer {n + 1} {following.shape[-2]} inputs; "
+                f"layers: layer {before + 1} has {units} units but layer {after + 1} {inputs} inputs; "
                 "it takes kernels [..., in, out] with an input a unit"
             )
     return affine
@@ -73,9 +80,10 @@ def check_start(check: Callable[[AffineLayers, Any, Any], Any], layers: AffineLa
         check(layers, params, params)
 
 
-def check_activations(affine: Sequence[Affine], activations: Any) -> Sequence[Array]:
+def check_activations(layers: AffineLayers, affine: Sequence[Affine], activations: Any) -> Sequence[Array]:
     """Return activations, which must be an array [examples, ..., units] for each hidden layer."""
-    hidden = len(affine) - 1
+    around = layers.around(affine)
+    hidden = len(around)
     allowed = f"it takes a list of {hidden}, for each hidden layer an array of numbers [examples, ..., units]"
     if activations is None:
         raise UserError(f"activations=None: {allowed}, as in update(updates, state, params, activations=...)")
@@ -83,11 +91,12 @@ def check_activations(affine: Sequence[Affine], activations: Any) -> Sequence[Ar
         raise UserError(f"activations={checks.shown(activations)}: {allowed}")
     if len(activations) != hidden:
         raise UserError(f"activations: {len(activations)} of them; {allowed}")
-    for n, (h, (_, bias)) in enumerate(zip(activations, affine, strict=False), start=1):
+    for n, (h, (before, _)) in enumerate(zip(activations, around, strict=True), start=1):
+        units = affine[before][1].shape[0]
         if not (checks.is_array(h) and checks.is_real(h.dtype)):
             raise UserError(f"activations: layer {n}'s is {checks.shown(h)}; {allowed}")
-        if len(h.shape) < 2 or h.shape[-1] != bias.shape[0] or 0 in h.shape:
-            raise UserError(f"activations: layer {n}'s has shape {h.shape}; {allowed}, here (..., {bias.shape[0]})")
+        if len(h.shape) < 2 or h.shape[-1] != units or 0 in h.shape:
+            raise UserError(f"activations: layer {n}'s has shape {h.shape}; {allowed}, here (..., {units})")
     return activations
 
 

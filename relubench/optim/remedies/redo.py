@@ -62,13 +62,13 @@ def redo(
         updates: Any, state: RedoState, params: Any = None, *, activations: Sequence[Array] | None = None, **extra: Any
     ) -> tuple[Any, RedoState]:
         affine = read(layers, params, updates)
-        hidden = check_activations(affine, activations)
+        hidden = check_activations(layers, affine, activations)
         updates, inner_state = inner.update(updates, state.inner, params, activations=activations, **extra)
         step = optax.safe_increment(state.step)
         due = step % jnp.asarray(period, step.dtype) == 0
 
         def resets() -> list[Reset]:
-            masks = unit_masks(affine, [due & _dormant(h, tau) for h in hidden])
+            masks = unit_masks(layers, affine, [due & _dormant(h, tau) for h in hidden])
             return [
                 Reset((incoming | outgoing, own), (jnp.where(outgoing, 0, kernel), bias))
                 for (incoming, outgoing, own), (kernel, bias) in zip(

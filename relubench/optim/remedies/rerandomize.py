@@ -74,7 +74,8 @@ def rerandomize(
 
         def resets() -> list[Reset]:
             drawn = fresh_layers(initialize, key, step, affine)
-            redrawn = [due & ~flag for flag in frozen[:-1]] + [jnp.zeros((), bool)]  # never the output's
+            hidden = {before for before, _ in layers.around(affine)}  # never the output's
+            redrawn = [due & ~flag & (n in hidden) for n, flag in enumerate(frozen)]
             return [
                 Reset(((kernel <= 0) & flag, jnp.zeros_like(bias, bool)), values)
                 for (kernel, bias), flag, values in zip(moved, redrawn, drawn, strict=True)

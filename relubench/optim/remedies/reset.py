@@ -44,19 +44,24 @@ def fresh_layers(initialize: Initialize, key: Array, step: Array, affine: Sequen
     ]
 
 
-def unit_masks(affine: Sequence[Affine], units: Sequence[Array]) -> list[tuple[Array, Array, Array]]:
+def unit_masks(
+    layers: AffineLayers, affine: Sequence[Affine], units: Sequence[Array]
+) -> list[tuple[Array, Array, Array]]:
     """Return of each layer which (incoming weights, outgoing weights, biases) belong to the hidden `units`.
 
     `units` has a bool mask [units] for each hidden layer. Incoming and outgoing are shaped like the layer's kernel:
     the incoming weights of its own units, and the outgoing weights of the units before it.
     """
+    own = [jnp.zeros_like(bias, bool) for _, bias in affine]
+    read = [jnp.zeros(kernel.shape[-2], bool) for kernel, _ in affine]
+    for (before, after), mask in zip(layers.around(affine), units, strict=True):
+        own[before], read[after] = mask, mask
     masks = []
-    none_before, none_own = jnp.zeros(affine[0][0].shape[-2], bool), jnp.zeros_like(affine[-1][1], bool)
-    for (kernel, _), before, own in zip(affine, [none_before, *units], [*units, none_own], strict=True):
+    for (kernel, _), inputs, outputs in zip(affine, read, own, strict=True):
         wide = (1,) * (kernel.ndim - 2)
-        incoming = jnp.broadcast_to(own.reshape(*wide, 1, -1), kernel.shape)
-        outgoing = jnp.broadcast_to(before.reshape(*wide, -1, 1), kernel.shape)
-        masks.append((incoming, outgoing, own))
+        incoming = jnp.broadcast_to(outputs.reshape(*wide, 1, -1), kernel.shape)
+        outgoing = jnp.broadcast_to(inputs.reshape(*wide, -1, 1), kernel.shape)
+        masks.append((incoming, outgoing, outputs))
     return masks
 
 

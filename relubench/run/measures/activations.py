@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from relubench.run.evaluate import BLOCK
-from relubench.run.measures.base import Context, at_probe
+from relubench.run.recorder import Context, at_probe
 
 #: Probabilities of the quantiles that a violin is drawn from.
 PROBABILITIES = tuple(n / 40 for n in range(41))

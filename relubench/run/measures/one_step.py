@@ -15,7 +15,7 @@ import optax
 from jax import Array
 
 from relubench import nn
-from relubench.run.measures.base import Context, at_probe
+from relubench.run.recorder import Context, at_probe, plane
 
 
 def _first_layer_move(context: Context) -> tuple[Array, Array, Array]:
@@ -30,8 +30,9 @@ def _first_layer_move(context: Context) -> tuple[Array, Array, Array]:
     gradient = jax.grad(objective)(state.params)
     if optimizer.clip_norm is not None:
         gradient, _ = optax.clip_by_global_norm(optimizer.clip_norm).update(gradient, optax.EmptyState())
-    kernel, bias = nn.affine_layers(state.params)[0]
-    gradient_kernel, gradient_bias = nn.affine_layers(gradient)[0]
+    first, structure = context.network.structure.hidden[0].incoming, context.network.structure
+    kernel, bias = structure.affine_layers(state.params)[first]
+    gradient_kernel, gradient_bias = structure.affine_layers(gradient)[first]
     z = x @ kernel + bias[None, :]
     return z, x @ gradient_kernel, jnp.broadcast_to(optimizer.bias_rate * gradient_bias[None, :], z.shape)
 
@@ -45,28 +46,28 @@ def _ends(z: Array, move: Array) -> tuple[Array, Array]:
     return jnp.where(never, jnp.inf, low), jnp.where(never, 0, high)
 
 
-@at_probe("deadly_rate")
+@at_probe("deadly_rate", needs=plane)
 def deadly_rate(context: Context) -> Array:
     """Return the lowest rate at which one step would leave each first-layer unit dead: [units], infinite for never."""
     z, by_weights, by_bias = _first_layer_move(context)
     return _ends(z, by_weights + by_bias)[0]
 
 
-@at_probe("deadly_rate_end")
+@at_probe("deadly_rate_end", needs=plane)
 def deadly_rate_end(context: Context) -> Array:
     """Return the highest rate at which one step would leave each first-layer unit dead: [units], 0 for never."""
     z, by_weights, by_bias = _first_layer_move(context)
     return _ends(z, by_weights + by_bias)[1]
 
 
-@at_probe("deadly_rate_of_bias")
+@at_probe("deadly_rate_of_bias", needs=plane)
 def deadly_rate_of_bias(context: Context) -> Array:
     """Return the lowest rate at which the move of its bias alone would leave each first-layer unit dead: [units]."""
     z, _, by_bias = _first_layer_move(context)
     return _ends(z, by_bias)[0]
 
 
-@at_probe("deadly_rate_of_weights")
+@at_probe("deadly_rate_of_weights", needs=plane)
 def deadly_rate_of_weights(context: Context) -> Array:
     """Return the lowest rate at which the move of its weights alone would leave each first-layer unit dead: [units]."""
     z, by_weights, _ = _first_layer_move(context)

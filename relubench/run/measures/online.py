@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import jax.numpy as jnp
+from jax import Array
 
 from relubench import nn
-from relubench.run.measures.base import MEASURES, OverSteps
+from relubench.run.recorder import over_steps
 
-MEASURES.register("online_loss")(OverSteps(lambda forward, loss, labels: loss))
-MEASURES.register("online_accuracy")(
-    OverSteps(lambda forward, loss, labels: jnp.mean(nn.correct(forward.output, labels)))
-)
+
+@over_steps("online_loss")
+def online_loss(forward: nn.Forward, loss: Array, labels: Array) -> Array:
+    """Return the training loss of the batch."""
+    return loss
+
+
+@over_steps("online_accuracy")
+def online_accuracy(forward: nn.Forward, loss: Array, labels: Array) -> Array:
+    """Return the share of the batch that is classified correctly; NaN for real-valued targets."""
+    return jnp.mean(nn.correct(forward.output, labels))

@@ -124,16 +124,18 @@ def test_a_unit_of_a_convolution_is_a_channel():
     model = config.Model(name="cnn", widths=[3, 4])
     network = nn.build(model, KEY, features=16, image_shape=(4, 4, 1), outputs=2)
     params = nnx.state(network, nnx.Param)
-    rule = redo(optax.adam(0.1), layers=remedies.AffineLayers(nn.affine_layers, nn.with_affine_layers), period=1)
+    report = nn.structure(network)
+    layers = remedies.AffineLayers(report.affine_layers, report.with_affine_layers)
+    rule = redo(optax.adam(0.1), layers=layers, period=1)
     first = jnp.ones((2, 4, 4, 3)).at[..., 1].set(0)
     activations = [first, jnp.ones((2, 2, 2, 4))]
     updates, state = jax.jit(lambda p: rule.update(p, rule.init(p), p, activations=activations))(params)
-    kernels = [np.asarray(kernel) for kernel, _ in nn.affine_layers(optax.apply_updates(params, updates))]
+    kernels = [np.asarray(kernel) for kernel, _ in report.affine_layers(optax.apply_updates(params, updates))]
     drawn, _ = initialize(jax.random.fold_in(jax.random.fold_in(KEY, 1), 1), 1, kernels[0].shape)
     np.testing.assert_allclose(kernels[0][..., 1], drawn[..., 1], rtol=1e-5)
     assert not kernels[1][..., 1, :].any()
     assert kernels[1][..., 0, :].any()
-    moments = nn.affine_layers(optax.tree.get(state.inner, "mu"))
+    moments = report.affine_layers(optax.tree.get(state.inner, "mu"))
     np.testing.assert_array_equal((np.asarray(moments[0][0]) == 0).all((0, 1, 2)), [False, True, False])
 
 

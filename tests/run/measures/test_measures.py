@@ -6,9 +6,10 @@ import polars as pl
 import pytest
 
 import relubench
-from relubench import config, data, nn, theory
+from relubench import config, data, theory
 from relubench.errors import UserError
-from relubench.run.measures import MEASURES, activations
+from relubench.run.measures import activations
+from relubench.run.recorder import MEASURES
 from relubench.sweeps import engine
 from tests.support.planned import layouts
 from tests.support.reference import batches, forward, gradients, log_softmax
@@ -28,7 +29,8 @@ def trained(setting):
 
 
 def weights_of(run, place):
-    return [(np.asarray(k[place]), np.asarray(b[place])) for k, b in nn.affine_layers(run.state.params)]
+    layers = run.layout.structure.affine_layers(run.state.params)
+    return [(np.asarray(k[place]), np.asarray(b[place])) for k, b in layers]
 
 
 def active(weights, x=DIGITS.x_train):
@@ -46,7 +48,7 @@ def runs():
             weights_of(run, len(SEEDS) + place),
             weights_of(run, place),
             jax.tree.map(
-                lambda a, place=place: np.asarray(a)[place], dict(zip(names, run.state.measures, strict=True))
+                lambda a, place=place: np.asarray(a)[place], dict(zip(names, run.state.records.measures, strict=True))
             ),
         )
         for place in range(len(SEEDS))
@@ -113,7 +115,7 @@ def test_deadly_rates_are_those_of_the_clipped_gradient_and_of_slower_biases(run
         move = 0.1 / norm * (DIGITS.x_train @ kernel + 0.25 * bias)
         low = np.nan_to_num(theory.deadly_rates(z, move).low, nan=np.inf)
         assert np.isfinite(low).any()
-        np.testing.assert_allclose(run.state.measures[0][place][0], low, rtol=1e-8)
+        np.testing.assert_allclose(run.state.records.measures[0][place][0], low, rtol=1e-8)
 
 
 def test_the_distribution_of_activations_is_numpys(runs):
@@ -169,7 +171,7 @@ def test_units_woken_by_the_next_task_are_recounted():
         now, moved = active(end), active(end, DIGITS.x_train + 2)
         for layer in range(2):
             expected = (~now[layer].any(0) & moved[layer].any(0)).sum()
-            assert run.state.measures[0][layer][place][-1] == expected
+            assert run.state.records.measures[0][layer][place][-1] == expected
             woken += expected
     assert woken > 0
 

@@ -1,4 +1,4 @@
-"""Single units over time: which are dead, and where their decision planes lie."""
+"""Where the decision planes of first-layer units lie."""
 
 from __future__ import annotations
 
@@ -6,26 +6,19 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
-from relubench import nn
-from relubench.run.measures.base import Context, at_probe
+from relubench.run.recorder import Context, at_probe, plane
 
 
-@at_probe("unit_dead")
-def unit_dead(context: Context) -> tuple[Array, ...]:
-    """Return 1 for each unit that is dead on the training set, else 0: [units] a layer."""
-    return context.dead_now()
-
-
-@at_probe("plane_weights")
+@at_probe("plane_weights", needs=plane)
 def plane_weights(context: Context) -> Array:
     """Return the kernel of the first layer: [features, units]; items count along the units first."""
-    return nn.affine_layers(context.state.params)[0][0]
+    return context.incoming()[0][0]
 
 
-@at_probe("plane_bias")
+@at_probe("plane_bias", needs=plane)
 def plane_bias(context: Context) -> Array:
     """Return the biases of the first layer: [units]."""
-    return nn.affine_layers(context.state.params)[0][1]
+    return context.incoming()[0][1]
 
 
 @at_probe("plane_checksum")
@@ -35,7 +28,7 @@ def plane_checksum(context: Context) -> Array:
     Equal bits give equal numbers. Other bits give another number: surely if one word of 32 bits differs, as each is
     multiplied by an odd number of its own, and else but for a chance of about 2^-32.
     """
-    kernel, bias = nn.affine_layers(context.state.params)[0]
+    kernel, bias = context.incoming()[0]
     numbers = jnp.concatenate([kernel.reshape(-1, bias.shape[0]), bias[None, :]]).T
     words = lax.bitcast_convert_type(numbers, jnp.uint32).reshape(bias.shape[0], -1)
     factors = np.random.default_rng(0).integers(0, 2**32, words.shape[1], np.uint32) | np.uint32(1)

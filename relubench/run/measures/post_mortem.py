@@ -5,13 +5,8 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jax import Array, lax
 
-from relubench import nn
-from relubench.run.measures.base import Context, at_probe
+from relubench.run.recorder import Context, at_probe
 from relubench.run.state import born
-
-
-def _born_layers(context: Context) -> list[tuple[Array, Array]]:
-    return nn.affine_layers(born(context.setting, context.data)[0])
 
 
 def _died(context: Context) -> tuple[Array, ...]:
@@ -28,15 +23,16 @@ def died(context: Context) -> tuple[Array, ...]:
 
 def _still_dead(context: Context, swap_kernel: bool) -> tuple[Array, ...]:
     """Return which units that died stay dead with the kernel (or bias) of birth on their present inputs: a layer."""
-    found = []
-    layers = nn.affine_layers(context.state.params)
-    for place, (gone, (kernel, bias)) in enumerate(zip(_died(context), _born_layers(context)[:-1], strict=True)):
+    structure, params = context.network.structure, context.state.params
+    layers, at_birth = context.affine_layers(), structure.affine_layers(born(context.setting, context.data)[0])
+    still_dead = []
+    for place, (died, hidden) in enumerate(zip(_died(context), structure.hidden, strict=True)):
         # One layer at a time: the layers below keep what they are, so that the unit sees its present inputs.
+        (kernel, bias), (now_kernel, now_bias) = at_birth[hidden.incoming], layers[hidden.incoming]
         swapped = list(layers)
-        swapped[place] = (kernel, layers[place][1]) if swap_kernel else (layers[place][0], bias)
-        dead = context.dead(nn.with_affine_layers(context.state.params, swapped))[place]
-        found.append(gone & dead)
-    return tuple(found)
+        swapped[hidden.incoming] = (kernel, now_bias) if swap_kernel else (now_kernel, bias)
+        still_dead.append(died & context.dead(structure.with_affine_layers(params, swapped))[place])
+    return tuple(still_dead)
 
 
 @at_probe("died_by_bias")
@@ -76,18 +72,19 @@ def dead_on_first(context: Context) -> tuple[Array, ...]:
 @at_probe("masked_changes")
 def masked_changes(context: Context) -> Array:
     """Return how many outputs on the training set change a bit when all dead units' outgoing weights are set to 0."""
-    layers = nn.affine_layers(context.state.params)
-    masked = [layers[0]]
-    for gone, (kernel, bias) in zip(context.dead_now(), layers[1:], strict=True):
-        masked.append((jnp.where(gone[:, None], 0, kernel), bias))
-    params = nn.with_affine_layers(context.state.params, masked)
+    structure, masked = context.network.structure, context.affine_layers()
+    for dead, hidden in zip(context.dead_now(), structure.hidden, strict=True):
+        kernel, bias = masked[hidden.outgoing]
+        masked[hidden.outgoing] = (jnp.where(dead.reshape(*(1,) * (kernel.ndim - 2), -1, 1), 0, kernel), bias)
+    params = structure.with_affine_layers(context.state.params, masked)
 
     def part(x: Array, labels: Array, rows: Array) -> Array:
         outputs = [
             context.network(weights, context.state.buffers, x, train=False)[0].output
             for weights in (context.state.params, params)
         ]
-        bits = [lax.bitcast_convert_type(output, jnp.uint32) for output in outputs]
+        words = jnp.uint64 if outputs[0].dtype.itemsize == 8 else jnp.uint32
+        bits = [lax.bitcast_convert_type(output, words) for output in outputs]
         return jnp.sum(bits[0] != bits[1])
 
     return jnp.sum(context.over_training_set(part))
