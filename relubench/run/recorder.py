@@ -141,6 +141,11 @@ def plane(setting: Setting, structure: nn.Structure) -> str:
     return "a first layer whose pre-activations are planes in the inputs: model.name=mlp with model.norm=none"
 
 
+def first_layer(setting: Setting, structure: nn.Structure) -> str:
+    """What a measure lacks that reads the weights of layer 1."""
+    return "" if structure.hidden else "a hidden layer"
+
+
 def tasks(setting: Setting, structure: nn.Structure) -> str:
     """What a measure lacks that speaks of the next task."""
     return "" if setting.data.stream.name != "none" else "tasks that change: another data.stream.name than none"

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
-from relubench.run.recorder import Context, at_probe, plane
+from relubench.run.recorder import Context, at_probe, first_layer, plane
 
 
 @at_probe("plane_weights", needs=plane)
@@ -21,7 +21,7 @@ def plane_bias(context: Context) -> Array:
     return context.incoming()[0][1]
 
 
-@at_probe("plane_checksum")
+@at_probe("plane_checksum", needs=first_layer)
 def plane_checksum(context: Context) -> Array:
     """Return a whole number below 2^32 from the bits of each first-layer unit's weights and bias: [units].
 
