@@ -5,9 +5,11 @@ from __future__ import annotations
 import polars as pl
 
 from relubench.experiments.by_optimizer import AT_BEST, Where, at, at_best_rates, at_rates, labelled
+from relubench.experiments.designs import titles
 from relubench.findings.claims import Claim, Condition, Tables, mean_of, of_layers
 
 FACTOR = "factor.activation"
+TITLES = titles("activations", "activation")
 OPTIMIZERS = ("sgd", "adam")
 #: Rates at which plain ReLU networks lose many units; those of them at which no other network diverges; and rates at
 #: which bounded units may saturate.
@@ -20,12 +22,9 @@ NO_PAIRS = "Under SGD the other networks diverge at the rates at which ReLU unit
 
 RELU: Where = {FACTOR: "relu"}
 ELU: Where = {FACTOR: "elu"}
-#: Leaky ReLU by its slope left of 0.
-LEAKY: dict[float, Where] = {
-    0.01: {FACTOR: "leaky_001"},
-    0.1: {FACTOR: "leaky_01"},
-    -0.1: {FACTOR: "leaky_minus_01"},
-}
+#: Leaky ReLU with slopes as they are used.
+LEAKY = ("leaky_001", "leaky_01")
+NEGATIVE: Where = {FACTOR: "leaky_minus_01"}
 
 
 def woken(tables: Tables) -> pl.DataFrame:
@@ -41,7 +40,7 @@ def woken(tables: Tables) -> pl.DataFrame:
 
 
 def _recover() -> tuple[Claim, Claim]:
-    statement, slopes = "Leaky ReLU gives silent units a chance to recover", (0.01, 0.1)
+    statement, levels = "Leaky ReLU gives silent units a chance to recover", LEAKY
     return (
         Claim(
             id=11,
@@ -52,9 +51,9 @@ def _recover() -> tuple[Claim, Claim]:
             smallest=0.05,
             conditions=tuple(
                 condition
-                for slope in slopes
+                for level in levels
                 for condition in at_rates(
-                    "silent_train_fraction", COMPARED_RATES, RELU, LEAKY[slope], label=f"slope {slope:g}"
+                    "silent_train_fraction", COMPARED_RATES, RELU, {FACTOR: level}, label=TITLES[level]
                 )
             ),
             note=f"A silent unit has z <= 0 on every training input; a silent ReLU unit is dead. {NO_PAIRS}",
@@ -67,10 +66,10 @@ def _recover() -> tuple[Claim, Claim]:
             smallest=0.05,
             conditions=tuple(
                 Condition(
-                    labelled(optimizer, f"rate {rate:g}", f"slope {slope:g}"),
-                    mean_of(woken, {**at(optimizer, rate), **LEAKY[slope]}, bounds=(0.0, 1.0)),
+                    labelled(optimizer, f"rate {rate:g}", TITLES[level]),
+                    mean_of(woken, {**at(optimizer, rate), FACTOR: level}, bounds=(0.0, 1.0)),
                 )
-                for slope in slopes
+                for level in levels
                 for optimizer, rate in COMPARED_RATES
             ),
             note="The most silent units at any probe, less those at the end: a lower bound.",
@@ -129,14 +128,21 @@ CLAIMS = (
     *_recover(),
     _keep_a_gradient(),
     *_better(13, "ELU is better than ReLU", RELU, ELU, "dead_train_fraction", "dead"),
-    *_better(24, "A slope of 0.1 is better than 0.01", LEAKY[0.01], LEAKY[0.1], "silent_train_fraction", "silent"),
+    *_better(
+        24,
+        "A slope of 0.1 is better than 0.01",
+        {FACTOR: LEAKY[0]},
+        {FACTOR: LEAKY[1]},
+        "silent_train_fraction",
+        "silent",
+    ),
     Claim(
         id=26,
         statement="A negative slope left of 0 works as well as ReLU",
         source="comment",
         statistic="test accuracy with slope -0.1 less that of ReLU, each at its best rate",
         threshold=-0.01,
-        conditions=at_best_rates("test_accuracy", OPTIMIZERS, RELU, LEAKY[-0.1], choose="test_accuracy"),
+        conditions=at_best_rates("test_accuracy", OPTIMIZERS, RELU, NEGATIVE, choose="test_accuracy"),
         note=f"As well: at most 1 point less. Its units cannot die, as with any slope but 0. {AT_BEST}",
     ),
 )

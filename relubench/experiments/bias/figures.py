@@ -19,7 +19,7 @@ def _figure(frames: Frames, name: str, rows: Mapping[str, pl.DataFrame], shown: 
     figure = points(titled, x=frames.title("bias"), columns=OPTIMIZER, lines=RATE)
     caption = (
         f"{shown} Initial bias: that of all hidden units, whose biases then learn like weights; decay: it starts at 0, "
-        "and the decay, times the bias, is added to the gradient; none: 0 and never moved, in the output layer "
+        "and the decay, times the bias, is added to the gradient; no biases: 0 and never moved, in the output layer "
         f"neither. {interval_note(rows, shares=shares)}"
     )
     return Figure(name, figure, caption)
