@@ -94,7 +94,7 @@ def _student(values: np.ndarray, confidence: float) -> tuple[np.ndarray, np.ndar
 
 def _bca(values: np.ndarray, confidence: float) -> tuple[np.ndarray, np.ndarray]:
     """Bootstrap the mean of each row. All rows use the same draws: a row's interval is its own, in any table."""
-    found = scipy_stats.bootstrap(
+    resampled = scipy_stats.bootstrap(
         (values,),
         np.mean,
         axis=-1,
@@ -105,7 +105,7 @@ def _bca(values: np.ndarray, confidence: float) -> tuple[np.ndarray, np.ndarray]
         method="BCa",
         rng=np.random.default_rng(0),
     ).confidence_interval
-    return found.low, found.high
+    return resampled.low, resampled.high
 
 
 def mean_p(values: np.ndarray, bound: float, bounds: Bounds | None = None) -> float:

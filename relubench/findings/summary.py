@@ -16,7 +16,7 @@ _BOUNDS = {column.name: column.bounds for column in PROBES}
 _POINT = "_point"  # the number of a grid point, in the order of its keys' values
 
 
-#: The keys that make a grid point, each with its values in the order in which they are told.
+#: The keys that make a grid point, each with its values in their order.
 Axes = Mapping[str, Sequence[Any]]
 
 
@@ -42,7 +42,7 @@ def summarize(runs: pl.DataFrame, axes: Axes) -> pl.DataFrame:
 def curves(tables: Tables, axes: Axes, metrics: Sequence[str]) -> pl.DataFrame:
     """Return curves.parquet: a row a grid point, metric, step, layer (null: the whole network) and item of a measure.
 
-    `metrics` are columns of `probes`, counts of units of `layers`, which are told as fractions, or names of measures.
+    `metrics` are columns of `probes`, counts of units of `layers`, which become fractions, or names of measures.
     Only runs that did not diverge enter.
     """
     points, numbered = _numbered(tables.runs.filter(~pl.col("diverged")), axes)
@@ -71,12 +71,12 @@ def _curve_values(tables: Tables, name: str) -> pl.DataFrame:
         share = pl.col("count") / pl.col("units")
         return pl.concat([whole, counts]).select("run_id", "step", "layer", item=none, value=share)
     assert tables.measures is not None, f"{name}: no column of probes or layers, and the experiment has no measures"
-    found = tables.measures.filter(pl.col("measure") == name)
-    return found.select("run_id", "step", "layer", "item", "value")
+    held = tables.measures.filter(pl.col("measure") == name)
+    return held.select("run_id", "step", "layer", "item", "value")
 
 
 def _numbered(runs: pl.DataFrame, axes: Axes) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return (the grid points with their numbers, the runs with the number of theirs)."""
+    """Return (the grid points with their numbers, the runs with the number of their point)."""
     if not axes:
         point = pl.DataFrame({_POINT: pl.Series([0], dtype=pl.UInt32)})
         return point, runs.with_columns(pl.lit(0, pl.UInt32).alias(_POINT))
@@ -86,8 +86,8 @@ def _numbered(runs: pl.DataFrame, axes: Axes) -> tuple[pl.DataFrame, pl.DataFram
         values = (tuple(value) if isinstance(value, list) else value for value in row)
         return [of_key[value] for of_key, value in zip(places, values, strict=True)]
 
-    found = runs.select(list(axes)).unique()
-    points = pl.DataFrame(sorted(found.rows(), key=place), found.schema, orient="row").with_row_index(_POINT)
+    held = runs.select(list(axes)).unique()
+    points = pl.DataFrame(sorted(held.rows(), key=place), held.schema, orient="row").with_row_index(_POINT)
     return points, runs.join(points, on=list(axes), nulls_equal=True, maintain_order="left")
 
 

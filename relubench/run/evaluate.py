@@ -87,7 +87,7 @@ def _blocks(data: Arrays) -> tuple[np.ndarray, np.ndarray, int]:
     size = -(-examples // -(-examples // BLOCK))
     sets = [np.arange(examples), np.arange(examples, data.x.shape[0])]
     padded = [np.pad(rows, (0, -len(rows) % size), "edge") for rows in sets]
-    real = [np.arange(len(rows)) < len(ours) for rows, ours in zip(padded, sets, strict=True)]
+    real = [np.arange(len(rows)) < len(own) for rows, own in zip(padded, sets, strict=True)]
     return np.concatenate(padded).reshape(-1, size), np.concatenate(real).reshape(-1, size), len(padded[0]) // size
 
 

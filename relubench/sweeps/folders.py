@@ -58,12 +58,12 @@ class Tables(NamedTuple):
     def of(self, run_ids: Collection[str]) -> Tables:
         """Return the rows of these runs."""
         kept = pl.Series(list(run_ids), dtype=pl.String).implode()
-        ours = {
+        kept_tables = {
             name: table.filter(pl.col("run_id").is_in(kept))
             for name, table in self._asdict().items()
             if table is not None
         }
-        return Tables(**ours)
+        return Tables(**kept_tables)
 
 
 def tables(parts: Sequence[pl.LazyFrame]) -> dict[str, pl.DataFrame]:
@@ -75,15 +75,15 @@ def tables(parts: Sequence[pl.LazyFrame]) -> dict[str, pl.DataFrame]:
     rows = pl.concat(_alike(parts), how="diagonal_relaxed")
     rows = rows.sort(_order(rows), maintain_order=True)
     nested = [name for name in rows.collect_schema() if name.startswith(NESTED)]
-    found = {"runs": rows.drop(nested).unique("run_id", keep="first", maintain_order=True).collect()}
+    merged = {"runs": rows.drop(nested).unique("run_id", keep="first", maintain_order=True).collect()}
     for column in nested:
         held = rows.select("run_id", column).filter(pl.col(column).is_not_null())
         if column != NESTED + "measures":  # of which parts may hold some each
             held = held.unique("run_id", keep="first", maintain_order=True)
-        found[column.removeprefix(NESTED)] = held.explode(column).unnest(column).collect()
-    if "measures" in found and found["runs"].height < rows.select(pl.len()).collect().item():
-        found["measures"] = found["measures"].unique(["run_id", *_MEASURED], keep="first", maintain_order=True)
-    return found
+        merged[column.removeprefix(NESTED)] = held.explode(column).unnest(column).collect()
+    if "measures" in merged and merged["runs"].height < rows.select(pl.len()).collect().item():
+        merged["measures"] = merged["measures"].unique(["run_id", *_MEASURED], keep="first", maintain_order=True)
+    return merged
 
 
 def _alike(parts: Sequence[pl.LazyFrame]) -> list[pl.LazyFrame]:
@@ -210,8 +210,8 @@ class Folder:
 
     def write_part(self, frame: pl.DataFrame, origin: Mapping[str, Any]) -> Path:
         """Write finished runs as one part; its name depends on the runs and on what is held of them."""
-        told = "".join([*frame["run_id"].to_list(), *sorted(_holdings(frame.lazy()))])
-        path = self.parts / f"{hashlib.blake2b(told.encode(), digest_size=8).hexdigest()}.parquet"
+        names = "".join([*frame["run_id"].to_list(), *sorted(_holdings(frame.lazy()))])
+        path = self.parts / f"{hashlib.blake2b(names.encode(), digest_size=8).hexdigest()}.parquet"
         write_table(path, frame, {**origin, "ids": ID_VERSION})
         return path
 
@@ -236,12 +236,12 @@ class Folder:
         stored = [(path.name, origin) for path, origin in zip(self.part_paths(), self.origins(), strict=True)]
         origins = [*stored, *(("this", origin) for origin in planned)]
         keys = only or dict.fromkeys(key for _, origin in origins for key in origin["fingerprint"])
-        seen: dict[tuple[str, str | None], tuple[str, str]] = {}
+        first_seen: dict[tuple[str, str | None], tuple[str, str]] = {}
         for name, origin in origins:
             for key in keys:
                 value = origin["fingerprint"].get(key, "(not recorded)")
                 scope = origin.get("scopes", {}).get(key)
-                first, other = seen.setdefault((key, scope), (name, value))
+                first, other = first_seen.setdefault((key, scope), (name, value))
                 if other != value:
                     raise UserError(
                         f"out={self.path}: {first} was computed with {key}={other or 'none'}, {name} "
@@ -350,14 +350,14 @@ def _ids(rows: pl.LazyFrame, origin: Mapping[str, Any]) -> np.ndarray:
 
 def _settings(frame: pl.DataFrame) -> dict[str, tuple[list[Any], np.ndarray]]:
     """Return each setting column of a frame as (its values, each row's place among them)."""
-    found = {}
+    columns = {}
     for key in SETTING_KEYS:
         if key in frame.columns:
             cells = frame[key].to_list()
             cells = [tuple(cell) if isinstance(cell, list) else cell for cell in cells]
             values = {value: place for place, value in enumerate(dict.fromkeys(cells))}
-            found[key] = (list(values), np.array([values[cell] for cell in cells], np.int64))
-    return found
+            columns[key] = (list(values), np.array([values[cell] for cell in cells], np.int64))
+    return columns
 
 
 def setting_ids(frame: pl.DataFrame) -> np.ndarray:

@@ -84,10 +84,10 @@ def _one_measure(trained: Trained, name: str, layer: int | None, values: np.ndar
             np.arange(flat.shape[2]),
         )
     )
-    gone = columns.FROM_DIVERGENCE_ON.where(trained)[:, :, None]
+    diverged = columns.FROM_DIVERGENCE_ON.where(trained)[:, :, None]
     return pl.DataFrame({"run": run, "step": step.astype(np.int64)}).with_columns(
         measure=pl.lit(name),
         layer=pl.lit(layer, pl.Int64),
         item=pl.Series("item", items, pl.Int64)[item],
-        value=_masked("value", flat.ravel(), np.broadcast_to(gone, flat.shape).ravel() | np.isnan(flat).ravel()),
+        value=_masked("value", flat.ravel(), np.broadcast_to(diverged, flat.shape).ravel() | np.isnan(flat).ravel()),
     )

@@ -18,12 +18,13 @@ def _picture(frames: Frames) -> Figure:
     data_x, labels = np.column_stack([x0, x1]), classes.to_numpy().astype(int)
     lines = planes_of(frames.curves.filter(pl.col("metric").is_in(PLANES)))
     dead = frames.summary_of("dead_train_fraction")
-    told = [f"{row['mean']:.1%}" for row in dead.iter_rows(named=True) if row["mean"] is not None]
+    shares = [f"{row['mean']:.1%}" for row in dead.iter_rows(named=True) if row["mean"] is not None]
     caption = (
         "Training inputs (two classes) and each hidden unit's decision line w·x + b = 0 in the run of the first seed, "
         "from the first step to the last, at logarithmically spaced steps; arrows point to the side on which a unit is "
         "active. A unit is dead when no training input lies on that side. The GIF shows all probes. Over all runs "
-        f"{', '.join(told)} of the units are dead at the end (intervals: figure over_time). {interval_note({'': dead})}"
+        f"{', '.join(shares)} of the units are dead at the end (intervals: figure over_time). "
+        f"{interval_note({'': dead})}"
     )
     return Figure(
         "boundaries",

@@ -23,11 +23,11 @@ def _shown(tables: Tables) -> dict[str, object]:
 def _lines(tables: Tables) -> pl.DataFrame:
     """Return the first run's lines and which of its units are dead, at each probe."""
     assert tables.measures is not None, "the experiment's measures are set in its YAML file"
-    ours = tables.measures.filter(
+    planes = tables.measures.filter(
         pl.col("run_id") == _shown(tables)["run_id"], pl.col("measure").is_in(PLANES), pl.col("layer").fill_null(1) == 1
     )
     none = pl.lit(None, pl.Float64)
-    return ours.select(
+    return planes.select(
         "layer", "step", "item", metric="measure", mean="value", ci_low=none, ci_high=none, n=pl.lit(1, pl.Int64)
     )
 
@@ -38,12 +38,12 @@ def _inputs(tables: Tables) -> pl.DataFrame:
 
     row = _shown(tables)
     setting = config.build_setting(config.stored_values(row)).data
-    found = data.load(setting)
-    if found.x_train.shape[1] != 2 or found.y_train.ndim != 1:
+    examples = data.load(setting)
+    if examples.x_train.shape[1] != 2 or examples.y_train.ndim != 1:
         raise UserError(f"data.name={setting.name}: boundaries draws two inputs with classes; it takes moons")
-    seen = np.column_stack([found.x_train * setting.scale + setting.offset, found.y_train])
-    items = pl.Series("item", np.arange(len(seen)), pl.Int64)
-    columns = [pl.DataFrame({"item": items, "mean": part}) for part in seen.T]
+    shown = np.column_stack([examples.x_train * setting.scale + setting.offset, examples.y_train])
+    items = pl.Series("item", np.arange(len(shown)), pl.Int64)
+    columns = [pl.DataFrame({"item": items, "mean": part}) for part in shown.T]
     return pl.concat(
         frame.with_columns(metric=pl.lit(metric), n=pl.lit(1, pl.Int64))
         for metric, frame in zip(INPUTS, columns, strict=True)

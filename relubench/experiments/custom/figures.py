@@ -16,7 +16,7 @@ PANELS = ("dead_train", "test_accuracy")
 
 
 def _named(points: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
-    """Return the rows of the first grid points, with a column `point` that names theirs."""
+    """Return the rows of the first grid points, with a column `point` that names its point."""
 
     def label(row: dict[str, object]) -> str:
         return ", ".join(f"{style.name(key)} {style.name(row[key], key)}" for key in keys) or "all runs"

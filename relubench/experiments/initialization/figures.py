@@ -13,7 +13,7 @@ from relubench.plots.figure import Figure, interval_note, line_panels
 
 RATE = "optimizer.learning_rate"
 SHOWN_AS_VIOLINS = ("normal_01", "normal_014", "normal_028", "he", "pytorch")
-#: More lines than this cannot be told apart; LeCun and orthogonal weights are left to the figure without lines.
+#: More lines than this cannot be distinguished; LeCun and orthogonal weights are left to the figure without lines.
 SHOWN_AS_LINES = tuple(start for start in STARTS if start not in ("lecun", "orthogonal"))
 
 
@@ -44,9 +44,9 @@ def _violins(frames: Frames) -> Figure:
 def _moments(frames: Frames) -> Figure:
     panels: dict[str, pl.DataFrame] = {}
     for metric, label in (("second_moment", "mean square activation"), ("zero_share", "activations exactly 0")):
-        found = _started(frames, frames.layers_of(metric), SHOWN_AS_LINES)
-        born = found.filter(pl.col("step") == 0, pl.col(OPTIMIZER) == AT_BIRTH).with_columns(panel=pl.lit("at birth"))
-        ends = [found.filter(pl.col("step") > 0, pl.col(OPTIMIZER) == optimizer) for optimizer in OPTIMIZERS]
+        drawn = _started(frames, frames.layers_of(metric), SHOWN_AS_LINES)
+        born = drawn.filter(pl.col("step") == 0, pl.col(OPTIMIZER) == AT_BIRTH).with_columns(panel=pl.lit("at birth"))
+        ends = [drawn.filter(pl.col("step") > 0, pl.col(OPTIMIZER) == optimizer) for optimizer in OPTIMIZERS]
         titles = [f"after training, {style.name(optimizer)}" for optimizer in OPTIMIZERS]
         after = [rows.with_columns(panel=pl.lit(title)) for rows, title in zip(ends, titles, strict=True)]
         panels[label] = pl.concat([born, *after])

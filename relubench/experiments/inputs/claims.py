@@ -29,8 +29,8 @@ def still_dead(layers: Sequence[int]) -> Metric:
         stuck = tables.units.filter(pl.col("dead_train"), pl.col("died_step") == 0)
         counted = stuck.group_by("run_id", "layer").agg(stuck=pl.len())
         both = born.join(finite, on="run_id").join(counted, on=["run_id", "layer"], how="left")
-        ours = both.filter(pl.col("layer").is_in(list(layers)))
-        return ours.group_by("run_id").agg(value=pl.col("stuck").fill_null(0).sum() / pl.col("born").sum())
+        chosen = both.filter(pl.col("layer").is_in(list(layers)))
+        return chosen.group_by("run_id").agg(value=pl.col("stuck").fill_null(0).sum() / pl.col("born").sum())
 
     return values
 

@@ -38,12 +38,12 @@ def fates(tables: Tables) -> pl.DataFrame:
     `dead_after_step` and `dead_at_end` are shares of its units; of those that the first step killed, `for_good` is the
     share that are dead at the end, and `by_bias` the share that the move of the bias alone would have killed (NaN
     where none was killed). `wrong` is the share of units of which the oracle said otherwise. Only layer 1 has an
-    oracle: the last two are meaningless in others. What is told of the end is null for a run that diverged.
+    oracle: the last two are meaningless in others. What concerns the end is null for a run that diverged.
     """
     dead = measures_of(tables, ("unit_dead",)).sort("step").group_by(_UNIT)
-    seen = dead.agg(born=pl.col("value").first(), first=_at_step_one(), last=pl.col("value").last())
+    at_probes = dead.agg(born=pl.col("value").first(), first=_at_step_one(), last=pl.col("value").last())
     finite = tables.runs.filter(~pl.col("diverged") | (pl.col("diverged_step") > 1))
-    rows = seen.join(finite.select("run_id", RATE, "diverged"), on="run_id")
+    rows = at_probes.join(finite.select("run_id", RATE, "diverged"), on="run_id")
     rows = rows.join(_oracle_of(tables), on=_UNIT, how="left")
     return rows.group_by("run_id", "layer").agg(**_FATES)
 
@@ -82,10 +82,10 @@ def shares_killed(tables: Tables, rates: Sequence[float]) -> pl.DataFrame:
     killed = foretold & (low > 0)
     with np.errstate(invalid="ignore"):
         by_bias = (killed & (of_bias <= at)).sum(1) / killed.sum(1)
-    found = {"foretold": foretold.mean(1), "deadly": deadly.mean(1), "bias_alone": by_bias}
-    rows = [pl.Series(name, share, pl.List(pl.Float64)) for name, share in found.items()]
+    shares = {"foretold": foretold.mean(1), "deadly": deadly.mean(1), "bias_alone": by_bias}
+    rows = [pl.Series(name, share, pl.List(pl.Float64)) for name, share in shares.items()]
     return ends.select("run_id", pl.Series("rate", [list(rates)] * ends.height, pl.List(pl.Float64)), *rows).explode(
-        "rate", *found
+        "rate", *shares
     )
 
 

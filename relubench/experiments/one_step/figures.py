@@ -25,24 +25,24 @@ def _rows(frames: Frames, metric: str, variants: Sequence[str] = tuple(VARIANTS.
 
 @canvas.house_style()
 def _foretold_and_measured(frames: Frames) -> Figure:
-    predicted, *seen = (_rows(frames, metric, COMPARED) for metric in ("foretold", "dead_after_step", "dead_at_end"))
-    steps, shown = frames.setting["train.steps"], canvas.values(seen, "variant")
-    predicted = predicted.filter(pl.col("rate").is_between(*_around(seen[0])))
+    predicted, *counted = (_rows(frames, metric, COMPARED) for metric in ("foretold", "dead_after_step", "dead_at_end"))
+    steps, shown = frames.setting["train.steps"], canvas.values(counted, "variant")
+    predicted = predicted.filter(pl.col("rate").is_between(*_around(counted[0])))
     figure, axes = canvas.blank(1, len(shown), height=2.6)
     for axis, variant in zip(axes[0], shown, strict=True):
         _curve(axis, predicted.filter(pl.col("variant") == variant))
         for place, label in enumerate(("after the first step", f"after {steps} steps"), start=1):
-            _dots(axis, seen[place - 1].filter(pl.col("variant") == variant), label, style.series(place, 3, False))
+            _dots(axis, counted[place - 1].filter(pl.col("variant") == variant), label, style.series(place, 3, False))
         axis.set(title=variant, xlabel=style.name(RATE), xscale="log")
     axes[0, 0].set_ylabel("dead units, layer 1")
-    canvas.ordinate(axes[0, 0], pl.concat(seen), percent=True, log=False)
+    canvas.ordinate(axes[0, 0], pl.concat(counted), percent=True, log=False)
     canvas.legend(figure, axes[0, 0], "point")
     wrong = _rows(frames, "wrong")["mean"].to_numpy().max()
     caption = (
         "Dead units of layer 1 after the first full-batch step, on the curve that the oracle foretells before it is "
         f"taken, and after {steps} steps. Unit by unit, oracle and training differ in at most {wrong:.2%} of the units "
         f"of any variant and rate. Units of layer 1. "
-        f"{interval_note({'': seen[0]}, over='the runs that had not diverged by then')}"
+        f"{interval_note({'': counted[0]}, over='the runs that had not diverged by then')}"
     )
     return Figure("one_step", figure, caption)
 
@@ -60,9 +60,9 @@ def _curve(axis: Any, rows: pl.DataFrame) -> None:
 
 
 def _dots(axis: Any, rows: pl.DataFrame, label: str, look: Mapping[str, Any]) -> None:
-    found = canvas.interval(rows)
-    axis.vlines(rows["rate"], found.low, found.high, color=look["color"], linewidth=1.2)
-    axis.plot(rows["rate"], found.mean, label=label, **{**look, "linestyle": "none"})
+    points = canvas.interval(rows)
+    axis.vlines(rows["rate"], points.low, points.high, color=look["color"], linewidth=1.2)
+    axis.plot(rows["rate"], points.mean, label=label, **{**look, "linestyle": "none"})
 
 
 def _deadly_rates(frames: Frames) -> Figure:

@@ -51,8 +51,8 @@ def _folded(rows: pl.DataFrame, metrics: Sequence[str]) -> pl.DataFrame:
 @needing(*needs_of(fates))
 def measured(tables: Tables) -> pl.DataFrame:
     """Return what the first step, and those after it, did to layer 1 at each rate of the grid."""
-    found = fates(tables).filter(pl.col("layer") == 1)
-    rows = _variants(tables).join(found, on="run_id", maintain_order="left").rename({RATE: "rate"})
+    first_layer = fates(tables).filter(pl.col("layer") == 1)
+    rows = _variants(tables).join(first_layer, on="run_id", maintain_order="left").rename({RATE: "rate"})
     return _folded(rows, ["dead_after_step", "dead_at_end", "wrong"])
 
 

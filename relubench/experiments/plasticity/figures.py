@@ -31,12 +31,12 @@ def _name(key: str, value: object) -> str:
 
 def _in_common(rows: pl.DataFrame) -> str:
     """Tell in a sentence what of the learner is no part of the panels' names."""
-    told = [_name(key, rows[key][0]) for key in _LEARNER if rows[key].n_unique() == 1]
-    return f"All learn with {', '.join(told)}. " if told else ""
+    words = [_name(key, rows[key][0]) for key in _LEARNER if rows[key].n_unique() == 1]
+    return f"All learn with {', '.join(words)}. " if words else ""
 
 
 def _figure(
-    frames: Frames, name: str, rows: dict[str, tuple[str, bool]], streams: Sequence[str], told: str
+    frames: Frames, name: str, rows: dict[str, tuple[str, bool]], streams: Sequence[str], words: str
 ) -> Figure | None:
     """Draw metrics (label -> metric, whether it is a share) over the tasks of some streams; None without any."""
     points = {label: _tasks(frames, metric, streams) for label, (metric, _) in rows.items()}
@@ -45,7 +45,7 @@ def _figure(
     shares = [label for label, (_, share) in rows.items() if share]
     figure = line_panels(points, x="tasks", columns="problem", lines=REMEDY, percent=shares)
     caption = (
-        f"{told} {_in_common(next(iter(points.values())))}Probes stand at ends of tasks, before the next one begins; "
+        f"{words} {_in_common(next(iter(points.values())))}Probes stand at ends of tasks, before the next one begins; "
         "what is measured before updates is the mean since the probe before. ReDo resets dormant units every "
         f"{frames.setting['remedy.period']} steps: its points go up and down with the time since. "
         f"{interval_note(points)}"

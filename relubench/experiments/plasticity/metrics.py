@@ -9,7 +9,7 @@ import polars as pl
 from relubench.findings.claims import Tables, mean_effect
 from relubench.findings.claims.metrics import needing
 
-#: Numbers whose change over a run is told, and the bounds of the change.
+#: Numbers whose change over a run is reported, and the bounds of the change.
 CHANGING = {
     "dead_train": (-1.0, 1.0),
     "dormant_train": (-1.0, 1.0),
@@ -23,7 +23,7 @@ TENTH = 10
 def change(name: str) -> Callable[[Tables], pl.DataFrame]:
     """Return the metric: a number's mean over the last tenth of a run's tasks less that over the first tenth.
 
-    `name` is a count of units of layers.parquet, told as a share of all units, or a measure of the whole network.
+    `name` is a count of units of layers.parquet, taken as a share of all units, or a measure of the whole network.
     A probe stands for the tasks since the one before; the one at step 0 is left out.
     """
 
@@ -57,11 +57,11 @@ POINT = ("data.name", STREAM, OPTIMIZER, RATE, ACTIVATION, REMEDY)
 def _changes(tables: Tables) -> pl.DataFrame:
     """Return a row for each setting and each of `CHANGING`: metric NAME_change, its mean and interval over seeds."""
     keys = [key for key in POINT if tables.runs[key].n_unique() > 1]  # what does not vary is no column of the curves
-    found = [
+    changes = [
         tables.runs.join(change(name)(tables), on="run_id", maintain_order="left").with_columns(name=pl.lit(name))
         for name in CHANGING
     ]
-    finite = pl.concat(found).filter(pl.col("value").is_finite())  # a regression has no accuracy
+    finite = pl.concat(changes).filter(pl.col("value").is_finite())  # a regression has no accuracy
     rows = []
     for (name, *point), runs in finite.group_by("name", *keys, maintain_order=True):
         effect = mean_effect(runs["value"].to_numpy(), CHANGING[str(name)])

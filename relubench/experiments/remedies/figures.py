@@ -17,11 +17,11 @@ FAR = 0.1
 
 
 def _forest(
-    rows: pl.DataFrame, name: str, label: str, favours: tuple[str, str], told: str, farthest: float = 1.0
+    rows: pl.DataFrame, name: str, label: str, favours: tuple[str, str], words: str, farthest: float = 1.0
 ) -> Figure:
     figure = forest(rows, label=VARIANT, x_label=label, groups=OPTIMIZER, favours=favours, farthest=farthest)
     caption = (
-        f"{told} Each line is the difference of a remedy to none: means of differences paired by seed (same initial "
+        f"{words} Each line is the difference of a remedy to none: means of differences paired by seed (same initial "
         "weights, but for RAI, and same batches) over the pairs in which neither run diverged, with 95 % BCa "
         "bootstrap intervals."
     )
@@ -30,18 +30,18 @@ def _forest(
 
 def _at_high(frames: Frames, metric: str, label: str, favours: tuple[str, str]) -> Figure:
     rates = " and ".join(f"{rate:g} ({style.name(name)})" for name, rate in HIGH_RATE.items())
-    told = f"{label.capitalize()} at a high learning rate: {rates}."
-    return _forest(frames.curve_of(metric), metric, f"difference in {label}", favours, told)
+    words = f"{label.capitalize()} at a high learning rate: {rates}."
+    return _forest(frames.curve_of(metric), metric, f"difference in {label}", favours, words)
 
 
 def _at_best(frames: Frames) -> Figure:
-    told = (
+    words = (
         "Test accuracy at each one's own best rate: each half of the seeds at the rate that is best on the other half. "
         f"An arrow is a difference of {100 * FAR:g} points or more."
     )
     rows = frames.curve_of("accuracy_at_best_rate")
     label, favours = "difference in test accuracy", ("worse", "better")
-    return _forest(rows, "accuracy_at_best_rate", label, favours, told, FAR)
+    return _forest(rows, "accuracy_at_best_rate", label, favours, words, FAR)
 
 
 def _usable(frames: Frames) -> Figure:

@@ -6,7 +6,7 @@ from relubench.experiments.designs import design
 from relubench.findings.claims.metrics import Where
 
 NAME, FACTOR = "optimizer.name", "factor.case"
-TOLD = {"sgd": "SGD", "momentum": "momentum", "adam": "Adam"}
+OPTIMIZERS = {"sgd": "SGD", "momentum": "momentum", "adam": "Adam"}
 #: What is done, by the end of a level's name, in the order of the figures.
 VARIANTS = {
     "low": "low rate",
@@ -25,10 +25,10 @@ def case(optimizer: str, variant: str) -> Where:
 
 def _rates(variant: str) -> dict[str, float]:
     """Return the learning rate of each optimiser that has the variant."""
-    ours = design("revival")
-    assert ours is not None, "conf/experiment/revival.yaml"
-    levels = {level.name: level.values for level in ours.factors[0].levels}
-    named = {name: levels.get(f"{name}_{variant}") for name in TOLD}
+    whole = design("revival")
+    assert whole is not None, "conf/experiment/revival.yaml"
+    levels = {level.name: level.values for level in whole.factors[0].levels}
+    named = {name: levels.get(f"{name}_{variant}") for name in OPTIMIZERS}
     return {name: values["optimizer.learning_rate"] for name, values in named.items() if values is not None}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from relubench.experiments.revival.cases import HIGH, LOW, RATES, TOLD, Where, case
+from relubench.experiments.revival.cases import HIGH, LOW, OPTIMIZERS, RATES, Where, case
 from relubench.findings.claims import Claim, Condition, Tables, mean_of, of_layers, paired, total_of
 from relubench.findings.claims.measurements import Measurement
 from relubench.findings.claims.metrics import needing
@@ -41,18 +41,20 @@ def _share(where: Where, layer: int) -> Measurement:
     return mean_of(of_spells(REVIVED_SHARE, layer=layer), where, bounds=(0, 1))
 
 
-_PLAIN = {TOLD[name]: case(name, "high") for name in HIGH}
-_BOTH_RATES = {f"{TOLD[name]}, rate {rates[name]:g}": case(name, kind) for name in LOW for kind, rates in RATES.items()}
+_PLAIN = {OPTIMIZERS[name]: case(name, "high") for name in HIGH}
+_BOTH_RATES = {
+    f"{OPTIMIZERS[name]}, rate {rates[name]:g}": case(name, kind) for name in LOW for kind, rates in RATES.items()
+}
 #: (name, layer, runs in which no layer before it moves, their pairs in which all do)
 _FROZEN = [
-    (f"{TOLD[name]}, layer {layer}", layer, case(name, frozen), case(name, "high"))
+    (f"{OPTIMIZERS[name]}, layer {layer}", layer, case(name, frozen), case(name, "high"))
     for name in LOW
     for layer, frozen in ((2, "frozen_1"), (3, "frozen_2"))
 ]
-_EQUAL_DECAY = {TOLD[name]: case(name, "equal_decay") for name in LOW}
-_BIAS_DECAY = {TOLD[name]: case(name, "bias_decay") for name in LOW}
+_EQUAL_DECAY = {OPTIMIZERS[name]: case(name, "equal_decay") for name in LOW}
+_BIAS_DECAY = {OPTIMIZERS[name]: case(name, "bias_decay") for name in LOW}
 _LEFT_DEAD = pl.col("until").is_null().sum().cast(pl.Int64)
-_RATES = "Rates: " + ", ".join(f"{TOLD[name]} {rate:g}" for name, rate in HIGH.items()) + "."
+_RATES = "Rates: " + ", ".join(f"{OPTIMIZERS[name]} {rate:g}" for name, rate in HIGH.items()) + "."
 _REVIVED = "share of a run's dead units that a later probe finds active"
 
 CLAIMS = (
@@ -64,16 +66,16 @@ CLAIMS = (
         direction="below",
         threshold=0.1,
         conditions=tuple(
-            Condition(f"{told}, layer {layer}", _share(where, layer))
+            Condition(f"{label}, layer {layer}", _share(where, layer))
             for layer in (1, 2, 3)
-            for told, where in _PLAIN.items()
+            for label, where in _PLAIN.items()
         ),
         note="Unlikely: fewer than one in ten until the end of training. A unit counts from the probe that finds it "
         f"dead. The inputs of later layers move while earlier ones learn; those of layer 1 never do. {_RATES}",
     ),
     _never(
         10, "A dead unit of the first layer never comes back", "answer", "revivals in layer 1",
-        (Condition(told, _revivals(1, where)) for told, where in _PLAIN.items()),
+        (Condition(label, _revivals(1, where)) for label, where in _PLAIN.items()),
         "A law under plain SGD: its gradient is 0 for good. Momentum and Adam carry it on for some steps.",
     ),
     Claim(
@@ -83,14 +85,14 @@ CLAIMS = (
         statistic=f"{_REVIVED}: nothing frozen less all earlier layers frozen",
         smallest=0.05,
         conditions=tuple(
-            Condition(told, paired(of_spells(REVIVED_SHARE, layer=layer), frozen, free, bounds=(0, 1)))
-            for told, layer, frozen, free in _FROZEN
+            Condition(label, paired(of_spells(REVIVED_SHARE, layer=layer), frozen, free, bounds=(0, 1)))
+            for label, layer, frozen, free in _FROZEN
         ),
         note="A pair in which no unit of the layer died on one side is lost.",
     ),
     _never(
         32, "With all earlier layers frozen no dead unit comes back", "comment", "revivals in the layer after them",
-        (Condition(told, _revivals(layer, frozen)) for told, layer, frozen, _ in _FROZEN),
+        (Condition(label, _revivals(layer, frozen)) for label, layer, frozen, _ in _FROZEN),
         "The layer's inputs stand still, as those of layer 1 do. Adam's momentum may carry a unit on for some steps.",
     ),
     Claim(
@@ -100,8 +102,8 @@ CLAIMS = (
         statistic="share of the units inactive on a batch that are active on the training set, at the end",
         threshold=0.5,
         conditions=tuple(
-            Condition(told, mean_of(of_layers(1 - pl.col("dead_train").sum() / pl.col("batch_dead").sum()), where))
-            for told, where in _BOTH_RATES.items()
+            Condition(label, mean_of(of_layers(1 - pl.col("dead_train").sum() / pl.col("batch_dead").sum()), where))
+            for label, where in _BOTH_RATES.items()
         ),
         note="Inactive on a batch of 64: the mean over the steps between the last two probes.",
     ),
@@ -113,10 +115,10 @@ CLAIMS = (
         smallest=0.05,
         conditions=tuple(
             Condition(
-                told,
+                label,
                 mean_of(of_spells(pl.col("until").is_not_null().mean(), among=dead_at(HALFWAY)), where, bounds=(0, 1)),
             )
-            for told, where in _BOTH_RATES.items()
+            for label, where in _BOTH_RATES.items()
         ),
         note="As many epochs again; units of all layers.",
     ),
@@ -129,21 +131,21 @@ CLAIMS = (
         smallest=1,
         conditions=tuple(
             Condition(
-                told, mean_of(of_spells(_LEFT_DEAD - dead_at(HALFWAY).sum().cast(pl.Int64), without=0), where)
+                label, mean_of(of_spells(_LEFT_DEAD - dead_at(HALFWAY).sum().cast(pl.Int64), without=0), where)
             )
-            for told, where in _BOTH_RATES.items()
+            for label, where in _BOTH_RATES.items()
         ),
         note="As many epochs again. Some units wake, others die: this is what is left.",
     ),
     _never(
         39, "A dead unit's own weights stay as they are for good", "comment",
-        "units of layer 1 of whose weights or bias a bit changed after they were found dead",
-        (Condition(told, total_of(_moved, where)) for told, where in _PLAIN.items()),
+        "units of layer 1 of whose weights or bias a bit changed after they had died",
+        (Condition(label, total_of(_moved, where)) for label, where in _PLAIN.items()),
         "Bits are compared by a checksum, at the probe that found the unit dead and at the end.",
     ),
     _never(
         6, "Equal decay of weights and bias cannot bring layer 1 back", "answer", "revivals in layer 1",
-        (Condition(told, _revivals(1, where)) for told, where in _EQUAL_DECAY.items()),
+        (Condition(label, _revivals(1, where)) for label, where in _EQUAL_DECAY.items()),
         "Under plain SGD decay shrinks a dead unit's pre-activations and keeps their signs. Adam rescales the decay of "
         "each weight by itself, so that the unit's plane turns.",
     ),
@@ -153,7 +155,7 @@ CLAIMS = (
         source="answer",
         statistic=f"{_REVIVED}, layer 1",
         smallest=0.05,
-        conditions=tuple(Condition(told, _share(where, 1)) for told, where in _BIAS_DECAY.items()),
+        conditions=tuple(Condition(label, _share(where, 1)) for label, where in _BIAS_DECAY.items()),
         note="A unit comes back so only if it is its bias that holds it down: where its weights alone suffice, it "
         "stays dead.",
     ),

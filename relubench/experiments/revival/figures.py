@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from relubench.experiments.base import Frames
-from relubench.experiments.revival.cases import HIGH, LOW, NAME, TOLD, VARIANTS
+from relubench.experiments.revival.cases import HIGH, LOW, NAME, OPTIMIZERS, VARIANTS
 from relubench.plots import points, survival_panels
 from relubench.plots.figure import Figure, interval_note, runs_note
 
@@ -19,7 +19,7 @@ def _survival(curves: pl.DataFrame) -> Figure:
     figure = survival_panels(curves, columns="layer", lines=NAME, label="units still dead")
     for axis in figure.axes:
         axis.set_xlabel("steps since found dead")
-    rates = ", ".join(f"{TOLD[name]} {rate:g}" for name, rate in HIGH.items())
+    rates = ", ".join(f"{OPTIMIZERS[name]} {rate:g}" for name, rate in HIGH.items())
     caption = (
         "Share of units still dead so many steps after a probe found them dead, by hidden layer (1 is at the input). "
         f"Learning rates at which units die: {rates}. Kaplan-Meier over spells of death, with 95 % bootstrap "
@@ -33,7 +33,7 @@ def _causes(shares: pl.DataFrame) -> Figure:
     figure = points(rows, x="variant", columns=NAME, lines="layer")
     figure.set_figheight(3.4)
     figure.axes[0].set_ylim(-0.05, 1.05)  # whole markers at 0 and 100 %
-    rates = "; ".join(f"{TOLD[name]} low {LOW[name]:g}, high {HIGH[name]:g}" for name in LOW)
+    rates = "; ".join(f"{OPTIMIZERS[name]} low {LOW[name]:g}, high {HIGH[name]:g}" for name in LOW)
     caption = (
         "Share of the units found dead that a later probe finds active again, by hidden layer. Learning rates: "
         f"{rates} (frozen layers and decays: the high one). Frozen layers never move, and are not shown; equal decay: "

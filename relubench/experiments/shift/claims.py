@@ -8,7 +8,7 @@ from relubench.findings.claims import Claim, Condition, mean_of, paired, total_o
 from relubench.findings.claims.metrics import Where
 from relubench.findings.spells import REVIVALS, of_spells
 
-TOLD = titles("shift", "optimizer")
+OPTIMIZERS = titles("shift", "optimizer")
 #: The changes by level.
 CHANGES = {level: title for level, title in titles("shift", "change").items() if level != "same"}
 
@@ -27,9 +27,9 @@ def _claim_36(statement: str, layer: int | None, note: str) -> Claim:
         statistic="share of the units dead at the change that a later probe finds active, less that without a change",
         smallest=0.05,
         conditions=tuple(
-            Condition(f"{title}, {told}", paired(metric, _at(name, "same"), _at(name, change), bounds=(0, 1)))
+            Condition(f"{title}, {label}", paired(metric, _at(name, "same"), _at(name, change), bounds=(0, 1)))
             for change, title in CHANGES.items()
-            for name, told in TOLD.items()
+            for name, label in OPTIMIZERS.items()
         ),
         note=note,
     )
@@ -44,14 +44,14 @@ CLAIMS = (
         smallest=0.05,
         conditions=(
             *(
-                Condition(f"same distribution, {told}", mean_of(woken_by("test"), _at(name, "same"), bounds=(0, 1)))
-                for name, told in TOLD.items()
+                Condition(f"same distribution, {label}", mean_of(woken_by("test"), _at(name, "same"), bounds=(0, 1)))
+                for name, label in OPTIMIZERS.items()
             ),
             *(
-                Condition(f"{title}, {told}", mean_of(woken_by("next_task"), _at(name, change), bounds=(0, 1)))
+                Condition(f"{title}, {label}", mean_of(woken_by("next_task"), _at(name, change), bounds=(0, 1)))
                 for change, title in CHANGES.items()
                 if change != "new_labels"
-                for name, told in TOLD.items()
+                for name, label in OPTIMIZERS.items()
             ),
         ),
         note="Same distribution: the test set. Else: the changed training inputs; weights as the first task left them.",
@@ -78,13 +78,13 @@ CLAIMS = (
         smallest=1,
         conditions=tuple(
             Condition(
-                told,
+                label,
                 total_of(
                     of_spells(REVIVALS, layer=1, among=WHEN_CHANGED, without=0),
                     _at(name, "new_labels"),
                 ),
             )
-            for name, told in TOLD.items()
+            for name, label in OPTIMIZERS.items()
         ),
         note="A law under plain SGD: with the same inputs the gradient stays 0, whatever the labels.",
     ),

@@ -43,7 +43,7 @@ def _over_time(frames: Frames) -> Figure:
 
 def figures(frames: Frames) -> Sequence[Figure]:
     """Draw what there is: where no unit has died there is nothing to tell of waking."""
-    told = {"active at once": "woken", "active later": "revived"}
-    rows = {label: frames.curves.filter(pl.col("metric") == metric) for label, metric in told.items()}
+    metrics = {"active at once": "woken", "active later": "revived"}
+    rows = {label: frames.curves.filter(pl.col("metric") == metric) for label, metric in metrics.items()}
     waking = [_by_change(rows)] if all(frame.height for frame in rows.values()) else []
     return [*waking, _over_time(frames)]

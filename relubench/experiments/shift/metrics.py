@@ -44,7 +44,7 @@ def woken_by(name: str) -> Metric:
 
 
 def _sorted(frame: pl.DataFrame) -> pl.DataFrame:
-    """Put rows in the order in which optimisers, changes and layers are told."""
+    """Put rows in the order in which optimisers, changes and layers are listed."""
     return frame.sort(NAME, place_of("change", ORDER), "layer", descending=[True, False, False], maintain_order=True)
 
 

@@ -20,13 +20,13 @@ DEVIATIONS = ("near", "deviation_001", "deviation_01", "deviation_10", "deviatio
 PANELS = ("dead_train_fraction", "collapsed", "diverged")
 
 
-def _over(frames: Frames, x: str, levels: Sequence[str], name: str, told: str, **axis: Any) -> Figure:
+def _over(frames: Frames, x: str, levels: Sequence[str], name: str, over: str, **axis: Any) -> Figure:
     """Draw dead units, collapsed and diverged runs over `x`, a key that differs between these levels."""
     shown = pl.col(FACTOR).is_in(levels)
     rows = {title: frame.filter(shown) for title, frame in frames.panels(*PANELS).items()}
     figure = line_panels(rows, x=x, columns=RATE, lines=MOMENTUM, **axis)
     caption = (
-        f"Dead units, collapsed and diverged runs over {told}, one column per learning rate. Momentum 0 at .01, .9 "
+        f"Dead units, collapsed and diverged runs over {over}, one column per learning rate. Momentum 0 at .01, .9 "
         "at .001 and .99 at .0001 have the same effective rate (rate / (1 - momentum)). "
         f"{interval_note(rows, shares='collapsed and diverged')}"
     )
