@@ -52,16 +52,17 @@ class Activate(nnx.Module):
         return Layer(z, fn(z), local_slope(fn, lax.stop_gradient(z)))
 
 
-def _affine(layer: Any, init: config.Init, key: Array, hidden: bool) -> Any:
-    """Give a fresh affine module the initial weights of its layer."""
+def initialized(layer: Any, init: config.Init, key: Array, hidden: bool) -> Any:
+    """Return a fresh affine module with its initial weights; `hidden` layers have the constant bias, if there is one."""
     layer.kernel[...], layer.bias[...] = initialize(init, key, layer.kernel.shape, hidden)
     return layer
 
 
-def _linear(model: config.Model, key: Array, size: int, out: int, hidden: bool) -> nnx.Linear:
+def linear(model: config.Model, key: Array, size: int, out: int, hidden: bool) -> nnx.Linear:
+    """Return a dense layer from `size` inputs to `out` outputs with its initial weights."""
     zeros, dtype = nnx.initializers.zeros_init(), jnp.result_type(float)
-    linear = nnx.Linear(size, out, kernel_init=zeros, dtype=dtype, param_dtype=dtype, rngs=nnx.Rngs(0))
-    return _affine(linear, model.init, key, hidden)
+    layer = nnx.Linear(size, out, kernel_init=zeros, dtype=dtype, param_dtype=dtype, rngs=nnx.Rngs(0))
+    return initialized(layer, model.init, key, hidden)
 
 
 class Chain(nnx.Module):
@@ -89,12 +90,12 @@ class MLP(Chain):
         sizes = [features, *model.widths]
         self.affine = nnx.List(
             [
-                _linear(model, keys(n), size, out, hidden=True)
+                linear(model, keys(n), size, out, hidden=True)
                 for n, (size, out) in enumerate(itertools.pairwise(sizes), start=1)
             ]
         )
         self.activate = nnx.List([Activate(model, width) for width in model.widths])
-        self.output = _linear(model, keys(len(sizes)), sizes[-1], outputs, hidden=False)
+        self.output = linear(model, keys(len(sizes)), sizes[-1], outputs, hidden=False)
 
     def __call__(self, x: Array, train: bool) -> Forward:
         """Return the pass of inputs [examples, features]."""
@@ -119,7 +120,7 @@ class CNN(Chain):
         zeros, dtype = nnx.initializers.zeros_init(), jnp.result_type(float)
         self.affine = nnx.List(
             [
-                _affine(
+                initialized(
                     nnx.Conv(size, out, (3, 3), kernel_init=zeros, dtype=dtype, param_dtype=dtype, rngs=nnx.Rngs(0)),
                     model.init,
                     keys(n),
@@ -129,7 +130,7 @@ class CNN(Chain):
             ]
         )
         self.activate = nnx.List([Activate(model, width) for width in model.widths])
-        self.output = _linear(model, keys(len(sizes)), sizes[-1], outputs, hidden=False)
+        self.output = linear(model, keys(len(sizes)), sizes[-1], outputs, hidden=False)
 
     def __call__(self, x: Array, train: bool) -> Forward:
         """Return the pass of flat images [examples, height * width * channels]."""
