@@ -210,6 +210,7 @@ class Config(Setting):
     shard: str | None = outside(None, "i/n: train only the i-th of n shares, from 0")
     out: str = outside("results/${name}", "folder of the results", filled=True, path=True)
     figures: bool = outside(True, "draw the figures after a run")
+    imports: list[str] = outside([], "modules of one's own that are imported before anything is looked up")
     units: bool = outside(False, "write units.parquet: a row a unit")
 
 
@@ -270,7 +271,7 @@ class Key:
         limits = self.metadata
         choices = limits.get("choices") or CHOICES.get(self.name)
         if choices and value not in choices:
-            raise unknown(self.name, value, choices)
+            raise unknown(self.name, value, choices, "" if "choices" in limits else ADDED)
         low, high = limits.get("low", -math.inf), limits.get("high", MOST if self.type is int else math.inf)
         outside_range = self.type in (int, float) and not low <= value <= high
         empty = self.type is str and (not value.isprintable() or (limits.get("filled") and not value.strip()))
@@ -350,6 +351,8 @@ def _walk(schema: type, prefix: str) -> Iterator[Key]:
 
 #: What the names of each class of the schema begin with.
 PREFIXES: dict[type, str] = {}
+#: How a registry gets a name that it lacks.
+ADDED = "imports=[MODULE] adds what a module of one's own registers"
 #: The names that a key takes, for those that registries fill: `remedy.name`, for example.
 CHOICES: dict[str, list[str]] = {}
 #: Keys that hold trees of their own.

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import hydra
 import yaml
@@ -23,7 +22,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from relubench import config
-from relubench.cli import sweeper
+from relubench.cli import own, sweeper
+from relubench.cli.groups import EXPERIMENT, Groups, user_folder
 from relubench.config import KEYS, SETTING_KEYS, Config
 from relubench.errors import StorageError, UserError, shown, unknown
 from relubench.experiments.designs import CONF, MOST_LISTED, register_resolvers
@@ -47,38 +47,38 @@ _HYDRA = ("hydra/launcher", "hydra.launcher.", "hydra/sweeper", "hydra.sweeper."
 _OPEN_SWEEPS = (ValueType.GLOB_CHOICE_SWEEP, ValueType.INTERVAL_SWEEP)
 
 
-def _register() -> None:
-    register_resolvers()
-    ConfigStore.instance().store(name="schema", node=config.schema())
-    sweeper.register()
-
-
-@functools.cache
-def groups() -> dict[str, list[str]]:
-    """Return the choices of each group of conf/: the names of its YAML files."""
-    folders = [path for path in sorted(CONF.iterdir()) if path.is_dir()]
-    return {folder.name: sorted(path.stem for path in folder.glob("*.yaml")) for folder in folders}
-
-
-def main(arguments: Sequence[str], task: Callable[[Request], int], again: Path | None = None) -> int:
+def main(
+    arguments: Sequence[str], task: Callable[[Request], int], again: Path | None = None, *, stored: bool = False
+) -> int:
     """Compose the command line, give each resulting request to `task`, and return the worst exit status.
 
-    `again` is a folder of results whose config.yaml stands in the place of an experiment's YAML file.
+    `again` is a folder of results whose config.yaml stands in the place of an experiment's YAML file. Where `stored`,
+    the task reads a folder of results: the modules that it was made with are imported as well.
     """
-    _register()
-    arguments = _checked(arguments)
+    opened = _Opened.of(arguments)
+    with own.importable(opened.groups.conf):
+        own.bring(_imports(opened, again, stored), opened.groups.conf)
+        return _main(opened, task, again)
+
+
+def _main(opened: _Opened, task: Callable[[Request], int], again: Path | None) -> int:
+    _register(opened.groups)
+    arguments = [*opened.option, *_checked(opened.words, opened.groups.names())]
     if again is not None:
         _store(again)
         arguments = [*arguments, f"experiment={AGAIN}"]
     statuses: list[int] = []
     composed_all = False
 
+    def request(composed: DictConfig) -> Request:
+        overrides: Any = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)  # as they were typed
+        return _as_typed(_request(composed, overrides, opened.groups), opened.folder, again)
+
     def job(composed: DictConfig) -> int:
         nonlocal composed_all
         composed_all = True
-        overrides: Any = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)  # as they were typed
-        with interrupts.noted():  # a launcher may run this in a process of its own
-            statuses.append(_guarded(lambda: task(_told_again(_request(composed, overrides), again))))
+        with interrupts.noted(), own.importable(opened.groups.conf):  # a launcher may run this in another process
+            statuses.append(_guarded(lambda: task(request(composed))))
         return statuses[-1]
 
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then raises instead of printing and exiting
@@ -96,26 +96,96 @@ def main(arguments: Sequence[str], task: Callable[[Request], int], again: Path |
     return max([*statuses, *sweeper.STATUSES], default=0)
 
 
+class _Opened(NamedTuple):
+    """A command line, and the folder of YAML files that comes with it."""
+
+    folder: str | None  # as it was typed
+    groups: Groups
+    words: list[str]  # without the folder
+
+    @staticmethod
+    def of(arguments: Sequence[str]) -> _Opened:
+        folder, words = user_folder(list(arguments))
+        return _Opened(folder, Groups(None if folder is None else Path(folder).expanduser().resolve()), words)
+
+    @property
+    def option(self) -> list[str]:
+        """The folder as Hydra's option."""
+        return [] if self.groups.conf is None else [f"--config-dir={self.groups.conf}"]
+
+
+def _register(groups: Groups) -> None:
+    register_resolvers()
+    groups.store()
+    ConfigStore.instance().store(name="schema", node=config.schema())
+    sweeper.register()
+
+
+def _imports(opened: _Opened, again: Path | None, stored: bool) -> list[str]:
+    """Return the modules that the command line names; else those that the experiment's YAML file, or a folder, does.
+
+    They are asked for before anything is composed, as they bring keys and choices of their own.
+    """
+    named, known = _given(opened.words, "imports"), opened.groups.files(EXPERIMENT)
+    if named:
+        return _module_names(*named)
+    if again is not None:
+        trees = [folders.read_tree(again / "config.yaml")]
+    else:
+        names = [name for name in _given(opened.words, EXPERIMENT) if name in known]
+        trees = [opened.groups.tree(EXPERIMENT, name) for name in names]
+    if stored:
+        names = _given(opened.words, "name") or [tree.get("name") for tree in trees]
+        outs = _given(opened.words, "out") or [f"results/{name}" for name in names]
+        configs = (Path(os.path.expanduser(str(out))) / "config.yaml" for out in outs)
+        trees += [folders.read_tree(path) for path in configs if path.exists()]
+    return [module for tree in trees for module in _module_names(tree.get("imports", []))]
+
+
+def _given(words: Sequence[str], key: str) -> list[Any]:
+    """Return the values that a command line gives a key, which it may sweep over."""
+    found = [word for word in words if word.partition("=")[0].lstrip("+") == key]
+    return list(_values(_read(found[-1])[1])) if found else []
+
+
+def _module_names(*values: Any) -> list[str]:
+    if len(values) > 1:
+        raise UserError(f"imports={','.join(map(str, values))}: it takes one list, such as [my_study]")
+    return list(KEYS["imports"].parse(values[0]))
+
+
 def _store(folder: Path) -> None:
     """Make the configuration of a folder of results known as an experiment: with its runs, in that folder."""
     tree = folders.read_tree(folder / "config.yaml") | {"out": str(folder), "shard": None}
     ConfigStore.instance().store(group="experiment", name=AGAIN, node=tree, package="_global_", provider="relubench")
 
 
-def _told_again(request: Request, folder: Path | None) -> Request:
-    """Return the request with the words that make it again."""
-    if folder is None:
-        return request
-    others = (word for word in request.overrides if word != f"experiment={AGAIN}")
-    return replace(request, overrides=("again", str(folder), *others))
+def _as_typed(request: Request, folder: str | None, again: Path | None) -> Request:
+    """Return the request with all words that make it again."""
+    words = [word for word in request.overrides if word != f"experiment={AGAIN}"]
+    first = [] if again is None else ["again", str(again)]
+    option = [] if folder is None else [f"--config-dir={folder}"]
+    return replace(request, overrides=(*first, *option, *words))
 
 
-def default_request(experiment: str) -> Request:
-    """Return the request of `experiment=NAME` as its YAML file has it."""
-    _register()
+def listed(arguments: Sequence[str]) -> Iterator[tuple[str, Request]]:
+    """Yield each experiment that there is, with the request of `experiment=NAME` as its YAML file has it."""
+    opened = _Opened.of(arguments)
+    others = [word for word in opened.words if not word.startswith("imports=")]
+    if others:
+        raise UserError(f"list {others[0]!r}: it takes --config-dir=DIR and imports=[MODULE]")
+    with own.importable(opened.groups.conf):
+        own.bring(_imports(opened, None, False), opened.groups.conf)
+        _register(opened.groups)
+        for name in opened.groups.files(EXPERIMENT):
+            yield name, _request_of(name, opened.groups)
+
+
+def _request_of(experiment: str, groups: Groups) -> Request:
     overrides = [f"experiment={experiment}"]
+    place = [] if groups.conf is None else [f"hydra.searchpath=['file://{groups.conf}']"]
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        return _request(hydra.compose("config", overrides), overrides)
+        return _request(hydra.compose("config", [*overrides, *place]), overrides, groups)
 
 
 def _guarded(work: Callable[[], int]) -> int:
@@ -137,8 +207,8 @@ def _first_line(text: str) -> str:
     return f"{lines[0]} {lines[1].strip()}" if lines[0].endswith(":") and len(lines) > 1 else lines[0]
 
 
-def _checked(arguments: Sequence[str]) -> list[str]:
-    """Return the words of a command line as Hydra takes them.
+def _checked(arguments: Sequence[str], choices: Mapping[str, list[str]]) -> list[str]:
+    """Return the words of a command line as Hydra takes them; `choices` are the names that each group takes.
 
     Refused in our own words is what Hydra would believe, or refuse in six lines: unknown options, keys and choices,
     values of a wrong type.
@@ -153,7 +223,7 @@ def _checked(arguments: Sequence[str]) -> list[str]:
         elif "=" not in word and not word.startswith("~"):
             raise UserError(f"{shown(word)} is no KEY=VALUE; a verb comes first, before options and keys")
         else:
-            words.append(_checked_override(word))
+            words.append(_checked_override(word, choices))
     _check_together(options)
     return [*options, *words]
 
@@ -181,14 +251,9 @@ def _checked_option(word: str, rest: list[str]) -> str:
     return f"{name}={value}" if value else name
 
 
-def _checked_override(text: str) -> str:
+def _checked_override(text: str, choices: Mapping[str, list[str]]) -> str:
     """Return an override as Hydra takes it: axes of the grid added or taken away by force, odd paths quoted."""
-    text = _with_home(text)
-    try:
-        override = _parse(text)
-    except UserError:
-        text = _quoted(text)
-        override = _parse(text)
+    text, override = _read(_with_home(text))
     key = override.key_or_group
     if re.match(r"hydra\b", key):
         unset = override.value() is None and not key.startswith("hydra.launcher.")  # whose own defaults are null
@@ -211,7 +276,7 @@ def _checked_override(text: str) -> str:
     if key.startswith("grid."):
         _check_grid_override(text, override)
         return f"++{text.lstrip('+')}"
-    _check_override(override)
+    _check_override(override, choices)
     return text
 
 
@@ -235,6 +300,15 @@ def _in_quotes(text: str) -> str:
     return "'" + re.sub(r"(\\*)('|$)", lambda match: 2 * match[1] + ("\\'" if match[2] else ""), text) + "'"
 
 
+def _read(text: str) -> tuple[str, Override]:
+    """Return an override as Hydra's grammar takes it, and what it says."""
+    try:
+        return text, _parse(text)
+    except UserError:
+        text = _quoted(text)
+        return text, _parse(text)
+
+
 def _parse(text: str) -> Override:
     try:
         return OverridesParser.create().parse_override(text)
@@ -242,8 +316,8 @@ def _parse(text: str) -> Override:
         raise UserError(f"{shown(text)} cannot be read as KEY=VALUE: {_one_line(error)}") from error
 
 
-def _check_override(override: Override) -> None:
-    choices, key = groups(), override.key_or_group
+def _check_override(override: Override, choices: Mapping[str, list[str]]) -> None:
+    key = override.key_or_group
     if override.value_type in _OPEN_SWEEPS and not (
         key in choices and override.value_type is ValueType.GLOB_CHOICE_SWEEP
     ):
@@ -253,7 +327,7 @@ def _check_override(override: Override) -> None:
     if key in choices:
         for name in _values(override):
             if name not in choices[key]:
-                raise unknown(key, str(name), choices[key])
+                raise unknown(key, str(name), choices[key], config.ADDED)
     elif key not in KEYS:
         raise unknown("configuration key", key, [*KEYS, *choices])
     elif key not in ("seeds", *config.TREES):
@@ -318,14 +392,16 @@ def _check_grid_override(text: str, override: Override) -> None:
         )
 
 
-def _request(composed: DictConfig, overrides: Sequence[str]) -> Request:
+def _request(composed: DictConfig, overrides: Sequence[str], groups: Groups) -> Request:
     tree = _resolved(composed)
+    own.bring(_module_names(tree["imports"]), groups.conf)  # for this may be another process
     _check_keys(tree)
     _prune(tree, overrides)
-    notes = _take_as_meant(tree, overrides)
+    meant = list(_keys_set(overrides, groups))
+    notes = _take_as_meant(tree, overrides, meant)
     base = config.setting_values(tree)
     _pick_added_levels(tree["factors"], overrides)
-    kept, base, touched = factors.set_for_all(factors.parse(tree["factors"]), _meant_for_all(overrides), base)
+    kept, base, touched = factors.set_for_all(factors.parse(tree["factors"]), {*meant, *_axes_set(overrides)}, base)
     tree["factors"] = factors.written(kept)
     checked = config.fill(Config(seeds=tree["seeds"]), {**base, **config.outside_values(tree)})
     leaves = dict(tree["grid"])
@@ -390,8 +466,8 @@ def _check_keys(tree: Mapping[str, Any]) -> None:
             raise unknown("configuration key", key, KEYS)
 
 
-def _take_as_meant(tree: dict[str, Any], overrides: Sequence[str]) -> list[str]:
-    """Let keys set on the command line take the place of the grid's axes; return a line for each."""
+def _take_as_meant(tree: dict[str, Any], overrides: Sequence[str], meant: Iterable[str]) -> list[str]:
+    """Let the keys that the command line sets take the place of the grid's axes; return a line for each."""
     notes, written = [], [override.lstrip("+") for override in overrides]
     in_grid = {
         text.split("=", 1)[0].removeprefix("grid.").removeprefix("zip.")
@@ -405,7 +481,7 @@ def _take_as_meant(tree: dict[str, Any], overrides: Sequence[str]) -> list[str]:
         in_grid.add("seed")
     elif "seed" in grid.grid_keys(tree["grid"]):
         tree["seeds"] = None
-    for key in _keys_set(written):
+    for key in meant:
         if (key == "seed" and tree["seeds"] is not None) or key in grid.grid_keys(tree["grid"]):
             if key in in_grid:
                 raise UserError(f"{key}: it is set both as a value and as a grid axis; it takes one of the two")
@@ -416,24 +492,23 @@ def _take_as_meant(tree: dict[str, Any], overrides: Sequence[str]) -> list[str]:
     return notes
 
 
-def _meant_for_all(overrides: Sequence[str]) -> set[str]:
-    """Return the setting keys that the command line sets, or varies on an axis of the grid."""
+def _axes_set(overrides: Sequence[str]) -> set[str]:
+    """Return the setting keys that the command line varies on an axis of the grid."""
     written = [override.lstrip("+") for override in overrides]
     axes = (text.partition("=")[0] for text in written if text.startswith("grid.") and not text.endswith("=null"))
-    return {*_keys_set(written), *(key.removeprefix("grid.") for key in axes)}
+    return {key.removeprefix("grid.") for key in axes}
 
 
-def _keys_set(written: Sequence[str]) -> Iterator[str]:
-    """Yield the setting keys that the overrides set, by their own name or by choosing a file of a group."""
-    choices = groups()
-    for text in written:
-        name = text.partition("=")[0]
+def _keys_set(overrides: Sequence[str], groups: Groups) -> Iterator[str]:
+    """Yield the setting keys that the overrides set, by their own name or by a choice of a group."""
+    choices = groups.names()
+    for text in overrides:
+        name = text.lstrip("+").partition("=")[0]
         if name in SETTING_KEYS:
             yield name
-        elif name in choices and name != "experiment":
+        elif name in choices and name != EXPERIMENT:
             for value in _values(_parse(text)):
-                chosen = yaml.safe_load((CONF / name / f"{value}.yaml").read_text(encoding="utf-8"))
-                yield from (f"{name}.{leaf}" for leaf in config.flatten(chosen))
+                yield from (f"{name}.{leaf}" for leaf in config.flatten(groups.tree(name, str(value))))
 
 
 def _seeds(seeds: Any) -> Sequence[int]:

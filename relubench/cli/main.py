@@ -33,7 +33,7 @@ verbs
   run      (default) train what is missing, then merge, summarise, draw and print a table
   again    `again results/NAME [KEY=VALUE ...]`: what a folder's config.yaml holds, with these changes
   plan     runs, groups, chunks, memory and time of a run; trains nothing
-  list     the experiments
+  list     the experiments; those of one's own with --config-dir=DIR
   merge    tables, summary and figures from the parts of a sharded or interrupted run
   figures  draw the figures again, from Parquet alone
   report   every claim under out=results judged together, and the question answered: answer.md
@@ -45,6 +45,7 @@ examples
   python -m relubench experiment=custom 'grid.model.activation.name=[relu,elu]' seeds=16
   python -m relubench -m experiment=custom 'seed=range(0,64)' 'optimizer.learning_rate=.1,.01'
   python -m relubench shard=0/4                            one share of four; then: python -m relubench merge
+  python -m relubench --config-dir=DIR 'imports=[my_study]' experiment=mine    work of one's own, see docs/own-work.md
 
 Keys are those of conf/ (`--cfg job` prints them with their values); results go to out=results/NAME.
 Exit status: 0 done, 1 failed or incomplete, 2 bad input; stopped by Ctrl-C 130, SIGTERM 143, SIGHUP 129.
@@ -133,15 +134,12 @@ def _split_verb(arguments: list[str]) -> tuple[str, list[str]]:
 
 def _list(arguments: list[str]) -> int:
     from relubench import experiments
-
-    if arguments:
-        raise UserError(f"list {arguments[0]!r}: it takes no arguments")
     from relubench.cli import compose
 
+    requests = compose.listed(arguments)
     print(f"{'experiment':16} {'runs':>8} {'minutes':>8}  question")
-    for name in experiments.names():
-        experiment, request = experiments.find(name), compose.default_request(name)
-        runs = len(request.grid)
+    for name, request in requests:
+        experiment, runs = experiments.find(name), len(request.grid)
         minutes = f"{experiment.minutes:g}" if experiment.minutes else "-"
         print(f"{name:16} {runs:8,} {minutes:>8}  {experiment.question}")
         for factor in request.factors:
@@ -150,7 +148,9 @@ def _list(arguments: list[str]) -> int:
     return 0
 
 
-def _with_request(task: Callable[[Request], int], again: Path | None = None) -> Callable[[list[str]], int]:
+def _with_request(
+    task: Callable[[Request], int], again: Path | None = None, *, stored: bool = False
+) -> Callable[[list[str]], int]:
     def verb(arguments: list[str]) -> int:
         from relubench.cli import compose
 
@@ -159,7 +159,7 @@ def _with_request(task: Callable[[Request], int], again: Path | None = None) -> 
                 print(f"note: {note}")
             return task(request)
 
-        return compose.main(arguments, noted, again)
+        return compose.main(arguments, noted, again, stored=stored)
 
     return verb
 
@@ -216,8 +216,8 @@ VERBS: dict[str, Callable[[list[str]], int]] = {
     "again": _again,
     "plan": _with_request(_plan),
     "list": _list,
-    "merge": _with_request(_merge),
-    "figures": _with_request(_figures),
+    "merge": _with_request(_merge, stored=True),
+    "figures": _with_request(_figures, stored=True),
     "report": _report,
     "verify": _verify,
 }

@@ -16,6 +16,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.types import Override, RangeSweep
 from hydra.core.plugins import Plugins
 
+from relubench.cli.groups import is_stored
 from relubench.config import SETTING_KEYS
 from relubench.sweeps.factors import PICKED
 
@@ -30,14 +31,18 @@ STATUSES: list[int] = []
 def _axis(override: Override) -> str | None:
     """Return where the values go that the override sweeps over, if one grid can hold them.
 
-    That is an axis of the grid, for which a swept group stands for its `name`, or the levels of a factor.
+    That is an axis of the grid, for which a choice of a group without a YAML file stands for its `name`, or the levels
+    of a factor.
     """
     if not override.is_sweep_override() or not override.is_discrete_sweep():
         return None
     key = override.key_or_group
     if key.startswith("factors.") and key.endswith(PICKED):
         return None if any(item.startswith("[") for item in override.sweep_string_iterator()) else key
-    return next((f"grid.{name}" for name in (key, f"{key}.name") if name in SETTING_KEYS), None)
+    if key in SETTING_KEYS:
+        return f"grid.{key}"
+    named = f"{key}.name" in SETTING_KEYS and all(is_stored(key, name) for name in override.sweep_string_iterator())
+    return f"grid.{key}.name" if named else None
 
 
 def _as_grid(key: str, override: Override) -> str:

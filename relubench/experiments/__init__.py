@@ -1,8 +1,8 @@
-"""The experiments: a folder each, found by its name, beside a YAML file of the same name.
+"""The experiments: a folder each, registered under its name, beside a YAML file of the same name.
 
-Its `__init__` tells the question it answers in its first line. `claims.py` has CLAIMS, `figures.py` a function
+The first line of its `__init__` is the question that it answers. `claims.py` has CLAIMS, `figures.py` a function
 `figures` of the frames; `metrics.py`, where needed, has CURVES and DERIVED, what curves.parquet holds for them, and
-numbers of a run that are the experiment's own.
+numbers of a run that are the experiment's own. One that is a single module has all of these itself.
 """
 
 from __future__ import annotations
@@ -26,42 +26,47 @@ if TYPE_CHECKING:
     from relubench.plots.figure import Figure
     from relubench.sweeps.folders import Tables
 
-__all__ = ["Experiment", "Frames", "design", "find", "names", "with_levels"]
+__all__ = ["Experiment", "Frames", "design", "find", "names", "register", "with_levels"]
 
-#: An experiment of the user's own, known by a YAML file alone, is drawn as this one is.
+#: An experiment without figures is drawn as this one is.
 _DEFAULT = "custom"
+#: The module or package that is each experiment's part in Python.
+_MODULES = {found.name: f"{__name__}.{found.name}" for found in pkgutil.iter_modules(__path__) if found.ispkg}
 
 
 class Experiment:
     """An experiment's part in Python, each piece imported when it is first asked for."""
 
-    def __init__(self, package: ModuleType) -> None:
-        self._package = package
+    def __init__(self, name: str, module: ModuleType) -> None:
+        self._name, self._module = name, module
 
     def _piece(self, module: str, name: str, default: Any) -> Any:
-        if module not in (found.name for found in pkgutil.iter_modules(self._package.__path__)):
+        """Return what a module of the package has under a name, or the experiment's only module does."""
+        within = getattr(self._module, "__path__", None)
+        if within is None:
+            return getattr(self._module, name, default)
+        if module not in (found.name for found in pkgutil.iter_modules(within)):
             return default
-        return getattr(importlib.import_module(f"{self._package.__name__}.{module}"), name, default)
+        return getattr(importlib.import_module(f"{self._module.__name__}.{module}"), name, default)
 
     @property
     def question(self) -> str:
         """The question that it answers."""
-        return (self._package.__doc__ or "").splitlines()[0].removesuffix(".")
+        return next(iter((self._module.__doc__ or "").splitlines()), "").removesuffix(".")
 
     @property
     def minutes(self) -> float:
         """About how long the default size takes on two cores, once compiled, as measured; 0: not measured."""
-        return getattr(self._package, "MINUTES", 0.0)
+        return getattr(self._module, "MINUTES", 0.0)
 
     @property
     def claims(self) -> tuple[Claim, ...]:
         """What it judges, on runs that its YAML file has: others are refused."""
         claims: tuple[Claim, ...] = self._piece("claims", "CLAIMS", ())
-        name = self._package.__name__.rpartition(".")[2]
-        designs = [found for size in config.KEYS["size"].metadata["choices"] if (found := design(name, size))]
+        designs = [found for size in config.KEYS["size"].metadata["choices"] if (found := design(self._name, size))]
         for claim in claims:
             for condition, ours in itertools.product(claim.conditions, designs):
-                _check(name, claim, condition, ours)
+                _check(self._name, claim, condition, ours)
         return claims
 
     @property
@@ -72,12 +77,16 @@ class Experiment:
     @property
     def figures(self) -> Callable[[Frames], Sequence[Figure]]:
         """What draws it."""
-        return self._piece("figures", "figures", lambda frames: ())
+        return self._own_figures or find(_DEFAULT).figures
+
+    @property
+    def _own_figures(self) -> Callable[[Frames], Sequence[Figure]] | None:
+        return self._piece("figures", "figures", None)
 
     @property
     def curves(self) -> tuple[str, ...]:
         """Columns of probes or layers, or names of measures, to keep over the steps."""
-        return self._piece("metrics", "CURVES", ())
+        return self._piece("metrics", "CURVES", () if self._own_figures else find(_DEFAULT).curves)
 
     @property
     def derived(self) -> tuple[Callable[[Tables], pl.DataFrame], ...]:
@@ -106,9 +115,15 @@ def _check(name: str, claim: Claim, condition: Condition, ours: Design) -> None:
 
 def names() -> list[str]:
     """Return the names of the experiments."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.ispkg)
+    return sorted(_MODULES)
+
+
+def register(name: str, module: str) -> None:
+    """Make a module or package, by its dotted name (`__name__`), the part in Python of the experiment `name`."""
+    if _MODULES.setdefault(name, module) != module:
+        raise UserError(f"experiment={name}: both {_MODULES[name]} and {module} are registered as it")
 
 
 def find(name: str) -> Experiment:
-    """Return the experiment `name`."""
-    return Experiment(importlib.import_module(f"{__name__}.{name if name in names() else _DEFAULT}"))
+    """Return the experiment `name`; one known by its YAML file alone has the figures of a custom one."""
+    return Experiment(name, importlib.import_module(_MODULES.get(name, _MODULES[_DEFAULT])))

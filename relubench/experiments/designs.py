@@ -1,8 +1,13 @@
-"""The design of an experiment as its YAML file has it: factors, grid and base setting, without Hydra."""
+"""The design of an experiment as its YAML file has it: factors, grid and base setting, without Hydra.
+
+The file is experiment/NAME.yaml of relubench or of a folder on the import path, as --config-dir and the working folder
+are: so an experiment of one's own is found by its module, too, when that is imported in Python.
+"""
 
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,7 +16,7 @@ import polars as pl
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from relubench import config
-from relubench.errors import UserError
+from relubench.errors import UserError, unknown
 from relubench.sweeps import factors, grid
 
 _PACKAGE = Path(__file__).parent.parent
@@ -72,12 +77,16 @@ class Design(NamedTuple):
     values: dict[str, list[Any]]  # those that each factor and setting key has
 
 
-@functools.cache
 def design(name: str, size: str = "small") -> Design | None:
-    """Return the design of an experiment at one of its sizes; None where it has no YAML file of ours."""
-    path = CONF / "experiment" / f"{name}.yaml"
-    if not path.exists():
-        return None
+    """Return the design of an experiment at one of its sizes; None where it has no YAML file."""
+    file = Path("experiment") / f"{name}.yaml"
+    found = (path for folder in (CONF, *sys.path) if (path := Path(folder).resolve() / file).is_file())
+    path = next(found, None)
+    return None if path is None else _read(path, size)
+
+
+@functools.cache
+def _read(path: Path, size: str) -> Design:
     register_resolvers()
     whole = OmegaConf.merge(OmegaConf.create(config.schema()), OmegaConf.load(path), {"size": size})
     tree: Any = OmegaConf.to_container(whole, resolve=True)
@@ -89,9 +98,12 @@ def design(name: str, size: str = "small") -> Design | None:
 def titles(name: str, factor: str) -> dict[str, str]:
     """Return the titles of a factor's levels, by their names, as the experiment's YAML file has them."""
     ours = design(name)
-    assert ours is not None, f"conf/experiment/{name}.yaml"
-    (found,) = (each for each in ours.factors if each.name == factor)
-    return {level.name: level.title for level in found.levels}
+    if ours is None:
+        raise UserError(f"experiment={name}: no folder of the import path has experiment/{name}.yaml")
+    for found in ours.factors:
+        if found.name == factor:
+            return {level.name: level.title for level in found.levels}
+    raise unknown(f"factor of experiment={name}", factor, [each.name for each in ours.factors])
 
 
 def place_of(column: str, names: Iterable[str]) -> pl.Expr:

@@ -1,0 +1,89 @@
+"""The groups of the configuration: what GROUP=NAME may name, by what is registered and by YAML files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+from hydra.core.config_store import ConfigStore
+
+from relubench import config
+from relubench.errors import UserError, shown
+from relubench.experiments.designs import CONF
+from relubench.sweeps.storage import refusing
+
+EXPERIMENT = "experiment"
+
+
+class Groups(NamedTuple):
+    """The choices of every group, of ours and of the user's."""
+
+    conf: Path | None = None  # the user's folder of YAML files (--config-dir)
+
+    def names(self) -> dict[str, list[str]]:
+        """Return the names that each group takes."""
+        return {group: sorted({*_registered(group), *self.files(group)}) for group in _groups()}
+
+    def files(self, group: str) -> dict[str, Path]:
+        """Return the YAML files of a group by name."""
+        ours = _files(CONF / group)
+        theirs = {} if self.conf is None else _files(self.conf / group)
+        for name in theirs:
+            if name in ours:
+                raise UserError(f"{theirs[name]}: relubench has {group}={name} already; it takes another name")
+        return ours | theirs
+
+    def tree(self, group: str, name: str) -> dict[str, Any]:
+        """Return what a choice sets, as its YAML file has it."""
+        path = self.files(group).get(name)
+        if path is None:
+            return {"name": name}
+        with refusing(path, "it takes a YAML file of keys"):
+            return dict(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+
+    def store(self) -> None:
+        """Make the registered choices that have no file known to Hydra, each as its name alone."""
+        for group in _groups():
+            ConfigStore.instance().repo.pop(group, None)
+            for name in set(_registered(group)) - self.files(group).keys():
+                ConfigStore.instance().store(group=group, name=name, node={"name": name}, provider="relubench")
+
+
+def is_stored(group: str, name: str) -> bool:
+    """Whether a choice of a group stands for its name alone."""
+    return f"{name}.yaml" in ConfigStore.instance().repo.get(group, {})
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def _groups() -> Iterator[str]:
+    yield EXPERIMENT
+    for choice in config.CHOICES:
+        group, _, leaf = choice.partition(".")
+        if leaf == "name":
+            yield group
+
+
+def _registered(group: str) -> list[str]:
+    return config.CHOICES.get(f"{group}.name", [])
+
+
+def user_folder(arguments: list[str]) -> tuple[str | None, list[str]]:
+    """Return (the folder that --config-dir names, the other arguments)."""
+    given, others, rest = [], [], list(arguments)
+    while rest:
+        name, equals, value = rest.pop(0).partition("=")
+        if name not in ("--config-dir", "-cd"):
+            others.append(name + equals + value)
+            continue
+        given.append(value if equals else rest.pop(0) if rest else "")
+    if len(given) > 1:
+        raise UserError(f"--config-dir: it takes one folder, not {' and '.join(map(shown, given))}")
+    if given and not Path(given[0]).expanduser().is_dir():
+        what = "it is no folder" if given[0] and Path(given[0]).expanduser().exists() else "no such folder"
+        raise UserError(f"--config-dir={given[0]}: {what}; it takes a folder of YAML files, such as experiment/mine.yaml")
+    return (given[0] if given else None), others

@@ -1,0 +1,56 @@
+"""What a user brings: modules that register choices and experiments, imported from where the user works."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import re
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from relubench.errors import UserError, shown
+
+#: Where the calls stand that lead to a user's module, and from there into relubench.
+_NOT_THEIRS = (str(Path(__file__).parents[1]), importlib.__file__, "<frozen importlib")
+_MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+
+
+@contextlib.contextmanager
+def importable(conf: Path | None) -> Iterator[None]:
+    """Let modules of the user's folder `conf`, and of the working folder, be imported for a while.
+
+    They come last, so that none takes the place of an installed one that is imported later.
+    """
+    places = [str(place) for place in (conf, Path.cwd()) if place is not None]
+    added = [place for place in dict.fromkeys(places) if place not in sys.path]
+    sys.path += added
+    try:
+        yield
+    finally:
+        for place in added:
+            with contextlib.suppress(ValueError):
+                sys.path.remove(place)
+
+
+def bring(modules: Sequence[str], conf: Path | None) -> None:
+    """Import the modules of `imports`; one that is not there, or fails, is refused with the reason."""
+    importlib.invalidate_caches()
+    for name in modules:
+        if not _MODULE.fullmatch(name):
+            raise UserError(f"imports: {shown(name)} is no name of a module; it takes names such as [my_study]")
+        try:
+            importlib.import_module(name)
+        except (Exception, SystemExit) as error:  # a user's module may raise anything
+            raise UserError(f"imports={shown([*modules])}: {_reason(name, error, conf)}") from error
+
+
+def _reason(name: str, error: BaseException, conf: Path | None) -> str:
+    if isinstance(error, ModuleNotFoundError) and error.name and f"{name}.".startswith(f"{error.name}."):
+        places = ", ".join(str(place) for place in (conf, Path.cwd()) if place is not None)
+        hint = "" if conf else "; --config-dir=DIR adds a folder"
+        return f"there is no module {error.name} in {places}, nor is one installed{hint}"
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(_NOT_THEIRS)]
+    where = f", line {frames[-1].lineno} of {frames[-1].filename}," if frames else ""
+    return f"module {name}{where} raises {traceback.format_exception_only(error)[-1].strip()}"
