@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from relubench import config, data
+from relubench import config
+from relubench import data as sources
 from relubench.errors import UserError, shown, unknown
 from relubench.sweeps import engine, folders, grid, interrupts, layout, machine, rows, storage
 
@@ -70,6 +71,7 @@ def sweep(
     setting: Mapping[str, Any] | None = None,
     grid_of: Mapping[str, Iterable[Any]] | None = None,
     *,
+    data: Sequence[Any] | None = None,
     root: str | Path | None = None,
     width: int | None = None,
     devices: int | None = None,
@@ -78,13 +80,28 @@ def sweep(
 
     `setting` and `grid_of` map dotted configuration keys to a value, or to the list of values to cross
     (`{"seed": range(16), "optimizer.learning_rate": [0.1, 1.0]}`); other keys have the defaults of the schema.
-    NumPy scalars and arrays are values, too. `root`, `width` and `devices` are `data.root`, `engine.width` and
-    `engine.devices`. Unknown keys and values that are not allowed raise `UserError`.
+    NumPy scalars and arrays are values, too. `data` are arrays of one's own, (x, y, x_test, y_test), in the place of
+    `data.name`: x is [examples, features], or [examples, height, width(, channels)] for images; y is [examples] of
+    classes from 0, or [examples(, outputs)] of real-valued targets. Runs are known by the arrays' digest. `root`,
+    `width` and `devices` are `data.root`, `engine.width` and `engine.devices`. Unknown keys and values that are not allowed raise `UserError`.
     """
     values = config.over_defaults(_mapping("setting", setting))
     lists = {key: _listed(key, leaf) for key, leaf in _mapping("grid_of", grid_of).items()}
-    trained = _train(grid.build(values, lists), root, width, devices)
+    given = None if data is None else sources.examples_of(data)
+    if given is not None:
+        values |= {"data.name": "arrays", "data.digest": sources.digest(given)}
+        _refuse_unread([*(setting or {}), *lists, *([] if root is None else ["data.root"])], given)
+    trained = _train(grid.build(values, lists), root, width, devices, given)
     return folders.tables([rows.part_frame(chunk, with_units=True).lazy() for chunk in trained])
+
+
+def _refuse_unread(keys: Iterable[str], given: sources.Examples) -> None:
+    """Refuse keys of the data that arrays do not read."""
+    unread = {name for name, key in config.KEYS.items() if key.choice == "data.name" and "arrays" not in key.readers}
+    unread |= {"data.name", "data.digest", "data.root"} | ({f"data.{leaf}" for leaf in sources.TARGETS} if given.y.dtype.kind == "i" else set())
+    for key in keys:
+        if key in unread:
+            raise UserError(f"{key}: the data are given as arrays, for which it has no meaning; it takes no value then")
 
 
 def _mapping(name: str, given: Any) -> Mapping[str, Any]:
@@ -150,10 +167,16 @@ def _path(path: Any) -> Any:
     return os.fspath(path) if isinstance(path, os.PathLike) else path
 
 
-def _train(runs: grid.Grid, root: str | Path | None, width: int | None, devices: int | None) -> list[engine.Trained]:
+def _train(
+    runs: grid.Grid,
+    root: str | Path | None,
+    width: int | None,
+    devices: int | None,
+    given: sources.Examples | None = None,
+) -> list[engine.Trained]:
     asked = {"engine.width": width, "engine.devices": devices, "data.root": _path(root)}
     checked = config.fill(config.Config(), {key: config.KEYS[key].parse(value) for key, value in asked.items()})
     machine.prepare()
     ours = machine.make_machine(checked.engine)
-    layouts = layout.plan(runs, data.loader(checked.data.root), ours)
+    layouts = layout.plan(runs, sources.loader(checked.data.root, given), ours)
     return list(engine.train_grid(layouts, progress=lambda run_steps: interrupts.check()))

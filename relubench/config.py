@@ -352,7 +352,7 @@ def _walk(schema: type, prefix: str) -> Iterator[Key]:
 #: What the names of each class of the schema begin with.
 PREFIXES: dict[type, str] = {}
 #: How a registry gets a name that it lacks.
-ADDED = "imports=[MODULE] adds what a module of one's own registers"
+ADDED = "imports=[MODULE] and --config-dir=DIR add one's own"
 #: The names that a key takes, for those that registries fill: `remedy.name`, for example.
 CHOICES: dict[str, list[str]] = {}
 #: Keys that hold trees of their own.

@@ -34,10 +34,10 @@ class Notice(UserWarning):
     """Something damaged was put right, or is done without: one line, and the work goes on."""
 
 
-def unknown(kind: str, got: str, known: Iterable[str], otherwise: str = "") -> UserError:
-    """The error for a name that nothing answers to: it lists the known ones and the nearest, or what to do if none is."""
+def unknown(kind: str, got: str, known: Iterable[str], more: str = "") -> UserError:
+    """The error for a name that nothing answers to: it lists the known ones, the nearest, and where `more` come from."""
     names = sorted(known)
     nearest = difflib.get_close_matches(got, names, n=1, cutoff=0.5)
-    hint = f"; did you mean {nearest[0]!r}?" if nearest else otherwise and f"; {otherwise}"
+    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
     listed = f": it takes one of {', '.join(names)}" if len(names) <= MOST_NAMES_LISTED else ""
-    return UserError(f"unknown {kind} {shown(got)}{listed}{hint}")
+    return UserError(f"unknown {kind} {shown(got)}{listed}{hint}{more and f'; {more}'}")

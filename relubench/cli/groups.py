@@ -83,7 +83,6 @@ def user_folder(arguments: list[str]) -> tuple[str | None, list[str]]:
         given.append(value if equals else rest.pop(0) if rest else "")
     if len(given) > 1:
         raise UserError(f"--config-dir: it takes one folder, not {' and '.join(map(shown, given))}")
-    if given and not Path(given[0]).expanduser().is_dir():
-        what = "it is no folder" if given[0] and Path(given[0]).expanduser().exists() else "no such folder"
-        raise UserError(f"--config-dir={given[0]}: {what}; it takes a folder of YAML files, such as experiment/mine.yaml")
+    if given and not (given[0] and Path(given[0]).expanduser().is_dir()):
+        raise UserError(f"--config-dir={given[0]}: no such folder; it takes one that holds experiment/mine.yaml")
     return (given[0] if given else None), others

@@ -43,7 +43,7 @@ def bring(modules: Sequence[str], conf: Path | None) -> None:
         try:
             importlib.import_module(name)
         except (Exception, SystemExit) as error:  # a user's module may raise anything
-            raise UserError(f"imports={shown([*modules])}: {_reason(name, error, conf)}") from error
+            raise UserError(f"imports=[{','.join(modules)}]: {_reason(name, error, conf)}") from error
 
 
 def _reason(name: str, error: BaseException, conf: Path | None) -> str:

@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from relubench import config, registry
-from relubench.data.source import SOURCES, Examples
+from relubench.data.arrays import examples_of
+from relubench.data.source import SOURCES, TARGETS, Examples
 from relubench.errors import UserError
 
-__all__ = ["SOURCES", "Dataset", "Examples", "load", "loader"]
+__all__ = ["SOURCES", "TARGETS", "Dataset", "Examples", "digest", "examples_of", "load", "loader"]
 
 
 class Dataset(NamedTuple):
@@ -35,7 +36,11 @@ def load(data: config.Data) -> Dataset:
 
     `data.scale` and `data.offset` are knobs of the compiled program and not applied here.
     """
-    examples = SOURCES[data.name](data, **SOURCES.own(data))
+    return prepared(SOURCES[data.name](data, **SOURCES.own(data)), data)
+
+
+def prepared(examples: Examples, data: config.Data) -> Dataset:
+    """Return the examples of a source split and normalised as the configuration says."""
     (x_train, y_train), (x_test, y_test) = _split(examples, data)
     if _are_classes(y_train):
         _check_classes(y_train, y_test, data.name)
@@ -46,8 +51,13 @@ def load(data: config.Data) -> Dataset:
             f"data.name={data.name}: with data.normalize={data.normalize} not all of its numbers are finite"
         )
     kind = (examples.outputs, examples.image_shape)
-    given = _digest((examples.x, examples.y, *(examples.test or ())), kind)
-    return Dataset(*arrays, *kind, given, _digest(arrays, kind))
+    return Dataset(*arrays, *kind, digest(examples), _digest(arrays, kind))
+
+
+def digest(examples: Examples) -> str:
+    """Return what tells examples from others, as their source gave them: 16 hexadecimal digits."""
+    arrays = (examples.x, examples.y, *(examples.test or ()))
+    return _digest(arrays, (examples.outputs, examples.image_shape))
 
 
 def _digest(arrays: Sequence[np.ndarray], kind: object) -> str:
@@ -80,14 +90,17 @@ def _shapes(name: str) -> bool:
     return config.KEYS[name].kind == "static" and not name.startswith("data.stream.")
 
 
-def loader(root: str | None) -> Callable[[config.Data], Dataset]:
-    """Return a `load` that reads IDX files from `root` and keeps what it has read for later calls."""
+def loader(root: str | None, given: Examples | None = None) -> Callable[[config.Data], Dataset]:
+    """Return a `load` that reads IDX files from `root` and keeps what it has read for later calls.
+
+    `given` are the examples of the source `arrays`.
+    """
     kept: dict[tuple[Any, ...], Dataset] = {}
 
     def cached(data: config.Data) -> Dataset:
         key = tuple(value for name, value in config.flatten(data, "data.").items() if _shapes(name))
         if key not in kept:
-            kept[key] = load(dataclasses.replace(data, root=root))
+            kept[key] = load(dataclasses.replace(data, root=root)) if given is None else prepared(given, data)
         return kept[key]
 
     return cached
