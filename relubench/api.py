@@ -83,7 +83,8 @@ def sweep(
     NumPy scalars and arrays are values, too. `data` are arrays of one's own, (x, y, x_test, y_test), in the place of
     `data.name`: x is [examples, features], or [examples, height, width(, channels)] for images; y is [examples] of
     classes from 0, or [examples(, outputs)] of real-valued targets. Runs are known by the arrays' digest. `root`,
-    `width` and `devices` are `data.root`, `engine.width` and `engine.devices`. Unknown keys and values that are not allowed raise `UserError`.
+    `width` and `devices` are `data.root`, `engine.width` and `engine.devices`. Unknown keys and values that are not
+    allowed raise `UserError`.
     """
     values = config.over_defaults(_mapping("setting", setting))
     lists = {key: _listed(key, leaf) for key, leaf in _mapping("grid_of", grid_of).items()}
@@ -97,8 +98,9 @@ def sweep(
 
 def _refuse_unread(keys: Iterable[str], given: sources.Examples) -> None:
     """Refuse keys of the data that arrays do not read."""
+    classes = [f"data.{leaf}" for leaf in sources.TARGETS] if given.y.dtype.kind == "i" else []
     unread = {name for name, key in config.KEYS.items() if key.choice == "data.name" and "arrays" not in key.readers}
-    unread |= {"data.name", "data.digest", "data.root"} | ({f"data.{leaf}" for leaf in sources.TARGETS} if given.y.dtype.kind == "i" else set())
+    unread |= {"data.name", "data.digest", "data.root", *classes}
     for key in keys:
         if key in unread:
             raise UserError(f"{key}: the data are given as arrays, for which it has no meaning; it takes no value then")

@@ -35,7 +35,7 @@ class Notice(UserWarning):
 
 
 def unknown(kind: str, got: str, known: Iterable[str], more: str = "") -> UserError:
-    """The error for a name that nothing answers to: it lists the known ones, the nearest, and where `more` come from."""
+    """The error for a name that nothing answers to: the known ones, the nearest, and where `more` come from."""
     names = sorted(known)
     nearest = difflib.get_close_matches(got, names, n=1, cutoff=0.5)
     hint = f"; did you mean {nearest[0]!r}?" if nearest else ""

@@ -63,7 +63,11 @@ class Registry(Generic[T]):
         return len(self._entries)
 
 
-def load(package: ModuleType) -> None:
-    """Import every module of a package, so that what they register is known: a new file needs no list."""
+def load(package: ModuleType, but: Sequence[str] = ()) -> None:
+    """Import the modules of a package, so that what they register is known: a new file needs no list.
+
+    `but` are those that need JAX, which others import where it is used.
+    """
     for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"{package.__name__}.{module.name}")
+        if module.name not in but:
+            importlib.import_module(f"{package.__name__}.{module.name}")

@@ -51,6 +51,7 @@ def _reason(name: str, error: BaseException, conf: Path | None) -> str:
         places = ", ".join(str(place) for place in (conf, Path.cwd()) if place is not None)
         hint = "" if conf else "; --config-dir=DIR adds a folder"
         return f"there is no module {error.name} in {places}, nor is one installed{hint}"
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(_NOT_THEIRS)]
-    where = f", line {frames[-1].lineno} of {frames[-1].filename}," if frames else ""
+    calls = traceback.extract_tb(error.__traceback__)
+    theirs = [call for call in calls if not call.filename.startswith(_NOT_THEIRS)]
+    where = f", line {theirs[-1].lineno} of {theirs[-1].filename}," if theirs else ""
     return f"module {name}{where} raises {traceback.format_exception_only(error)[-1].strip()}"

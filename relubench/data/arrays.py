@@ -18,7 +18,7 @@ NAMES = ("x", "y", "x_test", "y_test")
 @SOURCES.register("arrays", reads=TARGETS, digest=static("", "of arrays that are given from Python"))
 def arrays(data: config.Data, *, digest: str) -> Examples:
     """What `relubench.sweep` is given as `data`: nothing else holds it."""
-    raise UserError("data.name=arrays: they are given from Python, as relubench.sweep(..., data=(x, y, x_test, y_test))")
+    raise UserError("data.name=arrays: Python gives them, by relubench.sweep(..., data=(x, y, x_test, y_test))")
 
 
 def examples_of(given: Any) -> Examples:
@@ -69,14 +69,14 @@ def _check_shapes(x_name: str, x: np.ndarray, y_name: str, y: np.ndarray, featur
     """Refuse inputs that are no rows of these features, and labels or targets that are not as many."""
     if x.ndim not in (2, 3, 4) or 0 in x.shape:
         raise UserError(
-            f"data: {x_name} has shape {x.shape}: it takes [examples, features], or images of [examples, height, width] "
-            "or [examples, height, width, channels], at least one of each"
+            f"data: {x_name} has shape {x.shape}: it takes [examples, features], or images, [examples, height, width] or "
+            "[examples, height, width, channels], at least one of each"
         )
     if x.shape[1:] != features:
         raise UserError(f"data: {x_name} has shape {x.shape}: it takes the features of x, {features}")
     if len(y.shape) not in ((1,) if _are_classes(y) else (1, 2)) or 0 in y.shape or len(y) != len(x):
         raise UserError(
-            f"data: {y_name} has shape {y.shape}: it takes one class, or one or more targets, for each of {len(x)} examples"
+            f"data: {y_name} has shape {y.shape}: it takes a class, or one or more targets, for each of {len(x)} examples"
         )
 
 

@@ -79,10 +79,11 @@ class Design(NamedTuple):
 
 def design(name: str, size: str = "small") -> Design | None:
     """Return the design of an experiment at one of its sizes; None where it has no YAML file."""
-    file = Path("experiment") / f"{name}.yaml"
-    found = (path for folder in (CONF, *sys.path) if (path := Path(folder).resolve() / file).is_file())
-    path = next(found, None)
-    return None if path is None else _read(path, size)
+    for folder in (CONF, *map(Path, sys.path)):
+        path = folder.resolve() / "experiment" / f"{name}.yaml"
+        if path.is_file():
+            return _read(path, size)
+    return None
 
 
 @functools.cache

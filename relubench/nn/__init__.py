@@ -1,5 +1,8 @@
 """Networks, activations, initialisers and losses."""
 
+import sys
+
+from relubench import registry
 from relubench.nn.activations import ACTIVATIONS, activation, local_slope
 from relubench.nn.initializers import INITIALIZERS, initialize
 from relubench.nn.losses import LOSSES, batch_loss, correct
@@ -22,3 +25,5 @@ __all__ = [
     "local_slope",
     "structure",
 ]
+
+registry.load(sys.modules[__name__], but=["modules"])

@@ -1,5 +1,7 @@
 """Update rules, learning-rate schedules and remedies."""
 
+import sys
+
 from relubench import registry
 from relubench.optim import remedies
 from relubench.optim.optimizers import OPTIMIZERS, make_optimizer
@@ -9,4 +11,5 @@ from relubench.optim.update_rule import make_update_rule
 
 __all__ = ["OPTIMIZERS", "REMEDIES", "SCHEDULES", "make_optimizer", "make_update_rule", "schedule_factor"]
 
+registry.load(sys.modules[__name__])
 registry.load(remedies)
