@@ -69,14 +69,14 @@ def _check_shapes(x_name: str, x: np.ndarray, y_name: str, y: np.ndarray, featur
     """Refuse inputs that are no rows of these features, and labels or targets that are not as many."""
     if x.ndim not in (2, 3, 4) or 0 in x.shape:
         raise UserError(
-            f"data: {x_name} has shape {x.shape}: it takes [examples, features], or images, [examples, height, width] or "
-            "[examples, height, width, channels], at least one of each"
+            f"data: {x_name} has shape {x.shape}: it takes [examples, features], or of images [examples, height, "
+            "width] or [examples, height, width, channels], none of them 0"
         )
     if x.shape[1:] != features:
         raise UserError(f"data: {x_name} has shape {x.shape}: it takes the features of x, {features}")
     if len(y.shape) not in ((1,) if _are_classes(y) else (1, 2)) or 0 in y.shape or len(y) != len(x):
         raise UserError(
-            f"data: {y_name} has shape {y.shape}: it takes a class, or one or more targets, for each of {len(x)} examples"
+            f"data: {y_name} has shape {y.shape}: it takes a class, or some targets, for each of {len(x)} examples"
         )
 
 
