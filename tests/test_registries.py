@@ -25,7 +25,7 @@ WALKS = {
     "optimizer.name": optim.OPTIMIZERS,
     "optimizer.schedule.name": optim.SCHEDULES,
     "loss.name": nn.LOSSES,
-    "data.name": [name for name in data.SOURCES if name not in ("mnist", "fashion_mnist")],  # they need files
+    "data.name": [name for name in data.SOURCES if name not in ("mnist", "fashion_mnist", "arrays")],  # they need files, or arrays
     "model.norm": ["none", "batch", "layer"],
     "data.normalize": ["none", "scalar", "feature"],
     "data.function": regression.FUNCTIONS,

@@ -5,7 +5,7 @@ import sys
 from relubench import registry
 from relubench.nn.activations import ACTIVATIONS, activation, local_slope
 from relubench.nn.initializers import INITIALIZERS, initialize
-from relubench.nn.losses import LOSSES, batch_loss, correct
+from relubench.nn.losses import LOSSES, batch_loss, correct, example_losses
 from relubench.nn.models import MODELS, Forward, HiddenLayer, Layer, Structure, build, structure
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "batch_loss",
     "build",
     "correct",
+    "example_losses",
     "initialize",
     "local_slope",
     "structure",

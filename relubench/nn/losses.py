@@ -20,9 +20,14 @@ if TYPE_CHECKING:
 LOSSES: Registry[Loss] = Registry("loss.name")
 
 
+def example_losses(loss: config.Loss, output: Array, labels: Array) -> Array:
+    """Return the loss of each example, not scaled: [examples]."""
+    return LOSSES[loss.name](output, labels, **LOSSES.own(loss))
+
+
 def batch_loss(loss: config.Loss, output: Array, labels: Array) -> Array:
     """Return the training loss of a batch: the mean or sum over its examples, scaled. Scalar."""
-    losses = LOSSES[loss.name](output, labels, **LOSSES.own(loss))
+    losses = example_losses(loss, output, labels)
     return (jnp.mean(losses) if loss.reduction == "mean" else jnp.sum(losses)) * loss.scale
 
 

@@ -42,7 +42,7 @@ def evaluate(
         forward, _ = network(params, buffers, x, train=False)
         return Evaluation(
             hidden=tuple(_observe(layer, real) for layer in forward.hidden),
-            loss=jnp.sum(nn.LOSSES[setting.loss.name](forward.output, labels) * weights),
+            loss=jnp.sum(nn.example_losses(setting.loss, forward.output, labels) * weights),
             accuracy=jnp.sum(nn.correct(forward.output, labels) * weights),
             min_output=jnp.min(forward.output, 0),
             max_output=jnp.max(forward.output, 0),

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.pages import write_files
+from tests.support.registered import forgetting
+
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 #: Examples at full size: what they would do is planned instead of done.
@@ -45,7 +48,13 @@ def as_bash_reads(lines, folder):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=lambda page: page.name)
-def test_every_shell_example_runs(page, relubench, tmp_path_factory):
+def test_every_shell_example_runs(page, relubench, tmp_path, tmp_path_factory):
+    write_files(page, tmp_path)
+    with forgetting():
+        run_examples(page, relubench, tmp_path_factory)
+
+
+def run_examples(page, relubench, tmp_path_factory):
     calls = as_bash_reads(commands(page), tmp_path_factory.mktemp("bash"))
     assert len(calls) == len(commands(page))
     for call in calls:

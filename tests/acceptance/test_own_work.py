@@ -1,0 +1,159 @@
+"""Work of one's own: the files of docs/own-work.md, in a folder outside the checkout, are chosen, trained and judged."""
+
+import json
+import os
+import runpy
+import shutil
+import subprocess
+import sys
+
+import polars as pl
+import pytest
+
+import relubench
+from relubench.errors import UserError
+from tests.support.command_line import command
+from tests.support.pages import DOCS, shown_files, write_files
+from tests.support.registered import forgetting
+
+PAGE = DOCS / "own-work.md"
+CONF, CHOICES = "--config-dir=myconf", "imports=[my_choices]"
+TINY = ("train.steps=4", "train.batch_size=16", "model.widths=[4,4]", "probe.count=2", "figures=false")
+#: Several of each kind of choice at once, so that few programs are compiled.
+CHOSEN = (
+    "data=spiral", "data.examples=100", "model.activation.name=capped_relu", "model.init.name=half_normal",
+    "optimizer=lion", "loss=focal", "loss.focus=1", "data.stream.name=mirrored", "data.stream.period=2",
+)  # fmt: skip
+
+
+@pytest.fixture
+def own(tmp_path):
+    """The page's files in an empty folder, and nothing of them registered before or after."""
+    with forgetting():
+        yield write_files(PAGE, tmp_path)
+
+
+def run(folder, *words, statuses=(0,)):
+    status, out, error = command(folder, *words)
+    assert status in statuses, error
+    assert len(error.splitlines()) <= 1
+    return error if status else out
+
+
+def test_the_page_shows_a_file_of_each_kind():
+    assert {name.rpartition("/")[2] for name in shown_files(PAGE)} == {
+        "my_choices.py", "my_networks.py", "my_residual.py", "slow_adam.yaml", "init_scale.yaml", "my_init_scale.py",
+        "my_arrays.py",
+    }  # fmt: skip
+
+
+def test_choices_of_one_s_own_train_from_the_command_line_and_from_python(own, monkeypatch):
+    run(own, CONF, CHOICES, "experiment=custom", *CHOSEN, "seeds=2", *TINY)
+    runs = relubench.load(own / "results/custom").runs
+    assert runs.select("data.name", "data.turns", "model.activation.cap", "loss.focus", "remedy.strength").row(0) == (
+        "spiral", 1.5, 6.0, 1.0, None,
+    )  # fmt: skip
+    assert runs["train_loss"].n_unique() == 2
+    stored = json.loads((own / "results/custom/provenance.json").read_text())["command"]
+    assert stored[3:5] == [CONF, CHOICES]
+    again = run(own, "again", "results/custom", CONF, "loss.focus=1")
+    assert "2 of 2 runs are on disk already" in again
+    run(own, "again", "results/custom", CONF, "data.turns=2.0", "out=elsewhere", "shard=0/2")
+    assert run(own, "merge", "out=elsewhere", "experiment=custom", CONF, *CHOSEN, "data.turns=2.0", "seeds=2", *TINY,
+               statuses=(1,)) == ""  # fmt: skip
+    retrained = relubench.retrain(own / "results/custom", runs["run_id"][0])
+    assert [kernel.shape for kernel, _ in retrained] == [(2, 4), (4, 4), (4, 2)]
+
+
+def test_a_network_a_remedy_and_a_file_of_keys_are_chosen_together(own):
+    words = ("model=residual", "optimizer=slow_adam", "remedy=l2_init", "remedy.strength=.1")
+    run(own, CONF, "imports=[my_choices,my_networks]", "experiment=custom", "data=moons", *words, *TINY)
+    row = relubench.load(own / "results/custom").runs.row(0, named=True)
+    assert (row["model.name"], row["optimizer.name"], row["optimizer.learning_rate"]) == ("residual", "adam", 0.001)
+    assert (row["remedy.name"], row["remedy.strength"], row["diverged"]) == ("l2_init", 0.1, False)
+
+
+def test_an_experiment_of_one_s_own_is_listed_planned_swept_judged_and_drawn(own):
+    listed = run(own, "list", CONF).splitlines()
+    (place,) = (n for n, line in enumerate(listed) if line.startswith("init_scale"))
+    assert listed[place].endswith("Do larger initial weights kill more units?")
+    assert listed[place + 1].split() == ["factor.rate:", "proper,", "high"]
+    words = (CONF, "experiment=init_scale", "seeds=6", *TINY[:-1])
+    assert "runs        36 (36 to train)" in run(own, "plan", *words)
+    run(own, "-m", *words, "shard=0/2,1/2")
+    run(own, "merge", *words)
+    claims = pl.read_parquet(own / "results/init_scale/claims.parquet")
+    assert claims.select("claim", "condition", "n").rows() == [(901, "rate 0.1", 6), (901, "rate 0.5", 6)]
+    assert "init_scale.png" in run(own, "figures", CONF, "out=results/init_scale")
+    caption = (own / "results/init_scale/figures/init_scale.txt").read_text()
+    assert 'Claim 901, "Larger initial weights kill more units"' in caption
+    assert "rate 0.5" in run(own, "report", CONF)
+
+
+def test_arrays_given_from_python_have_ids_of_their_own(own):
+    first, second = (runpy.run_path(str(own / "my_arrays.py")) for _ in range(2))
+    assert first["tables"]["runs"]["run_id"].to_list() == second["tables"]["runs"]["run_id"].to_list()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("imports=[my_choice]",), "imports=[my_choice]: there is no module my_choice in "),
+        ((CONF, "imports=[my_broken]"), "my_broken.py, raises ZeroDivisionError: division by zero"),
+        ((CONF, "imports=[my_twice]"), "model.activation.name 'relu' is registered twice"),
+        ((CONF, "imports=[my choices]"), "'my choices' is no name of a module"),
+        (("imports=my_choices",), "imports='my_choices': it takes a list"),
+        (("-m", "imports=[a],[b]"), "it takes one list"),
+        (("--config-dir=nowhere",), "--config-dir=nowhere: no such folder"),
+        (("--config-dir",), "--config-dir=: no such folder"),
+        ((CONF, CONF), "it takes one folder, not 'myconf' and 'myconf'"),
+        (("experiment=init_scale",), "--config-dir=DIR add one's own"),
+        (("experiment=custom", "data=spiral"), "unknown data 'spiral'"),
+        (("--config-dir=taken",), "relubench has experiment=bias already"),
+        (("--config-dir=spoilt", "experiment=spoilt"), "spoilt.yaml: it cannot be read"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_brought_is_refused_by_name(own, words, told):
+    (own / "myconf/my_broken.py").write_text("share = 1 / 0\n")
+    (own / "myconf/my_twice.py").write_text("from relubench.nn import ACTIVATIONS\nACTIVATIONS.register('relu')(abs)\n")
+    for name, text in {"taken/experiment/bias.yaml": "name: bias\n", "spoilt/experiment/spoilt.yaml": "a: [\n"}.items():
+        (own / name).parent.mkdir(parents=True)
+        (own / name).write_text(text)
+    assert told in run(own, "plan", *words, statuses=(2,))
+
+
+def test_a_claim_about_levels_that_the_yaml_file_lacks_is_refused(own):
+    path = own / "myconf/my_init_scale.py"
+    path.write_text(path.read_text().replace("SCALE: 4.0", "SCALE: 3.0"))
+    told = run(own, CONF, "experiment=init_scale", "seeds=1", *TINY, statuses=(2,))
+    assert "experiment=init_scale: claim 901 (rate 0.1): unknown value of model.init.scale '3.0'" in told
+
+
+def test_a_run_of_a_choice_that_is_not_imported_is_not_trained_again(own):
+    run(own, CONF, "imports=[my_choices]", "experiment=custom", *CHOSEN, *TINY)
+    run_id = relubench.load(own / "results/custom").runs["run_id"][0]
+    with forgetting():
+        relubench.config.CHOICES["data.name"].remove("spiral")
+        with pytest.raises(UserError, match=r"unknown data.name 'spiral'.*imports=\[MODULE\]"):
+            relubench.retrain(own / "results/custom", run_id)
+
+
+@pytest.mark.slow
+def test_an_installed_package_works_from_any_folder(own, tmp_path_factory):
+    site = tmp_path_factory.mktemp("site")  # as a wheel lies: conf/ inside the package
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(DOCS.parent / "relubench", site / "relubench", ignore=ignore)
+    shutil.copytree(DOCS.parent / "conf", site / "relubench/conf")
+    script = [sys.executable, "-P", "-c", "from relubench.cli import process; process()"]  # as the console script does
+    environment = {**os.environ, "PYTHONPATH": str(site), "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+    for words in (
+        [CONF, "experiment=init_scale", "seeds=2", *TINY],
+        ["-m", CONF, "experiment=init_scale", "seeds=2", *TINY, "shard=0/1", "out=jobs", "hydra/launcher=submitit_local"],
+    ):
+        if words[0] == "-m":
+            pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
+        done = subprocess.run([*script, *words], cwd=own, capture_output=True, text=True, env=environment)
+        assert done.returncode == 0, done.stderr
+    assert (own / "results/init_scale/claims.parquet").exists()
+    assert list((own / "jobs/parts").glob("*.parquet"))
