@@ -25,7 +25,9 @@ WALKS = {
     "optimizer.name": optim.OPTIMIZERS,
     "optimizer.schedule.name": optim.SCHEDULES,
     "loss.name": nn.LOSSES,
-    "data.name": [name for name in data.SOURCES if name not in ("mnist", "fashion_mnist", "arrays")],  # they need files, or arrays
+    "data.name": [
+        name for name in data.SOURCES if name not in ("mnist", "fashion_mnist", "arrays")
+    ],  # theirs are given
     "model.norm": ["none", "batch", "layer"],
     "data.normalize": ["none", "scalar", "feature"],
     "data.function": regression.FUNCTIONS,

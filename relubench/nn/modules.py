@@ -53,7 +53,7 @@ class Activate(nnx.Module):
 
 
 def initialized(layer: Any, init: config.Init, key: Array, hidden: bool) -> Any:
-    """Return a fresh affine module with its initial weights; `hidden` layers have the constant bias, if there is one."""
+    """Return a fresh affine module with its initial weights; the constant bias, if any, is for `hidden` layers."""
     layer.kernel[...], layer.bias[...] = initialize(init, key, layer.kernel.shape, hidden)
     return layer
 

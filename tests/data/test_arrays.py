@@ -14,11 +14,12 @@ Y, Y_TEST = np.arange(12) % 3, np.arange(5) % 3
 
 
 def test_images_and_classes_become_examples_with_a_test_set():
-    found = data.examples_of((X, Y, X_TEST, Y_TEST))
-    assert (found.outputs, found.image_shape) == (3, (4, 3, 1))
-    np.testing.assert_array_equal(found.x, X.reshape(12, 12))
-    np.testing.assert_array_equal(found.test[1], Y_TEST)
-    assert data.examples_of((X[..., None].repeat(2, 3), Y, X_TEST[..., None].repeat(2, 3), Y_TEST)).image_shape == (4, 3, 2)
+    examples = data.examples_of((X, Y, X_TEST, Y_TEST))
+    assert (examples.outputs, examples.image_shape) == (3, (4, 3, 1))
+    np.testing.assert_array_equal(examples.x, X.reshape(12, 12))
+    np.testing.assert_array_equal(examples.test[1], Y_TEST)
+    two_channels, two_test = (x[..., None].repeat(2, 3) for x in (X, X_TEST))
+    assert data.examples_of((two_channels, Y, two_test, Y_TEST)).image_shape == (4, 3, 2)
 
 
 def test_features_and_targets_become_examples():
