@@ -75,7 +75,7 @@ CASES = {
     (CUSTOM, "engine.width=0"): "engine.width=0: it takes a whole number >= 1",
     (CUSTOM, "engine.devices=-1"): "engine.devices=-1",
     (CUSTOM, "-probe.tau"): "unknown option '-probe.tau'",
-    (CUSTOM, "--config-dir", "mine"): "unknown option '--config-dir'",
+    (CUSTOM, "--config-dir", "mine"): "--config-dir=mine: no such folder",
     (CUSTOM, "--multi"): "unknown option '--multi'",
     (CUSTOM, "--cfg"): "--cfg='': it takes job or hydra or all",
     ("plan", "-m", "--cfg", "job"): "--multirun and --cfg: it takes one of them",
@@ -120,7 +120,7 @@ CASES = {
     (CUSTOM, "a b=3"): "'a b=3' cannot be read as KEY=VALUE",
     (CUSTOM, "${range:3}"): "${range:3}",
     (CUSTOM, "grid.seed=${rang:3}"): "rang",
-    ("list", "seed=1"): "it takes no arguments",
+    ("list", "seed=1"): "it takes --config-dir=DIR and imports=[MODULE]",
     ("merge", CUSTOM): "no such folder",
     ("figures", CUSTOM): "no such folder",
 }
