@@ -183,7 +183,7 @@ def listed(arguments: Sequence[str]) -> Iterator[tuple[str, Request]]:
 
 def _request_of(experiment: str, groups: Groups) -> Request:
     overrides = [f"experiment={experiment}"]
-    place = [] if groups.conf is None else [f"hydra.searchpath=['file://{groups.conf}']"]
+    place = [] if groups.conf is None else [f"hydra.searchpath=[{_in_quotes(f'file://{groups.conf}')}]"]
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
         return _request(hydra.compose("config", [*overrides, *place]), overrides, groups)
 
@@ -242,7 +242,7 @@ def _checked_option(word: str, rest: list[str]) -> str:
     name, _, value = word.partition("=")
     name = "--multirun" if name == "-m" else name
     if name not in _OPTIONS:
-        raise UserError(f"unknown option {shown(word)}: it takes -m, {', '.join(_OPTIONS)}; keys are written KEY=VALUE")
+        raise UserError(f"unknown option {shown(word)}: it takes -m, --config-dir, {', '.join(_OPTIONS)}; keys are written KEY=VALUE")
     allowed = _OPTIONS[name]
     if allowed and not value and rest and "=" not in rest[0]:
         value = rest.pop(0)

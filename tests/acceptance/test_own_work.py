@@ -90,6 +90,12 @@ def test_an_experiment_of_one_s_own_is_listed_planned_swept_judged_and_drawn(own
     assert "rate 0.5" in run(own, "report", CONF)
 
 
+@pytest.mark.parametrize(("names", "jobs"), [("adam,sgd", 1), ("slow_adam,sgd", 2)])
+def test_a_sweep_over_files_of_keys_is_a_job_each(own, names, jobs):
+    planned = run(own, "plan", "-m", CONF, "experiment=custom", f"optimizer={names}", *TINY)
+    assert planned.count("planned in") == jobs
+
+
 def test_arrays_given_from_python_have_ids_of_their_own(own):
     first, second = (runpy.run_path(str(own / "my_arrays.py")) for _ in range(2))
     assert first["tables"]["runs"]["run_id"].to_list() == second["tables"]["runs"]["run_id"].to_list()
