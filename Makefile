@@ -65,22 +65,18 @@ $(VENV)/test-$(EXTRAS): $(BIN)/python pyproject.toml constraints.txt
 	$(call install,.[$(EXTRAS)])
 	@touch $@ $(VENV)/relubench
 
-# Run every experiment at its default size, with 64 seeds or more where it has claims; keep what figures and report need,
-# put published numbers beside ours, and write the answer. Takes two hours on two cores, and goes on where it was stopped.
-REFERENCE := learning_rate one_step anatomy bias activations inputs initialization born_dead revival shift remedies \
-	boundaries plasticity targets
-# These take fewer seeds by default, to be done in ten minutes.
-learning_rate_seeds := seeds=64
-activations_seeds := seeds=64
-remedies_seeds := seeds=64
+# Run every experiment at the size of the reference, which has 64 seeds or more where there are claims; keep what figures
+# and report need, put published numbers beside ours, and write the answer. Takes two hours on two cores, and goes on
+# where it was stopped.
+REFERENCE := $(filter-out custom,$(basename $(notdir $(wildcard conf/experiment/*.yaml))))
 KEPT := summary.parquet curves.parquet claims.parquet config.yaml provenance.json figures
 reference: $(REFERENCE:%=results/reference/%/provenance.json)
-	rm -f results/verify/verify.parquet
-	$(BIN)/python -m relubench verify; cp results/verify/verify.parquet results/reference/
+	rm -f results/published/verify.parquet
+	$(BIN)/python -m relubench verify size=reference; cp results/published/verify.parquet results/reference/
 	$(BIN)/python -m relubench.report.answer results/reference docs/answer.md
 
 results/reference/%/provenance.json: $(VENV)/relubench FORCE
-	$(BIN)/python -m relubench experiment=$* $($*_seeds)
+	$(BIN)/python -m relubench experiment=$* size=reference
 	rm -rf $(@D); mkdir -p $(@D)
 	cp -r $(KEPT:%=results/$*/%) $(@D)
 

@@ -26,7 +26,8 @@ from relubench.cli import own, sweeper
 from relubench.cli.groups import EXPERIMENT, Groups, user_folder
 from relubench.config import KEYS, SETTING_KEYS, Config
 from relubench.errors import StorageError, UserError, shown, unknown
-from relubench.experiments.designs import CONF, MOST_LISTED, register_resolvers
+from relubench.experiments import designs
+from relubench.experiments.designs import CONF, MOST_LISTED, Design, register_resolvers
 from relubench.sweeps import factors, folders, grid, interrupts
 from relubench.sweeps.factors import FACTOR, PICKED
 from relubench.sweeps.request import Request
@@ -168,24 +169,28 @@ def _as_typed(request: Request, folder: str | None, again: Path | None) -> Reque
     return replace(request, overrides=(*first, *option, *words))
 
 
-def listed(arguments: Sequence[str]) -> Iterator[tuple[str, Request]]:
-    """Yield each experiment that there is, with the request of `experiment=NAME` as its YAML file has it."""
+def listed(arguments: Sequence[str]) -> Iterator[tuple[str, Design]]:
+    """Yield each experiment that there is with its design, those on shelves after the others."""
     opened = _Opened.of(arguments)
     others = [word for word in opened.words if not word.startswith("imports=")]
     if others:
         raise UserError(f"list {others[0]!r}: it takes --config-dir=DIR and imports=[MODULE]")
     with own.importable(opened.groups.conf):
         own.bring(_imports(opened, None, False), opened.groups.conf)
-        _register(opened.groups)
-        for name in opened.groups.files(EXPERIMENT):
-            yield name, _request_of(name, opened.groups)
+        for name in sorted(opened.groups.files(EXPERIMENT), key=lambda name: ("/" in name, name)):
+            design = designs.design(name)
+            assert design is not None, "it has a file"
+            yield name, design
 
 
-def _request_of(experiment: str, groups: Groups) -> Request:
-    overrides = [f"experiment={experiment}"]
-    place = [] if groups.conf is None else [f"hydra.searchpath=[{_in_quotes(f'file://{groups.conf}')}]"]
+def request_of(experiment: str, words: Sequence[str] = ()) -> Request:
+    """Return the request of `experiment=NAME` as its YAML file has it, with further words of a command line."""
+    groups = Groups()
+    _register(groups)
+    choices = groups.names()
+    overrides = [f"experiment={experiment}", *(_checked_override(word, choices) for word in words)]
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        return _request(hydra.compose("config", [*overrides, *place]), overrides, groups)
+        return _request(hydra.compose("config", overrides), overrides, groups)
 
 
 def _guarded(work: Callable[[], int]) -> int:
@@ -242,7 +247,9 @@ def _checked_option(word: str, rest: list[str]) -> str:
     name, _, value = word.partition("=")
     name = "--multirun" if name == "-m" else name
     if name not in _OPTIONS:
-        raise UserError(f"unknown option {shown(word)}: it takes -m, --config-dir, {', '.join(_OPTIONS)}; keys are written KEY=VALUE")
+        raise UserError(
+            f"unknown option {shown(word)}: it takes -m, --config-dir, {', '.join(_OPTIONS)}; keys are written KEY=VALUE"
+        )
     allowed = _OPTIONS[name]
     if allowed and not value and rest and "=" not in rest[0]:
         value = rest.pop(0)
@@ -267,7 +274,7 @@ def _checked_override(text: str, choices: Mapping[str, list[str]]) -> str:
             raise UserError(
                 f"{text}: only an axis of the grid can be taken away, such as ~grid.seed; {key}=null unsets a key"
             )
-        config.find_key(key.removeprefix("grid.").removeprefix("zip."))
+        config.find_key(key.removeprefix("grid."))
         return f"++{key}=null"
     if key.startswith("factors."):
         return f"++{text.lstrip('+')}"
@@ -379,8 +386,7 @@ def _factor_key(text: str, override: Override) -> str:
 
 def _check_grid_override(text: str, override: Override) -> None:
     key = override.key_or_group.removeprefix("grid.")
-    if not key.startswith("zip."):
-        config.find_key(key)
+    config.find_key(key)
     value = override.value()
     scalars = isinstance(value, Sweep) or not isinstance(value, list | str | dict)
     swept_lists = isinstance(value, Sweep) and all(item.startswith("[") for item in override.sweep_string_iterator())
@@ -450,9 +456,9 @@ def _resolved(composed: DictConfig) -> dict[str, Any]:
 
 def _prune(tree: dict[str, Any], overrides: Sequence[str]) -> None:
     """Take away the axes of the grid that are null, and with `seed` the number of seeds."""
-    if not isinstance(tree["grid"], Mapping) or not isinstance(tree["grid"].get("zip") or {}, Mapping):
+    if not isinstance(tree["grid"], Mapping):
         raise UserError(f"grid={shown(tree['grid'])}: it takes keys with lists, such as grid.seed=[0,1]")
-    absent = [key for key, leaf in grid.leaves(tree["grid"]).items() if leaf is None]
+    absent = [key for key, leaf in config.flatten(tree["grid"]).items() if leaf is None]
     if "seed" in absent and not any(text.startswith("seeds=") for text in overrides):
         tree["seeds"] = None
     for key in absent:
@@ -470,7 +476,7 @@ def _take_as_meant(tree: dict[str, Any], overrides: Sequence[str], meant: Iterab
     """Let the keys that the command line sets take the place of the grid's axes; return a line for each."""
     notes, written = [], [override.lstrip("+") for override in overrides]
     in_grid = {
-        text.split("=", 1)[0].removeprefix("grid.").removeprefix("zip.")
+        text.split("=", 1)[0].removeprefix("grid.")
         for text in written
         if text[:5] == "grid." and not text.endswith("=null")
     }
@@ -479,10 +485,10 @@ def _take_as_meant(tree: dict[str, Any], overrides: Sequence[str], meant: Iterab
             raise UserError("seeds and grid.seed: both are set; it takes one of the two")
         tree["grid"].pop("seed", None)
         in_grid.add("seed")
-    elif "seed" in grid.grid_keys(tree["grid"]):
+    elif "seed" in tree["grid"]:
         tree["seeds"] = None
     for key in meant:
-        if (key == "seed" and tree["seeds"] is not None) or key in grid.grid_keys(tree["grid"]):
+        if (key == "seed" and tree["seeds"] is not None) or key in config.flatten(tree["grid"]):
             if key in in_grid:
                 raise UserError(f"{key}: it is set both as a value and as a grid axis; it takes one of the two")
             if key == "seed":

@@ -37,7 +37,7 @@ verbs
   merge    tables, summary and figures from the parts of a sharded or interrupted run
   figures  draw the figures again, from Parquet alone
   report   every claim under out=results judged together, and the question answered: answer.md
-  verify   oracles and published numbers beside ours; `verify 1 3` takes these rows of published numbers alone
+  verify   oracles, and the experiments on published numbers; `verify 1 3` takes these rows of published numbers alone
 
 examples
   python -m relubench                                      dead units over the learning rate, on digits
@@ -136,14 +136,18 @@ def _list(arguments: list[str]) -> int:
     from relubench import experiments
     from relubench.cli import compose
 
-    requests = compose.listed(arguments)
-    print(f"{'experiment':16} {'runs':>8} {'minutes':>8}  question")
-    for name, request in requests:
-        experiment, runs = experiments.find(name), len(request.grid)
+    designs = compose.listed(arguments)
+    print(f"{'experiment':24} {'runs':>8} {'minutes':>8}  question")
+    on_shelf = False
+    for name, design in designs:
+        if ("/" in name) != on_shelf:
+            print()
+            on_shelf = True
+        experiment = experiments.find(name)
         minutes = f"{experiment.minutes:g}" if experiment.minutes else "-"
-        print(f"{name:16} {runs:8,} {minutes:>8}  {experiment.question}")
-        for factor in request.factors:
-            print(f"{'':35}{factor.column}: {', '.join(level.name for level in factor.levels)}")
+        print(f"{name:24} {design.runs:8,} {minutes:>8}  {experiment.question}")
+        for factor in design.factors:
+            print(f"{'':43}{factor.column}: {', '.join(level.name for level in factor.levels)}")
     print("minutes: about, at the default size on two cores; `plan` estimates any other size")
     return 0
 
@@ -208,7 +212,7 @@ def _verify(arguments: list[str]) -> int:
     rows = [int(argument) for argument in arguments if re.fullmatch("[0-9]{1,9}", argument)]
     others = [argument for argument in arguments if not re.fullmatch("[0-9]{1,9}", argument)]
     verb = _with_request(lambda request: verbs.verify(request, rows))
-    return verb(["experiment=custom", "name=verify", *others])
+    return verb(["experiment=custom", "name=verify", "out=results/published", *others])
 
 
 VERBS: dict[str, Callable[[list[str]], int]] = {

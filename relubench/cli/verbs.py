@@ -21,7 +21,6 @@ from relubench.sweeps.storage import read_table, write_json, write_table
 from relubench.sweeps.training import asked, lacking, share
 
 if TYPE_CHECKING:
-    from relubench.findings import summary
     from relubench.sweeps.factors import Level
     from relubench.sweeps.request import Request
 
@@ -61,29 +60,38 @@ def _finish(request: Request, folder: folders.Folder, console: Console) -> int:
     """Merge the parts, write the tables, draw, and print; 1 if runs of the grid are missing."""
     from relubench.report.table import print_table
 
-    folder.check_origins((), request.config.engine.mixed or any(origin["mixed"] for origin in folder.origins()))
-    ids = request.grid.run_ids()
-    interrupts.check()
-    ours = folder.merge(request.grid).of(ids.tolist())
-    design = experiments.design(request.config.name)
-    if design is not None:
-        ours = ours._replace(runs=experiments.with_levels(ours.runs, design.factors, design.base))
-    absent = len(ids) - ours.runs.height
+    ours = _merged(request, folder)
+    absent = len(request.grid) - ours.runs.height
     if ours.runs.height:
-        table = _fold(request.config.name, folder, ours, request.grid.points)
+        table = _fold(request, folder, ours)
         print_table(table, request.grid.coordinates, console, request.factors)
     write_json(folder.path / "provenance.json", _provenance(request, folder))
     drawn = _draw(folder) if request.config.figures and ours.runs.height else []
     _print_paths(folder, drawn, console)
     if absent:
-        console.print(f"{absent:,} of {len(ids):,} runs are missing: run the experiment (or its shards) to train them")
+        console.print(
+            f"{absent:,} of {len(request.grid):,} runs are missing: run the experiment (or its shards) to train them"
+        )
     return 1 if absent else 0
 
 
-def _fold(name: str, folder: folders.Folder, ours: folders.Tables, axes: summary.Axes) -> pl.DataFrame:
+def _merged(request: Request, folder: folders.Folder) -> folders.Tables:
+    """Write the tables of all runs on disk; return those of the request's runs."""
+    folder.check_origins((), request.config.engine.mixed or any(origin["mixed"] for origin in folder.origins()))
+    ids = request.grid.run_ids()
+    interrupts.check()
+    ours = folder.merge(request.grid).of(ids.tolist())
+    design = experiments.design(request.config.name)
+    if design is None:
+        return ours
+    return ours._replace(runs=experiments.with_levels(ours.runs, design.factors, design.base))
+
+
+def _fold(request: Request, folder: folders.Folder, ours: folders.Tables) -> pl.DataFrame:
     """Write the tables that fold seeds: summary, curves and claims; return the summary."""
     from relubench.findings import claims, summary
 
+    name, axes = request.config.name, request.grid.points
     experiment = experiments.find(name)
     interrupts.check()
     table = summary.summarize(ours.runs, axes)
@@ -91,8 +99,17 @@ def _fold(name: str, folder: folders.Folder, ours: folders.Tables, axes: summary
     write_table(folder.path / "summary.parquet", table, origin)
     curves = [summary.curves(ours, axes, experiment.curves), *(derive(ours) for derive in experiment.derived)]
     write_table(folder.path / "curves.parquet", pl.concat(curves, how="diagonal_relaxed"), origin)
-    write_table(folder.path / "claims.parquet", claims.evaluate(experiment.claims, ours, name), origin)
+    write_table(
+        folder.path / "claims.parquet", claims.evaluate(experiment.claims, ours, name, _reduced(request)), origin
+    )
     return table
+
+
+def _reduced(request: Request) -> str:
+    """Return what is less, or other, than at the source of published numbers: by design, and by this command."""
+    design = experiments.design(request.config.name, request.config.size)
+    changed = design.changed(request.grid) if design else []
+    return "; ".join(filter(None, (request.config.reduced, f"other {', '.join(changed)}" if changed else "")))
 
 
 def _provenance(request: Request, folder: folders.Folder) -> dict[str, Any]:
@@ -137,7 +154,7 @@ def _draw(folder: folders.Folder) -> list[Path]:
         curves=read_table(folder.path / "curves.parquet", name=name),
         claims=read_table(folder.path / "claims.parquet", name=name),
         setting=config.over_defaults(values),
-        factors=factors or (design.factors if design else ()),
+        factors=tuple({each.name: each for each in (*(design.factors if design else ()), *factors)}.values()),
     )
     drawn: list[Path] = []
     verdicts = verdict_lines(frames.claims)
@@ -171,21 +188,49 @@ def figures(request: Request) -> int:
 
 
 def verify(request: Request, rows: Sequence[int]) -> int:
-    """Put the oracles and published numbers beside ours; 1 if one of them fails."""
-    from relubench.report import verify as verification
+    """Ask the oracles, and put published numbers beside ours; 1 if an oracle, or a number at its source's size, fails.
 
-    table = verification.verify(request.config, rows, _console(), _train)
-    print(f"wrote {Path(request.config.out) / verification.FILE}")
-    return 1 if "fail" in table["outcome"] else 0
+    `rows` are those of published numbers asked for; none: all of them, and the oracles. In the file they take the place
+    of what it had for the same rows.
+    """
+    from relubench.cli import compose
+    from relubench.report import verify as verification
+    from relubench.report.verdicts import print_verdicts
+
+    out, console = Path(request.config.out), _console()
+    names = verification.picked(rows)
+    words = [word for word in request.overrides if word.partition("=")[0] not in ("experiment", "name", "out")]
+    tables = [] if rows else [verification.oracles()]
+    for name in names:
+        console.print(f"experiment={name}")
+        tables.append(_judged(compose.request_of(name, [*words, f"out={out / Path(name).name}"]), console))
+    table = pl.concat(tables)
+    verification.keep(out, table)
+    print_verdicts(table, console)
+    print(f"wrote {out / verification.FILE}")
+    return 1 if verification.failed(table) else 0
+
+
+def _judged(request: Request, console: Console) -> pl.DataFrame:
+    """Train what an experiment lacks, and return its claims.parquet."""
+    _train(request, console)
+    folder = folders.Folder(request.config.out)
+    _fold(request, folder, _merged(request, folder))
+    write_json(folder.path / "provenance.json", _provenance(request, folder))
+    return read_table(folder.path / "claims.parquet", name=request.config.name)
 
 
 def report(request: Request) -> int:
     """Judge the claims of all results folders under `out` together: a table, and the page that answers the question."""
     from relubench.report import answer, collect
+    from relubench.report import verify as verification
+    from relubench.report.verdicts import print_verdicts
 
-    root, console = Path(request.config.out), _console()
+    root, verified = Path(request.config.out), verification.find(Path(request.config.out))
     table = collect.judged(collect.studies(root))
-    collect.print_claims(table, console)
+    if verified is not None:
+        table = pl.concat([table, verified], how="diagonal")
+    print_verdicts(table, _console())
     write_table(root / "report.parquet", table)
     answer.write(root, root / "answer.md")
     for name in ("report.parquet", "answer.md"):

@@ -1,5 +1,8 @@
 """The experiments: a folder each, registered under its name, beside a YAML file of the same name.
 
+A folder of experiments is a shelf: their names have its name before them, as in published/born, and they share its
+modules (`published/figures.py`, for example) where they have none of their own.
+
 The first line of its `__init__` is the question that it answers. `claims.py` has CLAIMS, `figures.py` a function
 `figures` of the frames; `metrics.py`, where needed, has CURVES and DERIVED, what curves.parquet holds for them, and
 numbers of a run that are the experiment's own. One that is a single module has all of these itself.
@@ -9,8 +12,9 @@ from __future__ import annotations
 
 import importlib
 import itertools
+import os
 import pkgutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -30,24 +34,35 @@ __all__ = ["Experiment", "Frames", "design", "find", "names", "register", "with_
 
 #: An experiment without figures is drawn as this one is.
 _DEFAULT = "custom"
+
+
+def _packages(folder: str, package: str, shelf: str = "") -> Iterator[tuple[str, str]]:
+    """Yield (name, dotted name) of each experiment in a folder, and on the shelves in it."""
+    for module in pkgutil.iter_modules([folder]):
+        if module.ispkg:
+            name, dotted = f"{shelf}{module.name}", f"{package}.{module.name}"
+            yield from list(_packages(os.path.join(folder, module.name), dotted, f"{name}/")) or [(name, dotted)]
+
+
 #: The module or package that is each experiment's part in Python.
-_MODULES = {found.name: f"{__name__}.{found.name}" for found in pkgutil.iter_modules(__path__) if found.ispkg}
+_MODULES = dict(_packages(__path__[0], __name__))
 
 
 class Experiment:
     """An experiment's part in Python, each piece imported when it is first asked for."""
 
     def __init__(self, name: str, module: ModuleType) -> None:
-        self._name, self._module = name, module
+        self.name, self._module = name, module
 
     def _piece(self, module: str, name: str, default: Any) -> Any:
-        """Return what a module of the package has under a name, or the experiment's only module does."""
-        within = getattr(self._module, "__path__", None)
-        if within is None:
+        """Return what a module of the package, or of its shelf, has under a name, or the experiment's only module does."""
+        if not hasattr(self._module, "__path__"):
             return getattr(self._module, name, default)
-        if module not in (found.name for found in pkgutil.iter_modules(within)):
-            return default
-        return getattr(importlib.import_module(f"{self._module.__name__}.{module}"), name, default)
+        shelf = self._module.__name__.rpartition(".")[0]
+        for package in (self._module, *([importlib.import_module(shelf)] if shelf else [])):
+            if module in (each.name for each in pkgutil.iter_modules(package.__path__)):
+                return getattr(importlib.import_module(f"{package.__name__}.{module}"), name, default)
+        return default
 
     @property
     def question(self) -> str:
@@ -63,10 +78,10 @@ class Experiment:
     def claims(self) -> tuple[Claim, ...]:
         """What it judges, on runs that its YAML file has: others are refused."""
         claims: tuple[Claim, ...] = self._piece("claims", "CLAIMS", ())
-        designs = [found for size in config.KEYS["size"].metadata["choices"] if (found := design(self._name, size))]
+        designs = [each for size in config.KEYS["size"].metadata["choices"] if (each := design(self.name, size))]
         for claim in claims:
             for condition, ours in itertools.product(claim.conditions, designs):
-                _check(self._name, claim, condition, ours)
+                _check(self.name, claim, condition, ours)
         return claims
 
     @property
@@ -97,14 +112,14 @@ class Experiment:
 def _needs(experiment: Experiment) -> frozenset[str]:
     from relubench.findings.claims.metrics import needs_of
 
-    measured = (condition.effect.needs for claim in experiment.claims for condition in claim.conditions)
+    measured = (condition.needs for claim in experiment.claims for condition in claim.conditions)
     return frozenset().union(*measured, *map(needs_of, experiment.derived))
 
 
 def _check(name: str, claim: Claim, condition: Condition, ours: Design) -> None:
     from relubench.findings.claims.metrics import check_where
 
-    for side in condition.effect.sides:
+    for side in condition.sides:
         try:
             check_where(side, ours.values)
         except UserError as error:
@@ -114,8 +129,8 @@ def _check(name: str, claim: Claim, condition: Condition, ours: Design) -> None:
 
 
 def names() -> list[str]:
-    """Return the names of the experiments."""
-    return sorted(_MODULES)
+    """Return the names of the experiments, those on shelves after the others."""
+    return sorted(_MODULES, key=lambda name: ("/" in name, name))
 
 
 def register(name: str, module: str) -> None:

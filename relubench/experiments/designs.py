@@ -57,9 +57,11 @@ def _check_length(count: int) -> None:
         )
 
 
-def _by_size(small: Any, full: Any, *, _root_: DictConfig) -> Any:
-    """The first value, or the second where `size=full`."""
-    return full if _root_.size == "full" else small
+def _by_size(small: Any, *larger: Any, _root_: DictConfig) -> Any:
+    """Of two values the last where `size=full`, else the first; of three that of small, reference or full."""
+    if not 1 <= len(larger) <= 2:
+        raise UserError(f"${{by_size:…}} of {1 + len(larger)} values: it takes two, small and full, or three")
+    return {"small": small, "reference": larger[0] if larger[1:] else small, "full": larger[-1]}[_root_.size]
 
 
 def register_resolvers() -> None:
@@ -75,6 +77,17 @@ class Design(NamedTuple):
     factors: tuple[factors.Factor, ...]
     base: dict[str, Any]  # the setting around which it varies, by dotted key
     values: dict[str, list[Any]]  # those that each factor and setting key has
+    runs: int  # in all
+
+    def changed(self, runs: grid.Grid) -> list[str]:
+        """Return the setting keys, seeds aside, of which runs have a value that the design does not have."""
+        varied = {key: runs.values(key) if key in runs.keys else [value] for key, value in runs.base.items()}
+        skipped = {"seed", *grid.NOT_IN_ID}
+        return [
+            key
+            for key, values in sorted(varied.items())
+            if key not in skipped and not set(values) <= set(self.values[key])
+        ]
 
 
 def design(name: str, size: str = "small") -> Design | None:
@@ -92,8 +105,9 @@ def _read(path: Path, size: str) -> Design:
     whole = OmegaConf.merge(OmegaConf.create(config.schema()), OmegaConf.load(path), {"size": size})
     tree: Any = OmegaConf.to_container(whole, resolve=True)
     ours, base = factors.parse(tree["factors"]), config.setting_values(tree)
-    points = grid.build(base, tree["grid"], ours).points
-    return Design(tuple(ours), base, {key: [value] for key, value in base.items()} | points)
+    cells, seeds = grid.build(base, tree["grid"], ours), tree["seeds"]
+    values = {key: [value] for key, value in base.items()} | cells.points
+    return Design(tuple(ours), base, values, len(cells) * (len(seeds) if isinstance(seeds, list) else seeds or 1))
 
 
 def titles(name: str, factor: str) -> dict[str, str]:

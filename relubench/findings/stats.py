@@ -11,7 +11,8 @@ import numpy as np
 from scipy import special
 from scipy import stats as scipy_stats
 
-CONFIDENCE = 0.95
+from relubench.findings import CONFIDENCE
+
 RESAMPLES = 2_000
 #: How p-values are made, stored beside them: those of one method alone are corrected together.
 P_METHOD = "Hall (1992), Clopper & Pearson (1934)"

@@ -37,6 +37,20 @@ def value(row: dict[str, Any]) -> str:
     return "nothing to measure" if row["value"] is None else interval(row["value"], row["ci_low"], row["ci_high"])
 
 
+def published(row: dict[str, Any]) -> str:
+    """Return a published number with its relation and rounding: what ours is allowed to differ by."""
+    relation = "" if row["relation"] == "=" else f"{row['relation']} "
+    rounding = f" ± {number(row['rounding'])}" if row["rounding"] else ""
+    return f"{relation}{number(row['published'])}{rounding}"
+
+
+def effect(row: dict[str, Any]) -> str:
+    """Return what a direction was judged by: ours less the reference, with its interval; "" where none was."""
+    if row["effect"] is None:
+        return ""
+    return f"less {row['reference']}: {interval(row['effect'], row['effect_low'], row['effect_high'])}"
+
+
 def interval(middle: float, low: float | None, high: float | None) -> str:
     """Return a number with its interval, to three digits."""
     if low is None or high is None:

@@ -15,11 +15,12 @@ from typing import Any
 
 import polars as pl
 
-from relubench.findings.claims.claim import DOES_NOT_HOLD, HOLDS, NOT_DECIDED
-from relubench.findings.words import number, value, verdicts
+from relubench.findings.claims.rule import DOES_NOT_HOLD, HOLDS, NOT_DECIDED
+from relubench.findings.words import effect, number, published, value, verdicts
+from relubench.report import verify
 from relubench.report.collect import Study, judged, studies
-from relubench.report.verify import FILE, VERIFY_AGAIN, words
-from relubench.sweeps.storage import read_table, write_text
+from relubench.report.verify.words import depths
+from relubench.sweeps.storage import write_text
 
 _HEAD = """\
 # What is the dying ReLU problem? Answered by measurement
@@ -47,7 +48,7 @@ def write(root: Path, page: Path) -> None:
     """Write the page from the results folders under `root`, with links relative to it; remarks.md there goes first."""
     found = studies(root)
     table = judged(found)
-    verified = next((path for path in (root / FILE, root / "verify" / FILE) if os.path.lexists(path)), None)
+    verified = verify.find(root)
     parts = [_HEAD, _CORRECTED if "verdict_holm" in table.columns else _NOT_CORRECTED]
     if (root / _REMARKS).exists():
         parts.append((root / _REMARKS).read_text())
@@ -55,7 +56,7 @@ def write(root: Path, page: Path) -> None:
     for study in found:
         parts += _experiment(study, table.filter(pl.col("experiment") == study.name), page.parent)
     if verified is not None:
-        parts += _published(read_table(verified, VERIFY_AGAIN))
+        parts += _verified(verified)
     write_text(page, "\n".join(parts))
 
 
@@ -143,26 +144,28 @@ def _cells(*cells: object) -> str:
     return f"| {' | '.join(map(str, cells))} |"
 
 
-def _published(table: pl.DataFrame) -> Iterator[str]:
-    published = table.filter(pl.col("kind") == "published")
+def _verified(table: pl.DataFrame) -> Iterator[str]:
+    numbers = table.filter(pl.col("kind") == "published")
     yield "## Published numbers beside ours\n"
     yield "`python -m relubench verify`, and `python -m relubench verify ROW size=full` for a row at full size."
-    yield "At the source's own data and size a number is a *pass* if it lies in our interval widened by its rounding,"
-    yield "or if the interval reaches to its side of > or <, else a *fail*. Elsewhere the direction alone is judged, by"
-    yield "the interval of the effect: ours less a reference, another of our numbers wherever there is one.\n"
-    yield "| row | source | number | published ± rounding | ours [99 %] | effect [99 %] | runs | outcome | remarks |"
-    yield "|---|---|---|---|---|---|---|---|---|"
-    for row in published.iter_rows(named=True):
+    yield "At the source's own data and size the number is judged: it *holds* if it lies in our interval widened by its"
+    yield "rounding, or if the interval reaches to its side of > or <, else it *does not hold*. Elsewhere the direction"
+    yield "alone is, by the interval of the effect: ours less a reference, another of our numbers where there is one.\n"
+    yield _titles(
+        "row", "source", "number", "published ± rounding", "ours [99 %]", "effect [99 %]", "runs", "verdict", "judged",
+        "remarks",
+    )  # fmt: skip
+    for row in numbers.iter_rows(named=True):
         yield _cells(
-            row["row"], row["source"], f"{row['part']}: {row['statistic']}", words.published_number(row),
-            words.our_number(row), words.effect(row), f"{row['runs']:,}", row["outcome"],
-            "; ".join(filter(None, (row["reduction"], row["note"]))),
+            row["claim"], row["source"], f"{row['condition']}: {row['statistic']}", published(row), value(row),
+            effect(row), f"{row['n'] or 0:,}", row["verdict"], row["judged"] or "",
+            "; ".join(filter(None, (row["reduced"], row["note"]))),
         )  # fmt: skip
-    yield f"\n{words.depths(published)}"
-    yield "\n## Oracles\n\n| oracle | statement | compared | disagreements |\n|---|---|---|---|"
+    yield f"\n{depths(numbers)}"
+    yield f"\n## Oracles\n\n{_titles('oracle', 'statement', 'compared', 'disagreements')}"
     for row in table.filter(pl.col("kind") == "oracle").iter_rows(named=True):
         remark = f" ({row['note']})" if row["note"] else ""
-        yield _cells(row["row"], row["statistic"] + remark, f"{row['runs']:,}", f"{row['ours']:.0f}")
+        yield _cells(row["claim"], row["statement"] + remark, f"{row['n']:,}", f"{row['value']:.0f}")
     yield ""
 
 

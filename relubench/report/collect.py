@@ -7,14 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from relubench import experiments
 from relubench.errors import UserError
 from relubench.findings import claims
-from relubench.findings.words import interval, verdicts
 from relubench.sweeps.storage import MERGE_AGAIN, read_json, read_table
 
 
@@ -60,24 +56,3 @@ def _quoted(word: str) -> str:
 def judged(found: Sequence[Study]) -> pl.DataFrame:
     """Return all claims in order of number, with their Holm-adjusted verdicts where their p-values allow it."""
     return claims.holm([study.claims for study in found]).sort("claim", maintain_order=True)
-
-
-def print_claims(table: pl.DataFrame, console: Console) -> None:
-    """Print a line a claim and condition."""
-    shown = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for title in ("claim", "statement", "where", "value [95 %]", "n", *verdicts(table.row(0, named=True))):
-        shown.add_column(title, justify="right" if title in ("claim", "n") else "left")
-    before = None
-    for row in table.iter_rows(named=True):
-        first = (row["claim"], row["statement"]) != before
-        before = (row["claim"], row["statement"])
-        value = "" if row["value"] is None else interval(row["value"], row["ci_low"], row["ci_high"])
-        shown.add_row(
-            str(row["claim"]) if first else "",
-            row["statement"] if first else "",
-            row["condition"] or row["kind"],
-            value,
-            "" if row["n"] is None else f"{row['n']:,}",
-            *verdicts(row).values(),
-        )
-    console.print(shown)

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from relubench.config import SETTING_KEYS
+from relubench.config import SETTING_KEYS, flatten, nested
 from relubench.errors import Notice, UserError
 from relubench.sweeps import checkpoint, grid
 from relubench.sweeps.factors import FACTOR, Factor
@@ -432,12 +432,25 @@ def read_tree(path: Path) -> dict[str, Any]:
             or not isinstance(tree.get("grid"), dict)
         ):
             raise ValueError("it lacks name or grid")
+        return _with_cells(tree)
+
+
+def _with_cells(tree: dict[str, Any]) -> dict[str, Any]:
+    """Return a configuration of an older relubench with the lists that its grid zipped as a factor `cell`."""
+    zipped = flatten(tree["grid"].get("zip") or {})
+    if not zipped:
         return tree
+    rows = {repr(row): dict(zip(zipped, row, strict=True)) for row in zip(*zipped.values(), strict=True)}
+    levels = {
+        f"cell_{place}": {"title": ", ".join(f"{key} {_shown(value)}" for key, value in row.items()), **nested(row)}
+        for place, row in enumerate(rows.values())
+    }
+    crossed = {name: leaf for name, leaf in tree["grid"].items() if name != "zip"}
+    return {**tree, "grid": crossed, "factors": {**(tree.get("factors") or {}), "cell": levels}}
 
 
 def read_config(path: Path) -> Stored:
     """Return what a folder's config.yaml tells."""
-    from relubench.config import flatten
     from relubench.sweeps import factors
 
     tree = read_tree(path)
@@ -446,7 +459,7 @@ def read_config(path: Path) -> Stored:
         values = {name: key.parse(flat[name]) for name, key in SETTING_KEYS.items() if name in flat}
         varied = factors.parse(tree.get("factors") or {})
         keys = {key for factor in varied for key in factor.keys}
-        return Stored(tree["name"], values, keys | grid.grid_keys(tree["grid"]), tuple(varied))
+        return Stored(tree["name"], values, keys | flatten(tree["grid"]).keys(), tuple(varied))
 
 
 def run_rows(runs: Grid) -> pl.DataFrame:

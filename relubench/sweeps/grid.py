@@ -244,25 +244,9 @@ def _digest(key: str, value: Any) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
-def leaves(tree: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the lists of a grid node by dotted key, zipped ones included."""
-    return _crossed(tree) | flatten(tree.get("zip") or {})
-
-
-def grid_keys(tree: Mapping[str, Any]) -> set[str]:
-    """Return the keys that a grid node varies."""
-    return set(leaves(tree))
-
-
-def _crossed(tree: Mapping[str, Any]) -> dict[str, Any]:
-    return flatten({name: value for name, value in tree.items() if name != "zip"})
-
-
 def without(tree: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """Return the grid node without the axis of one key, zipped or not."""
-    zipped = {name: leaf for name, leaf in flatten(tree.get("zip") or {}).items() if name != key}
-    crossed = {name: leaf for name, leaf in _crossed(tree).items() if name != key}
-    return nested(crossed) | ({"zip": nested(zipped)} if zipped else {})
+    """Return the grid node without the axis of one key."""
+    return nested({name: leaf for name, leaf in flatten(tree).items() if name != key})
 
 
 def build(base: Mapping[str, Any], tree: Mapping[str, Any], factors: Sequence[Factor] = ()) -> Grid:
@@ -273,10 +257,7 @@ def build(base: Mapping[str, Any], tree: Mapping[str, Any], factors: Sequence[Fa
     since they differ in what they do not read, there is one.
     """
     axes = [factor.axis(base) for factor in factors]
-    axes += [_axis({key: leaf}, "grid") for key, leaf in _crossed(tree).items()]
-    zipped = flatten(tree.get("zip") or {})
-    if zipped:
-        axes.append(_axis(zipped, "grid.zip"))
+    axes += [_axis(key, leaf) for key, leaf in flatten(tree).items()]
     _refuse_shared_keys(axes)
     base = {key: base[key] for key in SETTING_KEYS}
     axes = _without_doubles(base, axes)
@@ -291,13 +272,9 @@ def _refuse_shared_keys(axes: Sequence[Axis]) -> None:
     for axis in axes:
         for key in axis.keys:
             if owners.setdefault(key, axis) is not axis:
-                where = " and ".join(_shown_axis(each, key) for each in (owners[key], axis))
+                named = (each.coordinates[0] for each in (owners[key], axis))
+                where = " and ".join(name if name.startswith(FACTOR) else f"grid.{name}" for name in named)
                 raise UserError(f"{key}: both {where} set it; it takes one of the two")
-
-
-def _shown_axis(axis: Axis, key: str) -> str:
-    named = axis.coordinates[0]
-    return named if named.startswith(FACTOR) else f"grid.{key}" if len(axis.keys) == 1 else f"grid.zip.{key}"
 
 
 def _without_doubles(base: dict[str, Any], axes: list[Axis]) -> list[Axis]:
@@ -337,19 +314,12 @@ def _refuse_equal_levels(cells: Grid, same_as: np.ndarray) -> None:
             )
 
 
-def _axis(leaves: Mapping[str, Any], where: str) -> Axis:
-    columns = {key: _values(key, leaf, where) for key, leaf in leaves.items()}
-    lengths = {key: len(values) for key, values in columns.items()}
-    if len(set(lengths.values())) > 1:
-        told = ", ".join(f"{key} has {n}" for key, n in lengths.items())
-        raise UserError(f"grid.zip: its lists go together and must be equally long, but {told}")
-    if all(isinstance(values, range) for values in columns.values()):
-        return Axis(tuple(columns), tuple(columns.values()), tuple(columns))
-    unique = dict.fromkeys(zip(*columns.values(), strict=True))
-    return Axis(tuple(columns), tuple(zip(*unique, strict=True)), tuple(columns))
+def _axis(key: str, leaf: Any) -> Axis:
+    values = _values(key, leaf)
+    return Axis((key,), (values if isinstance(values, range) else tuple(dict.fromkeys(values)),), (key,))
 
 
-def _values(key: str, leaf: Any, where: str) -> Sequence[Any]:
+def _values(key: str, leaf: Any) -> Sequence[Any]:
     schema = find_key(key)
     if key in NOT_IN_ID:
         raise UserError(f"grid.{key}: it changes nothing in a run, so it cannot be a grid axis")
@@ -359,11 +329,11 @@ def _values(key: str, leaf: Any, where: str) -> Sequence[Any]:
         return leaf
     if not isinstance(leaf, list | tuple | range):
         raise UserError(
-            f"{where}.{key}={leaf}: it takes a list, such as [0.1,1.0]; in a shell quote it: "
-            f"'{where}.{key}=${{logspace:-4,0,9}}'"
+            f"grid.{key}={leaf}: it takes a list, such as [0.1,1.0]; in a shell quote it: "
+            f"'grid.{key}=${{logspace:-4,0,9}}'"
         )
     if not leaf:
-        raise UserError(f"{where}.{key}=[]: it takes a list of at least one value")
+        raise UserError(f"grid.{key}=[]: it takes a list of at least one value")
     if schema.is_list and not all(isinstance(value, list | tuple) for value in leaf):
-        raise UserError(f"{where}.{key}={list(leaf)}: it takes a list of lists, such as [[64,64],[128]]")
+        raise UserError(f"grid.{key}={list(leaf)}: it takes a list of lists, such as [[64,64],[128]]")
     return [schema.parse(value) for value in leaf]

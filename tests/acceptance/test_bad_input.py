@@ -46,7 +46,7 @@ CASES = {
     (CUSTOM, "grid.optimizer.learning_rate=.1"): "it takes a list",
     (CUSTOM, "grid.optimizer.learningrate=[.1]"): "did you mean 'optimizer.learning_rate'",
     (CUSTOM, "grid.model.widths=[8,8]"): "a list of lists",
-    (CUSTOM, "grid.zip.seed=[0,1]", "grid.zip.train.steps=[1,2,3]"): "equally long",
+    (CUSTOM, "grid.zip.seed=[0,1]"): "unknown configuration key 'zip.seed'",
     (CUSTOM, "grid.out=[a,b]"): "cannot be a grid axis",
     (CUSTOM, "seeds=0"): "seeds=0: it takes a number of seeds >= 1",
     (CUSTOM, "seeds=2", "grid.seed=[0]"): "one of the two",

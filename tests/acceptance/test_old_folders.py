@@ -6,8 +6,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from relubench.config import SETTING_KEYS
-from relubench.sweeps import folders, storage
+from relubench.config import SETTING_KEYS, over_defaults
+from relubench.sweeps import folders, grid, storage
 
 FOLDERS = Path(__file__).parent.parent / "folders"
 #: The words that each was made with.
@@ -62,3 +62,15 @@ def test_it_is_grown_where_mixing_is_allowed(relubench, tmp_path, schema):
     assert "trained 24 runs" in told
     runs = storage.read_table(tmp_path / "bias/runs.parquet")
     assert runs.group_by("factor.bias").len()["len"].to_list() == [12] * 12
+
+
+@pytest.mark.parametrize("name", WORDS)
+@pytest.mark.parametrize("schema", ["2", "3"])
+def test_the_lists_that_its_grid_zipped_are_a_factor_of_the_same_runs(schema, name):
+    stored = FOLDERS / f"schema_{schema}" / name
+    tree = folders.read_tree(stored / "config.yaml")
+    config = folders.read_config(stored / "config.yaml")
+    assert [factor.name for factor in config.factors] == ["cell"]
+    leaves = {**tree["grid"], "seed": range(tree["seeds"])}
+    runs = grid.build(over_defaults(config.values), leaves, config.factors)
+    assert set(runs.run_ids()) == set(folders.setting_ids(storage.read_table(stored / "runs.parquet")))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from relubench.findings.claims import Claim
-from relubench.findings.claims.claim import HOLDS
+from relubench.findings.claims.rule import HOLDS
 
 CLAIMS = (
     Claim(

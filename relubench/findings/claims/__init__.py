@@ -12,6 +12,7 @@ from relubench.findings.claims.measurements import (
     total_of,
 )
 from relubench.findings.claims.metrics import of_layers, of_measures, of_probes, of_units
+from relubench.findings.claims.published import Number
 from relubench.findings.claims.table import evaluate, holm
 from relubench.sweeps.folders import Tables
 
@@ -19,6 +20,7 @@ __all__ = [
     "Claim",
     "Condition",
     "Effect",
+    "Number",
     "Tables",
     "evaluate",
     "holm",

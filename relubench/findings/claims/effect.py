@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from relubench.findings import CONFIDENCE
+
 if TYPE_CHECKING:
     from relubench.findings.stats import Bounds
 
@@ -29,22 +31,30 @@ class Effect(NamedTuple):
     remark: str = ""  # what was chosen on the way, for the reader
 
 
-def mean_effect(values: np.ndarray, bounds: Bounds | None = None) -> Effect:
+def mean_effect(values: np.ndarray, bounds: Bounds | None = None, confidence: float = CONFIDENCE) -> Effect:
     """Return the mean of `values` [runs], finite numbers, with the interval and p-value of `stats.mean_interval`."""
     from relubench.findings import stats
 
-    (low,), (high,) = stats.mean_interval([values], bounds)
+    (low,), (high,) = stats.mean_interval([values], bounds, confidence)
     value = float(values.mean()) if len(values) else np.nan
     return Effect(value, float(low), float(high), len(values), partial(stats.mean_p, values, bounds=bounds))
 
 
-def share_effect(flags: np.ndarray) -> Effect:
+def share_effect(flags: np.ndarray, confidence: float = CONFIDENCE) -> Effect:
     """Return the share of `flags` [runs] that are true, with Clopper and Pearson's interval."""
     from relubench.findings import stats
 
     k, n = int(flags.sum()), len(flags)
-    (low,), (high,) = stats.share_interval(np.array([k]), np.array([n]))
+    (low,), (high,) = stats.share_interval(np.array([k]), np.array([n]), confidence)
     return Effect(k / n if n else np.nan, float(low), float(high), n, partial(stats.share_p, k, n))
+
+
+def range_effect(values: np.ndarray, confidence: float) -> Effect:
+    """Return the mean of `values` [runs] with the range of the middle ones: a share `confidence` of them."""
+    if not len(values):
+        return mean_effect(values)
+    low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return Effect(float(values.mean()), float(low), float(high), len(values), lambda bound: np.nan)
 
 
 def total_effect(values: np.ndarray) -> Effect:

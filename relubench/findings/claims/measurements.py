@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import polars as pl
 
-from relubench.findings.claims.effect import Effect, mean_effect, ratio_effect, share_effect, total_effect
+from relubench.findings import CONFIDENCE
+from relubench.findings.claims.effect import (
+    Effect,
+    mean_effect,
+    range_effect,
+    ratio_effect,
+    share_effect,
+    total_effect,
+)
 from relubench.findings.claims.metrics import Metric, Where, bounds_of, needs_of, of_runs
 from relubench.sweeps.folders import Tables
 
@@ -28,7 +36,9 @@ class Measurement(NamedTuple):
         return self.effect(tables)
 
 
-def mean_of(metric: Metric, where: Where, *, bounds: Bounds | None = None) -> Measurement:
+def mean_of(
+    metric: Metric, where: Where, *, bounds: Bounds | None = None, confidence: float = CONFIDENCE
+) -> Measurement:
     """Measure the mean of `metric` over the runs that have it: those that did not diverge.
 
     Where several runs have the same seed, their mean counts as one: they share weights and batches. `bounds` are
@@ -36,12 +46,12 @@ def mean_of(metric: Metric, where: Where, *, bounds: Bounds | None = None) -> Me
     """
 
     def effect(tables: Tables) -> Effect:
-        return _mean_effect(of_runs(tables, metric, where), bounds_of(metric, bounds))
+        return _mean_effect(of_runs(tables, metric, where), bounds_of(metric, bounds), confidence)
 
     return Measurement(effect, (where,), needs_of(metric))
 
 
-def share_of(flag: Metric, where: Where) -> Measurement:
+def share_of(flag: Metric, where: Where, *, confidence: float = CONFIDENCE) -> Measurement:
     """Measure the share of the runs for which `flag` is true, among those that have it.
 
     Clopper and Pearson's interval; where several runs have the same seed, that of a mean over seeds.
@@ -51,10 +61,23 @@ def share_of(flag: Metric, where: Where) -> Measurement:
         rows = of_runs(tables, flag, where)
         finite = rows.filter(pl.col("value").is_not_null())
         repeated = finite["seed"].is_duplicated().any()
-        found = mean_effect(_seed_means(finite), (0.0, 1.0)) if repeated else share_effect(finite["value"].to_numpy())
+        if repeated:
+            found = mean_effect(_seed_means(finite), (0.0, 1.0), confidence)
+        else:
+            found = share_effect(finite["value"].to_numpy(), confidence)
         return found._replace(lost=(rows.height - finite.height, 0))
 
     return Measurement(effect, (where,), needs_of(flag))
+
+
+def range_of(metric: Metric, where: Where, *, confidence: float = CONFIDENCE) -> Measurement:
+    """Measure the mean of `metric`, and instead of its interval the range of that share of the runs around it."""
+
+    def effect(tables: Tables) -> Effect:
+        rows = of_runs(tables, metric, where)
+        return range_effect(_seed_means(rows), confidence)._replace(lost=(rows["value"].null_count(), 0))
+
+    return Measurement(effect, (where,), needs_of(metric))
 
 
 def total_of(metric: Metric, where: Where) -> Measurement:
@@ -68,18 +91,26 @@ def total_of(metric: Metric, where: Where) -> Measurement:
 
 
 def paired(
-    metric: Metric, where_a: Where, where_b: Where, *, by: str | Sequence[str] = "seed", bounds: Bounds | None = None
+    metric: Metric,
+    where_a: Where,
+    where_b: Where,
+    *,
+    metric_a: Metric | None = None,
+    by: str | Sequence[str] = "seed",
+    bounds: Bounds | None = None,
+    confidence: float = CONFIDENCE,
 ) -> Measurement:
-    """Measure the mean of `metric` of run b less that of run a, over the pairs in which both have it.
+    """Measure the mean of `metric` of run b less that (or `metric_a`) of run a, over the pairs in which both have it.
 
     A pair is the runs of a and of b that agree in `by`, columns of runs; where these are several on one side, their
     mean, and lost if one of them is. Where `by` names more than the seed, the pairs of a seed count as one.
     """
 
     def effect(tables: Tables) -> Effect:
-        return _paired_effect(_pairs(tables, metric, where_a, where_b, by), _difference_bounds(metric, bounds))
+        pairs = _pairs(tables, metric, where_a, where_b, by, metric_a)
+        return _paired_effect(pairs, _difference_bounds(metric, bounds), confidence)
 
-    return Measurement(effect, (where_a, where_b), needs_of(metric))
+    return Measurement(effect, (where_a, where_b), needs_of(metric) | needs_of(metric_a))
 
 
 def paired_ratio(metric: Metric, where_a: Where, where_b: Where, *, by: str | Sequence[str] = "seed") -> Measurement:
@@ -146,8 +177,8 @@ def paired_at_best(
     return Measurement(effect, (where_a, where_b), needs_of(metric))
 
 
-def _mean_effect(rows: pl.DataFrame, bounds: Bounds | None) -> Effect:
-    return mean_effect(_seed_means(rows), bounds)._replace(lost=(rows["value"].null_count(), 0))
+def _mean_effect(rows: pl.DataFrame, bounds: Bounds | None, confidence: float = CONFIDENCE) -> Effect:
+    return mean_effect(_seed_means(rows), bounds, confidence)._replace(lost=(rows["value"].null_count(), 0))
 
 
 def _difference_bounds(metric: Metric, bounds: Bounds | None) -> Bounds | None:
@@ -161,27 +192,33 @@ def _seed_means(rows: pl.DataFrame) -> np.ndarray:
     return means["value"].to_numpy()
 
 
-def _pairs(tables: Tables, metric: Metric, where_a: Where, where_b: Where, by: str | Sequence[str]) -> pl.DataFrame:
+def _pairs(
+    tables: Tables,
+    metric: Metric,
+    where_a: Where,
+    where_b: Where,
+    by: str | Sequence[str],
+    metric_a: Metric | None = None,
+) -> pl.DataFrame:
     """Return a row a pair: the keys of `by` (and the seed), and `a` and `b`, null where lost."""
     keys = list(dict.fromkeys(["seed", *([by] if isinstance(by, str) else by)]))
     whole = pl.when(pl.col("value").is_not_null().all()).then(pl.col("value").mean())
     sides = [
-        of_runs(tables, metric, where).group_by(keys).agg(whole.alias(name))
-        for name, where in (("a", where_a), ("b", where_b))
+        of_runs(tables, of, where).group_by(keys).agg(whole.alias(name))
+        for name, of, where in (("a", metric if metric_a is None else metric_a, where_a), ("b", metric, where_b))
     ]
     return sides[0].join(sides[1], on=keys, nulls_equal=True).sort(keys)
 
 
-def _paired_effect(pairs: pl.DataFrame, bounds: Bounds | None) -> Effect:
+def _paired_effect(pairs: pl.DataFrame, bounds: Bounds | None, confidence: float = CONFIDENCE) -> Effect:
     lost = (pairs["a"].null_count(), pairs["b"].null_count())
-    found = mean_effect(_differences(pairs), bounds)._replace(lost=lost)
+    found = mean_effect(_differences(pairs), bounds, confidence)._replace(lost=lost)
     seen = pl.concat([pairs["a"], pairs["b"]]).drop_nulls()
     if lost == (0, 0) or seen.is_empty():
         return found
     low, high = seen.min(), seen.max()
-    return found._replace(
-        if_lost=tuple(mean_effect(_differences(_given(pairs, *ends)), bounds) for ends in ((high, low), (low, high)))
-    )
+    at_ends = (_differences(_given(pairs, *ends)) for ends in ((high, low), (low, high)))
+    return found._replace(if_lost=tuple(mean_effect(differences, bounds, confidence) for differences in at_ends))
 
 
 def _differences(pairs: pl.DataFrame) -> np.ndarray:

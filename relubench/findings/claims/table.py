@@ -7,13 +7,17 @@ from typing import Any
 
 import polars as pl
 
-from relubench.findings.claims.claim import NOT_DECIDED, NOT_MEASURED, Claim, overall
+from relubench.findings.claims.claim import Claim, Condition, overall
+from relubench.findings.claims.effect import Effect
+from relubench.findings.claims.measurements import Measurement
 from relubench.findings.claims.metrics import are_there
+from relubench.findings.claims.published import DIRECTION, NUMBER, Published
+from relubench.findings.claims.rule import NOT_DECIDED, NOT_MEASURED
 from relubench.sweeps.folders import Tables
 
 LEVEL = 0.05
 
-_SCHEMA: dict[str, Any] = {
+SCHEMA: dict[str, Any] = {
     "claim": pl.Int64,
     "experiment": pl.String,
     "statement": pl.String,
@@ -36,44 +40,58 @@ _SCHEMA: dict[str, Any] = {
     "verdict": pl.String,
     "claim_verdict": pl.String,
     "note": pl.String,
+    # Of published numbers alone:
+    "relation": pl.String,
+    "published": pl.Float64,
+    "rounding": pl.Float64,
+    "judged": pl.String,  # what the verdict is about: the number, or the direction of its effect
+    "reference": pl.String,  # what the effect is measured from
+    "effect": pl.Float64,  # ours less the reference, where the direction is judged
+    "effect_low": pl.Float64,
+    "effect_high": pl.Float64,
+    "reduced": pl.String,  # what is less, or other, than at the source
 }
 #: What rows of one claim share.
 _CLAIM = ("experiment", "claim", "statement", "statistic")
 
 
-def evaluate(claims: Sequence[Claim], tables: Tables, experiment: str) -> pl.DataFrame:
+def evaluate(claims: Sequence[Claim], tables: Tables, experiment: str, reduced: str = "") -> pl.DataFrame:
     """Return claims.parquet of an experiment: a row a claim and condition, one row where a claim has none.
+
+    `reduced` says what is less, or other, than at the source of published numbers; "": the runs are as those are.
 
     `p` is two-sided, against the boundary that decides: the threshold where the value is at least the smallest
     effect that counts, that effect where it is less. Null where there is no interval.
     """
     from relubench.findings import stats
 
-    rows = [row for claim in claims for row in _rows(claim, tables, experiment)]
-    table = pl.DataFrame(rows, _SCHEMA, orient="row").with_columns(
-        pl.col("value", "ci_low", "ci_high", "p").fill_nan(None)
-    )
+    rows = [row for claim in claims for row in _rows(claim, tables, experiment, reduced)]
+    table = pl.DataFrame(rows, SCHEMA, orient="row").fill_nan(None)
     return table.with_columns(p_method=pl.when(pl.col("p").is_not_null()).then(pl.lit(stats.P_METHOD)))
 
 
-def _rows(claim: Claim, tables: Tables, experiment: str) -> list[dict[str, Any]]:
+def _rows(claim: Claim, tables: Tables, experiment: str, reduced: str) -> list[dict[str, Any]]:
     told: dict[str, Any] = {"claim": claim.id, "experiment": experiment}
     told |= {name: getattr(claim, name) for name in ("statement", "source", "kind", "note")}
     if not claim.conditions:
         return [told | {"verdict": claim.decided, "claim_verdict": claim.decided}]
-    told |= {name: getattr(claim, name) for name in ("statistic", "direction", "threshold", "smallest")}
-    rows = [told | _condition(claim, tables, place) for place in range(len(claim.conditions))]
+    told |= {"statistic": claim.statistic}
+    rows = [told | _condition(claim, condition, tables, reduced) for condition in claim.conditions]
     verdict = overall([row["verdict"] for row in rows], [row["condition"] for row in rows])
     return [row | {"claim_verdict": verdict} for row in rows]
 
 
-def _condition(claim: Claim, tables: Tables, place: int) -> dict[str, Any]:
-    label, measure = claim.conditions[place]
-    if not all(are_there(tables, side) for side in measure.sides):
-        return {"condition": label, "verdict": NOT_MEASURED}
+def _condition(claim: Claim, condition: Condition, tables: Tables, reduced: str) -> dict[str, Any]:
+    label, measure, published = condition
+    if published is None:
+        row = {"condition": label, **claim.rule._asdict()}
+    else:
+        row = {"condition": label, "direction": published.rule.direction, "reduced": reduced}
+        row |= {name: getattr(published, name) for name in ("relation", "rounding")} | {"published": published.value}
+    if not _all_there(tables, measure):
+        return row | {"verdict": NOT_MEASURED}
     effect = measure(tables)
-    return {
-        "condition": label,
+    row |= {
         "remark": effect.remark,
         "value": effect.value,
         "ci_low": effect.low,
@@ -81,9 +99,28 @@ def _condition(claim: Claim, tables: Tables, place: int) -> dict[str, Any]:
         "n": effect.n,
         "lost_a": effect.lost[0],
         "lost_b": effect.lost[1],
-        "p": effect.p(claim.boundary(effect.value)),
-        "verdict": claim.verdict(effect),
     }
+    if published is None:
+        return row | {"p": effect.p(claim.rule.boundary(effect.value)), "verdict": claim.verdict(effect)}
+    return row | (_direction(published, tables) if reduced else _number(published, effect))
+
+
+def _all_there(tables: Tables, measure: Measurement) -> bool:
+    return all(are_there(tables, side) for side in measure.sides)
+
+
+def _number(published: Published, effect: Effect) -> dict[str, Any]:
+    return {"judged": NUMBER, "verdict": published.verdict(effect)}
+
+
+def _direction(published: Published, tables: Tables) -> dict[str, Any]:
+    row = {"judged": DIRECTION, "reference": published.reference}
+    if not _all_there(tables, published.effect):
+        return row | {"verdict": NOT_MEASURED}
+    effect = published.effect(tables)
+    ends = {"effect": effect.value, "effect_low": effect.low, "effect_high": effect.high}
+    less = {name: end - published.rule.threshold for name, end in ends.items()}
+    return row | less | {"verdict": published.rule.verdict(effect)}
 
 
 def holm(tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
@@ -95,7 +132,7 @@ def holm(tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """
     from relubench.findings import stats
 
-    kept = pl.concat([pl.DataFrame(schema=_SCHEMA), *tables], how="diagonal").with_row_index("_row")
+    kept = pl.concat([pl.DataFrame(schema=SCHEMA), *tables], how="diagonal").with_row_index("_row")
     family = kept.filter(pl.col("kind") == "seeds", pl.col("verdict") != NOT_MEASURED)
     if not family.filter(pl.col("p").is_not_null())["p_method"].eq_missing(stats.P_METHOD).all():
         return kept.drop("_row")

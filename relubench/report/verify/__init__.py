@@ -1,6 +1,5 @@
 """Verification: the oracles and the published numbers beside ours."""
 
-from relubench.report.verify.published import PUBLISHED, Published, compare
-from relubench.report.verify.table import FILE, VERIFY_AGAIN, verify
+from relubench.report.verify.table import FILE, failed, find, keep, oracles, picked, read
 
-__all__ = ["FILE", "PUBLISHED", "VERIFY_AGAIN", "Published", "compare", "verify"]
+__all__ = ["FILE", "failed", "find", "keep", "oracles", "picked", "read"]

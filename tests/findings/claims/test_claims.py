@@ -111,7 +111,8 @@ def test_claims_parquet_has_a_row_a_condition_and_one_for_a_claim_without():
     assert rows.columns == [
         "claim", "experiment", "statement", "source", "kind", "statistic", "condition", "remark", "direction",
         "threshold", "smallest", "value", "ci_low", "ci_high", "n", "lost_a", "lost_b", "p", "p_method", "verdict",
-        "claim_verdict", "note",
+        "claim_verdict", "note", "relation", "published", "rounding", "judged", "reference", "effect", "effect_low",
+        "effect_high", "reduced",
     ]  # fmt: skip
     first, second, third = rows.to_dicts()
     assert (first["condition"], first["value"], first["lost_a"], first["lost_b"]) == ("case 0", 1.0, 3, 4)

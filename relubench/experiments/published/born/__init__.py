@@ -1,0 +1,1 @@
+"""Are as many networks born with constant output as Lu et al. 2020 say?"""

@@ -1,0 +1,1 @@
+"""Does it keep networks with two inputs and two outputs from a constant output in training?"""

@@ -1,0 +1,1 @@
+"""How far does the squared length of the last hidden activations vary between networks, for one input?"""

@@ -1,0 +1,1 @@
+"""How many units are dead after learning one permutation of the pixels after another?"""

@@ -1,0 +1,57 @@
+"""The rule that judges a measured effect: its interval against a threshold, and the smallest effect that counts."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from relubench.findings.claims.effect import Effect
+
+HOLDS, DOES_NOT_HOLD, NOT_DECIDED = "holds", "does not hold", "not decided"
+#: The grid has left out the runs that it takes.
+NOT_MEASURED = "not measured"
+
+Direction = Literal["above", "below"]
+
+
+class Rule(NamedTuple):
+    """On which side of a threshold an effect has to lie, and by how much at least."""
+
+    direction: Direction
+    threshold: float
+    smallest: float = 0.0  # the smallest effect that counts, as a distance from the threshold
+
+    def boundary(self, value: float) -> float:
+        """Return what a measured value is tested against: the threshold, or the smallest effect where it is less."""
+        counts = self._beyond(value) >= self.smallest
+        return self.threshold if counts else self.threshold + self._sign * self.smallest
+
+    def verdict(self, effect: Effect) -> str:
+        """Return the verdict of an effect with an interval, the same whatever the lost runs had been."""
+        verdicts = {self._interval_verdict(each) for each in (effect, *effect.if_lost)}
+        return verdicts.pop() if len(verdicts) == 1 else NOT_DECIDED
+
+    def exact_verdict(self, effect: Effect) -> str:
+        """Return the verdict of an exact count, which is compared as it is: there is nothing to infer."""
+        if not effect.n:
+            return NOT_DECIDED
+        value = self._beyond(effect.value)
+        return HOLDS if value > 0 and value >= self.smallest else DOES_NOT_HOLD
+
+    @property
+    def _sign(self) -> int:
+        return 1 if self.direction == "above" else -1
+
+    def _beyond(self, value: float) -> float:
+        """Return how far a value lies beyond the threshold, in the rule's direction."""
+        return self._sign * (value - self.threshold)
+
+    def _interval_verdict(self, effect: Effect) -> str:
+        from relubench.findings.stats import FEWEST_RUNS  # see `relubench.findings.claims.effect`
+
+        near, far = sorted((self._beyond(effect.low), self._beyond(effect.high)))
+        value = self._beyond(effect.value)
+        if effect.n < FEWEST_RUNS:
+            return NOT_DECIDED
+        if near > 0 and value >= self.smallest:
+            return HOLDS
+        return DOES_NOT_HOLD if far < self.smallest and value < self.smallest else NOT_DECIDED

@@ -1,0 +1,78 @@
+"""verify.parquet: kept, read from an older relubench, printed with its remarks."""
+
+import io
+from pathlib import Path
+
+import polars as pl
+import pytest
+from rich.console import Console
+
+from relubench.errors import UserError
+from relubench.findings.claims.table import SCHEMA
+from relubench.report import verify
+from relubench.report.verdicts import print_verdicts
+from relubench.report.verify.words import depths
+from relubench.sweeps import storage
+
+REFERENCE = Path(__file__).parents[3] / "results" / "reference"
+
+
+@pytest.fixture(scope="module")
+def reference():
+    """The committed table."""
+    return verify.find(REFERENCE)
+
+
+def rows(*given, **shared):
+    return pl.DataFrame([{"kind": "published", **shared, **row} for row in given], SCHEMA, orient="row")
+
+
+def test_the_committed_table_has_the_columns_and_verdicts_of_now(reference):
+    assert reference.schema == pl.Schema(SCHEMA)
+    assert reference.group_by("kind").len().sort("kind").rows() == [("oracle", 7), ("published", 61)]
+    assert set(reference["verdict"]) <= {"holds", "does not hold", "not decided"}
+    missed = reference.filter(pl.col("verdict") == "does not hold")
+    assert missed.select("condition", "judged").rows() == [("bias 0.01", "number")]
+    assert verify.failed(reference)
+    assert not verify.failed(reference.filter(pl.col("condition") != "bias 0.01"))
+
+
+def test_a_table_takes_the_place_of_the_rows_it_has(tmp_path):
+    storage.write_table(tmp_path / verify.FILE, rows({"claim": 2, "n": 1}, {"claim": 3, "n": 1}))
+    verify.keep(tmp_path, rows({"claim": 2, "n": 5}))
+    assert verify.read(tmp_path / verify.FILE).select("claim", "n").rows() == [(2, 5), (3, 1)]
+
+
+def test_rows_pick_experiments_and_others_are_refused():
+    assert verify.picked([3, 5]) == ["published/born_biased", "published/dispersion"]
+    assert len(verify.picked([])) == 14
+    with pytest.raises(UserError, match="verify 11: it takes rows of published numbers from 1 to 10"):
+        verify.picked([3, 11])
+
+
+def test_numbers_are_printed_beside_the_published_ones_with_what_was_judged(reference):
+    out = io.StringIO()
+    some = reference.filter((pl.col("kind") == "oracle") | pl.col("claim").is_in([1, 7]))
+    print_verdicts(some, Console(file=out, width=250))
+    told = " ".join(out.getvalue().split())
+    assert "bias 0" not in told
+    assert "~ 0.6 ± 0.05 0.582 [0.573, 0.591] 20,000 holds number" in told
+    assert "oracle 1 dead iff max w.x <= -b over the inputs" in told
+    assert "row 1: data and size of the source. Full size: python -m relubench verify 1 size=full" in told
+    assert "rate 3e-2 less rate 1e-2: 0.0953 [0.0813, 0.112]" in told
+
+
+def test_the_depth_of_the_source_is_found_from_which_relations_hold():
+    stated = [("width 2", ">", 0.9), ("width 3", "~", 0.6)]
+    born = [("width 2", 10, 0.88), ("width 3", 10, 0.58), ("width 2", 11, 0.91), ("width 3", 11, 0.63)]
+    table = rows(
+        *({"condition": name, "relation": relation, "published": value} for name, relation, value in stated),
+        *(
+            {"condition": f"{name}, {layers} affine layers", "ci_low": value - 1e-4, "ci_high": value + 1e-4}
+            for name, layers, value in born
+        ),
+        claim=1,
+        rounding=0.05,
+    )
+    assert depths(table).endswith("10 affine layers: all but width 2; 11 affine layers: all.")
+    assert depths(table.clear()) == ""
