@@ -247,9 +247,8 @@ def _checked_option(word: str, rest: list[str]) -> str:
     name, _, value = word.partition("=")
     name = "--multirun" if name == "-m" else name
     if name not in _OPTIONS:
-        raise UserError(
-            f"unknown option {shown(word)}: it takes -m, --config-dir, {', '.join(_OPTIONS)}; keys are written KEY=VALUE"
-        )
+        options = ", ".join(("-m", "--config-dir", *_OPTIONS))
+        raise UserError(f"unknown option {shown(word)}: it takes {options}; keys are written KEY=VALUE")
     allowed = _OPTIONS[name]
     if allowed and not value and rest and "=" not in rest[0]:
         value = rest.pop(0)

@@ -55,7 +55,7 @@ class Experiment:
         self.name, self._module = name, module
 
     def _piece(self, module: str, name: str, default: Any) -> Any:
-        """Return what a module of the package, or of its shelf, has under a name, or the experiment's only module does."""
+        """Return what a module of the package, or of its shelf, has under a name; or what the only module has."""
         if not hasattr(self._module, "__path__"):
             return getattr(self._module, name, default)
         shelf = self._module.__name__.rpartition(".")[0]

@@ -42,7 +42,7 @@ def test_a_name_is_registered_once(registered):
 
 
 def test_titles_of_what_is_not_there_are_refused():
-    with pytest.raises(UserError, match="no folder of the import path has experiment/nosuch.yaml"):
+    with pytest.raises(UserError, match=r"no folder of the import path has experiment/nosuch\.yaml"):
         experiments.designs.titles("nosuch", "rate")
     with pytest.raises(UserError, match="unknown factor of experiment=bias 'bais': it takes one of bias"):
         experiments.designs.titles("bias", "bais")
