@@ -409,13 +409,10 @@ def _request(composed: DictConfig, overrides: Sequence[str], groups: Groups) -> 
     kept, base, touched = factors.set_for_all(factors.parse(tree["factors"]), {*meant, *_axes_set(overrides)}, base)
     tree["factors"] = factors.written(kept)
     checked = config.fill(Config(seeds=tree["seeds"]), {**base, **config.outside_values(tree)})
-    leaves = dict(tree["grid"])
-    if tree["seeds"] is not None:
-        leaves["seed"] = _seeds(tree["seeds"])
     return Request(
         config=checked,
         base=base,
-        grid=grid.build(base, leaves, kept),
+        grid=grid.build(base, grid.with_seeds(tree["grid"], tree["seeds"]), kept),
         factors=tuple(kept),
         shard=_shard(checked.shard),
         overrides=tuple(overrides),
@@ -514,14 +511,6 @@ def _keys_set(overrides: Sequence[str], groups: Groups) -> Iterator[str]:
         elif name in choices and name != EXPERIMENT:
             for value in _values(_parse(text)):
                 yield from (f"{name}.{leaf}" for leaf in config.flatten(groups.tree(name, str(value))))
-
-
-def _seeds(seeds: Any) -> Sequence[int]:
-    if isinstance(seeds, int) and not isinstance(seeds, bool) and seeds >= 1:
-        return range(seeds)
-    if isinstance(seeds, list) and seeds:
-        return seeds
-    raise UserError(f"seeds={shown(seeds)}: it takes a number of seeds >= 1, or a list of them")
 
 
 def _shard(text: str | None) -> tuple[int, int] | None:

@@ -36,6 +36,7 @@ verbs
   list     the experiments; those of one's own with --config-dir=DIR
   merge    tables, summary and figures from the parts of a sharded or interrupted run
   figures  draw the figures again, from Parquet alone
+  compare  `compare A B [out=FOLDER]`: two folders of results side by side; settings, runs, and differences of metrics
   report   every claim under out=results judged together, and the question answered: answer.md
   verify   oracles, and the experiments on published numbers; `verify 1 3` takes these rows of published numbers alone
 
@@ -200,6 +201,20 @@ def _again(arguments: list[str]) -> int:
     return _with_request(_run, Path(arguments[0]))(arguments[1:])
 
 
+def _compare(arguments: list[str]) -> int:
+    from pathlib import Path
+
+    paths = [Path(word) for word in arguments if not word.startswith(("out=", "-"))]
+    outs = [Path(word.removeprefix("out=")).expanduser() for word in arguments if word.startswith("out=")]
+    if len(paths) != 2 or len(outs) > 1 or len(paths) + len(outs) < len(arguments):
+        raise UserError(
+            f"compare {shlex.join(arguments)}: it takes two folders of results, and out=FOLDER to write into"
+        )
+    from relubench.cli import verbs
+
+    return verbs.compare(*paths, *outs)
+
+
 def _report(arguments: list[str]) -> int:
     from relubench.cli import verbs
 
@@ -222,6 +237,7 @@ VERBS: dict[str, Callable[[list[str]], int]] = {
     "list": _list,
     "merge": _with_request(_merge, stored=True),
     "figures": _with_request(_figures, stored=True),
+    "compare": _compare,
     "report": _report,
     "verify": _verify,
 }

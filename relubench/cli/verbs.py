@@ -238,6 +238,21 @@ def report(request: Request) -> int:
     return 0
 
 
+def compare(a: Path, b: Path, out: Path | None = None) -> int:
+    """Print two folders of results side by side; with `out`, write the table and a figure there."""
+    from relubench.plots.figure import save
+    from relubench.report import compare as comparison
+
+    found = comparison.compare(a, b)
+    comparison.print_comparison(found, _console())
+    if out is not None:
+        write_table(out / comparison.FILE, found.table)
+        figure = comparison.figure(found)
+        for path in [out / comparison.FILE, *(save(figure, out / "figures") if figure else [])]:
+            print(f"wrote {path}")
+    return 0
+
+
 def _require(folder: folders.Folder) -> None:
     if not folder.path.is_dir():
         raise UserError(f"out={folder.path}: no such folder; run the experiment first")

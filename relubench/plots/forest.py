@@ -34,13 +34,14 @@ def forest(
     favours: tuple[str, str] | None = None,
     percent: bool = True,
     farthest: float = np.inf,
+    counted: str = "pairs",
 ) -> mpl_figure.Figure:
     """Draw each row (mean, ci_low, ci_high, n) as a point with its interval, under the name in column `label`.
 
     Rows stand in the order given, under a heading for each value of `groups`. At the right: the numbers, and `n`
-    pairs. `favours` says what a number left and right of 0 means. A row without an interval has a hollow point;
-    one without a mean says so; one `farthest` away or further has an arrow at the edge, so that it does not squeeze
-    the others. `percent`: differences of shares, told in percentage points.
+    of what is `counted`. `favours` says what a number left and right of 0 means. A row without an interval has a
+    hollow point; one without a mean says so; one `farthest` away or further has an arrow at the edge, so that it does
+    not squeeze the others. `percent`: differences of shares, told in percentage points.
     """
     places = _places(frame, label, groups)
     height = 0.75 + _ROW_HEIGHT * (len(places) + 1)
@@ -50,7 +51,7 @@ def forest(
             _row(axis, at, place.row, farthest)
     axis.axvline(0, color="black", linewidth=0.8, zorder=1)
     _names(axis, places)
-    _numbers(axis, places, percent)
+    _numbers(axis, places, percent, counted)
     axis.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 2.5, 5, 10]))
     unit = 100 if percent else 1
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{unit * value:.3g}".replace("-", "−")))
@@ -96,8 +97,8 @@ def _names(axis: Any, places: Sequence[_Place]) -> None:
     axis.spines["left"].set_visible(False)
 
 
-def _numbers(axis: Any, places: Sequence[_Place], percent: bool) -> None:
-    """Write each row's number with its interval at the right, and the pairs behind it."""
+def _numbers(axis: Any, places: Sequence[_Place], percent: bool, counted: str) -> None:
+    """Write each row's number with its interval at the right, and the pairs (or runs) behind it."""
     told = [_told(place.row, percent) for place in places]
     gap = 6 + 4.4 * max(len(_INTERVAL), *map(len, told))
     here: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "va": "center"}
@@ -107,7 +108,7 @@ def _numbers(axis: Any, places: Sequence[_Place], percent: bool) -> None:
         axis.annotate(text, (1, at), xytext=(6, 0), fontsize=7, **here)
         axis.annotate(f"{place.row['n']:,}", (1, at), xytext=(gap + 24, 0), ha="right", fontsize=7, **here)
     axis.annotate(_INTERVAL, (1, -1), xytext=(6, 0), fontsize=7, color="#555555", **here)
-    axis.annotate("pairs", (1, -1), xytext=(gap + 24, 0), ha="right", fontsize=7, color="#555555", **here)
+    axis.annotate(counted, (1, -1), xytext=(gap + 24, 0), ha="right", fontsize=7, color="#555555", **here)
 
 
 def _told(row: dict[str, Any] | None, percent: bool) -> str:

@@ -462,6 +462,17 @@ def read_config(path: Path) -> Stored:
         return Stored(tree["name"], values, keys | flatten(tree["grid"]).keys(), tuple(varied))
 
 
+def read_grid(path: Path) -> Grid:
+    """Return the runs that a folder's config.yaml asks for."""
+    from relubench.config import setting_values
+    from relubench.sweeps import factors
+
+    tree = read_tree(path)
+    with refusing(path, _CONFIG_AGAIN):
+        varied = factors.parse(tree.get("factors") or {})
+        return grid.build(setting_values(tree), grid.with_seeds(tree["grid"], tree.get("seeds")), varied)
+
+
 def run_rows(runs: Grid) -> pl.DataFrame:
     """Return the columns `run_id`, `seed` and every setting key of the runs, null where a run reads it not."""
     columns: dict[str, Any] = {"run_id": runs.run_ids().astype("U16")}

@@ -17,7 +17,7 @@ import numpy as np
 
 from relubench import data, memory, nn, optim  # noqa: F401 the schema is whole once their choices are declared
 from relubench.config import SETTING_KEYS, Key, effective, find_key, flatten, nested
-from relubench.errors import UserError
+from relubench.errors import UserError, shown
 from relubench.sweeps.factors import FACTOR, Axis, Factor
 
 #: Memory that planning takes for a run, in bytes: its place, its positions, its id and the search for it on disk.
@@ -205,6 +205,24 @@ def setting_ids(runs: int, base: Mapping[str, Any], varied: Mapping[str, Coded])
     return np.frombuffer(text, dtype="S16").astype("U16")
 
 
+#: Keys that, with those of the same choices, decide the shapes of a network, the examples, or the batches.
+_SHAPING = ("data.name", "model.name", "model.widths", "train.batch_size")
+
+
+def share_draws(values: Mapping[str, Any], others: Mapping[str, Any]) -> bool:
+    """Whether two settings share every draw of a seed: the same shapes, split of the data and batches.
+
+    In float64 numbers are drawn from other bits than in all other precisions.
+    """
+    return _drawn_by(values) == _drawn_by(others)
+
+
+def _drawn_by(values: Mapping[str, Any]) -> list[Any]:
+    keys = (key for key in SETTING_KEYS.values() if key.kind == "static")
+    shaping = [values[key.name] for key in keys if key.name in _SHAPING or key.choice in ("data.name", "model.name")]
+    return [*shaping, values["engine.precision"] == "float64"]
+
+
 def _added(key: Key, value: Any) -> int:
     return 0 if value == key.default else _digest(key.name, value)
 
@@ -247,6 +265,17 @@ def _digest(key: str, value: Any) -> int:
 def without(tree: Mapping[str, Any], key: str) -> dict[str, Any]:
     """Return the grid node without the axis of one key."""
     return nested({name: leaf for name, leaf in flatten(tree).items() if name != key})
+
+
+def with_seeds(tree: Mapping[str, Any], seeds: Any) -> dict[str, Any]:
+    """Return the grid node with the axis that `seeds` stands for: a number of them, a list, or None for no axis."""
+    if seeds is None:
+        return dict(tree)
+    if isinstance(seeds, int) and not isinstance(seeds, bool) and seeds >= 1:
+        return {**tree, "seed": range(seeds)}
+    if isinstance(seeds, list) and seeds:
+        return {**tree, "seed": seeds}
+    raise UserError(f"seeds={shown(seeds)}: it takes a number of seeds >= 1, or a list of them")
 
 
 def build(base: Mapping[str, Any], tree: Mapping[str, Any], factors: Sequence[Factor] = ()) -> Grid:

@@ -13,7 +13,7 @@ from tests.support.registered import forgetting
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 #: Examples at full size: what they would do is planned instead of done.
-PLANNED = re.compile(r"^python -m relubench(?! (plan|list|--cfg|merge|figures|-m|experiment=custom))")
+PLANNED = re.compile(r"^python -m relubench(?! (plan|list|--cfg|merge|figures|compare|-m|experiment=custom))")
 
 
 def examples(page, language):

@@ -52,6 +52,16 @@ def test_ninety_five_percent_of_the_intervals_hold_the_mean():
     assert 0.92 < np.mean((low <= 1.0) & (high >= 1.0)) < 0.97
 
 
+def test_a_differences_interval_from_wilsons_is_newcombes_hybrid_score():
+    """Newcombe 1998 (Statistics in Medicine 17, 873-890), table II, method 10: 56/70 - 48/80 and 9/10 - 3/10."""
+    for first, second, ends in [((48, 80), (56, 70), (0.0524, 0.3339)), ((3, 10), (9, 10), (0.1705, 0.8090))]:
+        sides = []
+        for k, n in (first, second):
+            found = scipy_stats.binomtest(k, n).proportion_ci(method="wilson")
+            sides.append([np.array([number]) for number in (k / n, found.low, found.high)])
+        np.testing.assert_allclose(np.ravel(stats.difference_interval(*sides)), ends, atol=5e-5)
+
+
 @pytest.mark.parametrize("size", [0, 1, 4])
 def test_fewer_than_five_runs_have_no_interval(size):
     low, high = stats.mean_interval([np.arange(float(size))])

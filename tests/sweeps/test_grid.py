@@ -183,3 +183,23 @@ def test_nothing_loops_over_a_million_runs():
     made.groups()
     assert len(made.run_ids()) == 1_000_000
     assert time.perf_counter() - start < 60  # a loop in Python takes minutes; this takes about a second
+
+
+@pytest.mark.parametrize(
+    ("setting", "shared"),
+    [
+        ({"optimizer.learning_rate": 0.3, "optimizer.name": "adam", "remedy.name": "redo"}, True),
+        ({"model.activation.name": "elu", "model.norm": "layer", "model.init.name": "glorot"}, True),
+        ({"data.normalize": "feature", "data.stream.name": "permuted", "train.steps": 7}, True),
+        ({"engine.precision": "bfloat16"}, True),
+        ({"engine.precision": "float64"}, False),
+        ({"model.widths": [64, 64]}, False),
+        ({"model.name": "cnn"}, False),
+        ({"train.batch_size": None}, False),
+        ({"data.name": "moons"}, False),
+        ({"data.split_seed": 1}, False),
+    ],
+)
+def test_settings_that_keep_shapes_examples_and_batches_share_every_draw(setting, shared):
+    plain, other = config.over_defaults({}), config.over_defaults(setting)
+    assert grid.share_draws(plain, other) == grid.share_draws(other, plain) == shared
