@@ -83,10 +83,10 @@ def _rounded(value: Any) -> Any:
 def _runs(path: Path, grid: Grid) -> pl.DataFrame | None:
     if not (path / "runs.parquet").exists():
         return None
-    runs, asked = read_table(path / "runs.parquet"), pl.Series(grid.run_ids())
+    runs, asked = read_table(path / "runs.parquet"), pl.Series(grid.run_ids()).implode()
     if not runs["run_id"].is_in(asked).any():  # those of an older version
         runs = runs.with_columns(run_id=pl.Series(folders.setting_ids(runs)))
-    return runs.filter(pl.col("run_id").is_in(asked.implode())).unique("run_id", keep="first", maintain_order=True)
+    return runs.filter(pl.col("run_id").is_in(asked)).unique("run_id", keep="first", maintain_order=True)
 
 
 def varying(side: Side, factors: Sequence[str]) -> set[str]:
