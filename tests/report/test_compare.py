@@ -16,6 +16,7 @@ from relubench.errors import UserError
 from relubench.findings import summary
 from relubench.report.compare import compare, figure
 from relubench.sweeps import factors, folders, grid, storage
+from relubench.sweeps.columns import METRICS
 from relubench.sweeps.factors import Factor, Level
 
 ROOT = Path(__file__).parents[2]
@@ -26,7 +27,7 @@ TINY = (
     "grid.model.init.bias=[0,.5]",
 )  # fmt: skip
 ENDS = {"diverged": False, "collapsed": False, "born_collapsed": False}
-NUMBERS = ("dead_train", *summary.MEANS)
+NUMBERS = ("dead_train", *(name for name, metric in METRICS.items() if metric.fold == "mean"))
 
 
 def write(path, setting, varied, dead, design=(), way=WAY):

@@ -9,8 +9,9 @@ import polars as pl
 
 from relubench.config import SETTING_KEYS
 from relubench.findings import stats
-from relubench.findings.claims.metrics import bounds_of, of_runs
+from relubench.findings.claims.metrics import of_runs
 from relubench.report.compare.side import POINT, Side
+from relubench.sweeps import columns
 from relubench.sweeps.factors import FACTOR
 from relubench.sweeps.folders import Tables
 from relubench.sweeps.grid import share_draws
@@ -112,7 +113,7 @@ def _paired_metric(runs_a: pl.DataFrame, runs_b: pl.DataFrame, metric: str) -> p
         lost_a=pl.col("value").null_count(),
         lost_b=pl.col("value_b").null_count(),
     )
-    ends = bounds_of(metric, None)
+    ends = columns.METRICS[metric].bounds
     bounds = None if ends is None else (ends[0] - ends[1], ends[1] - ends[0])
     low, high = stats.mean_interval([cell.to_numpy() for cell in folded["pairs"]], bounds)
     found = folded.with_columns(

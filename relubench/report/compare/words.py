@@ -11,13 +11,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from relubench.findings.claims.metrics import bounds_of
 from relubench.findings.words import number
 from relubench.plots import canvas, forest, style
 from relubench.plots.figure import Figure
 from relubench.report.compare.comparison import Comparison
 from relubench.report.compare.numbers import SameRuns
 from relubench.report.compare.settings import Difference
+from relubench.sweeps.columns import METRICS
 
 #: The name of the table, which holds all grid points.
 FILE = "compare.parquet"
@@ -105,10 +105,10 @@ def _print_metrics(found: Comparison, rows: pl.DataFrame, console: Console) -> N
         table.add_column(title, justify="right", no_wrap=True)
     before = None
     for row in _first_points(rows).iter_rows(named=True):
-        metric, percent = row["metric"], bounds_of(row["metric"], None) is not None
+        metric, percent = row["metric"], METRICS[row["metric"]].bounds is not None
         if before not in (None, metric):
             table.add_section()
-        head = "" if metric == before else style.name(metric) + (", %" if percent else "")
+        head = "" if metric == before else METRICS[metric].title + (", %" if percent else "")
         cells = [_interval([row[name] for name in names], percent) for names in _CELLS]
         names = (_name(found, key, row[key]) for key in found.keys)
         table.add_row(*map(_plain, (head, *names, *cells)), *([_pairs(row)] if paired else []))
@@ -142,10 +142,11 @@ def figure(found: Comparison) -> Figure | None:
         return None
     rows = _first_points(rows)
     runs = pl.when("paired").then("n_pairs").otherwise(pl.col("n_a") + pl.col("n_b"))
-    rows = rows.with_columns(mean=pl.col("difference"), n=runs)
+    titles = pl.col("metric").replace_strict({name: METRICS[name].title for name in _DRAWN})
+    rows = rows.with_columns(mean=pl.col("difference"), n=runs, title=titles)
     rows = rows.with_columns(pl.Series("point", [_point(found, row) for row in rows.iter_rows(named=True)]))
     counted = "pairs" if rows["paired"].all() else "runs"
-    drawn = forest(rows, label="point", groups="metric", x_label="difference, B − A", counted=counted)
+    drawn = forest(rows, label="point", groups="title", x_label="difference, B − A", counted=counted)
     kinds = {True: "paired by seed, over the pairs in which neither run diverged",
              False: "of two independent samples, where settings do not share their draws"}  # fmt: skip
     told = "; ".join(words for paired, words in kinds.items() if paired in rows["paired"])
