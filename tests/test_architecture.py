@@ -1,60 +1,32 @@
 """The way of the data: each folder or module imports those before it, and none after."""
 
-import ast
 import importlib
 import pkgutil
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import relubench
+from relubench.report import architecture
+from relubench.report.architecture import DOORS, ORDER, PACKAGE
 
-ROOT = Path(relubench.__file__).parent
-#: From what everything stands on to the command line; those in one row do not know of each other.
-ORDER = (
-    "errors", "lazy", "checks", "magnitudes", "memory", "theory", "units", "config", "registry", "data", "nn", "optim",
-    "run", "sweeps", "api", "findings", "plots", "experiments", "report", "cli",
-)  # fmt: skip
-#: They stand for the package: whoever imports them imports what they import when it is asked for.
-DOORS = ("__init__", "__main__")
-
-
-def imported(tree):
-    """Yield the modules of ours that a module imports anywhere, but for what only type checkers see."""
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            yield from imported(ast.Module(node.orelse, []))
-            continue
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-        yield from imported(node)
-
-
-def part(name):
-    """Return the folder or module of the package that a dotted name is in, None outside the package."""
-    first, *rest = name.split(".")
-    return rest[0] if first == "relubench" and rest else None
-
-
-def edges():
-    for path in sorted(ROOT.rglob("*.py")):
-        ours = path.relative_to(ROOT).parts[0].removesuffix(".py")
-        if ours not in DOORS:
-            tree = ast.parse(path.read_text(encoding="utf-8"))
-            yield from ((path, ours, other) for name in imported(tree) if (other := part(name)) not in (None, ours))
+PAGE = Path(__file__).parents[1] / "docs/architecture.md"
 
 
 def test_every_part_has_its_place():
-    parts = {path.stem for path in ROOT.glob("*.py")} | {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    modules, folders = PACKAGE.glob("*.py"), PACKAGE.glob("*/__init__.py")
+    parts = {path.stem for path in modules} | {path.parent.name for path in folders}
     assert parts - set(DOORS) == set(ORDER)
 
 
 def test_nothing_imports_what_comes_after_it():
     place = {name: n for n, name in enumerate(ORDER)}
     upward = [
-        f"{path.relative_to(ROOT)} imports {other}" for path, ours, other in edges() if place[other] > place[ours]
+        f"{path.relative_to(PACKAGE)} imports {imported}"
+        for path, importer, imported in architecture.imports()
+        if place[imported] > place[importer]
     ]
     assert upward == []
 
@@ -76,3 +48,28 @@ def test_what_the_command_line_needs_to_start_imports_no_jax():
     code = f"import sys; {loaded}; experiments.find('bias').question; {heavy}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def test_the_page_shows_the_parts_as_they_import_each_other(tmp_path):
+    shutil.copy(PAGE, tmp_path)
+    architecture.write(tmp_path / PAGE.name)
+    again = "python -m relubench.report.architecture docs/architecture.md"
+    assert (tmp_path / PAGE.name).read_text() == PAGE.read_text(), again
+
+
+def test_an_arrow_is_left_out_where_others_lead_there_and_none_else():
+    """By brute force: what can be reached along the arrows is what the imports reach, and each arrow is needed."""
+    arrows = re.findall(r"^    (\w+) --> (\w+)$", PAGE.read_text(), re.M)
+    edges = {(imported, importer) for _, importer, imported in architecture.imports()}
+    assert set(arrows) <= edges
+    assert closure(arrows) == closure(edges)
+    for arrow in arrows:
+        assert closure(set(arrows) - {arrow}) != closure(arrows)
+
+
+def closure(edges):
+    """Return all pairs between which edges lead."""
+    reached = set(edges)
+    while more := {(a, d) for a, b in reached for c, d in reached if b == c} - reached:
+        reached |= more
+    return reached

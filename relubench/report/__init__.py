@@ -1,1 +1,1 @@
-"""Tables, figures and progress: how results are shown."""
+"""What results are shown as: tables, the comparison of two folders, verification, and pages."""

@@ -10,10 +10,10 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from relubench.report import generated
 from relubench.run.recorder import MEASURES, OverSteps
 from relubench.sweeps.columns import TABLES, Column
 
-_BEGIN, _END = "<!-- generated: relubench.report.definitions -->", "<!-- end -->"
 _TYPES = {int: "whole number", float: "number", bool: "yes or no"}
 _ROWS = {
     "runs": "A row a run; before these columns stand `run_id`, the factors and every key of the setting.",
@@ -24,11 +24,8 @@ _ROWS = {
 
 
 def write(page: Path) -> None:
-    """Write the generated part of a page anew, in place of what stands between its markers."""
-    text = page.read_text(encoding="utf-8")
-    before, _, rest = text.partition(_BEGIN)
-    _, _, after = rest.partition(_END)
-    page.write_text("\n".join([before + _BEGIN, *_lines(), _END + after]), encoding="utf-8")
+    """Write the generated part of a page anew."""
+    generated.rewrite(page, "relubench.report.definitions", _lines())
 
 
 def _lines() -> Iterator[str]:
