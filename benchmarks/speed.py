@@ -2,9 +2,9 @@
 
     python benchmarks/speed.py [--rounds 7] [--runs 64]
 
-Two processes take turns, so that a noisy machine is noisy for all: one holds relubench with a host device per core, the
-other everything that uses XLA's own threads. Rates are medians over the rounds. FLOPs of a step: 6 an example and
-weight, less the gradient of the inputs of layer 1.
+Three processes take turns, so that a noisy machine is noisy for all: one holds relubench with a host device per core,
+one the same without its counter, the third everything that uses XLA's own threads. Rates are medians over the rounds.
+FLOPs of a step: 6 an example and weight, less the gradient of the inputs of layer 1.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-STEPS = 2000  # of the runs whose share of probes is told
+STEPS = 2000  # of the runs whose share of probes is reported
 WINDOW = 60  # steps that a measurement times
+COUNTED, BARE, OTHERS = "relubench", "without the counter", "others"  # a process each
 
 
 class Workload(NamedTuple):
@@ -43,28 +44,22 @@ def _median_of(time_once: Callable[[], float]) -> float:
     return statistics.median(time_once() for _ in range(3))
 
 
-def _relubench(workload: Workload, runs: int, counter: bool) -> Callable[[], dict[str, float]]:
+def _relubench(workload: Workload, runs: int) -> Callable[[], dict[str, float]]:
     """Return what times a step of all runs, and one probe of all runs, in seconds."""
     from relubench import config, data
-    from relubench.run import loop
     from relubench.sweeps import engine, grid, layout, machine
 
     machine.prepare()
-    count = loop._count
-    if not counter:  # the forward pass, the gradient and the update alone
-        loop._count = lambda forward, loss, counters, step, epoch_steps: (loss == loss, counters)
     values = {
         "train.steps": STEPS, "train.batch_size": workload.batch, "model.widths": tuple(workload.widths),
         "optimizer.learning_rate": 0.05,
     }  # fmt: skip
     seeds = grid.build(config.over_defaults(values), {"seed": list(range(runs))})
-    (ours,) = layout.plan(seeds, data.loader(None), machine.make_machine(config.Engine()))
-    engine._jitted.cache_clear()
-    compiled = engine._compile(ours)
-    compiled.allot()
-    loop._count = count
-    probes = ours.probes
-    chunk = engine._Chunk(compiled, np.arange(runs))
+    (group,) = layout.plan(seeds, data.loader(None), machine.make_machine(config.Engine()))
+    program = engine.compile_group(group)
+    program.allot()
+    probes = group.probes
+    chunk = engine.Chunk(program, np.arange(runs))
     chunk.advance(int(probes[-3]))
 
     def measure() -> dict[str, float]:
@@ -79,6 +74,13 @@ def _relubench(workload: Workload, runs: int, counter: bool) -> Callable[[], dic
 def _one_probe(chunk: Any, at: int) -> float:
     chunk.step = at - 1
     return chunk.advance(at)
+
+
+def _without_counter() -> None:
+    """Leave the forward pass, the gradient and the update alone in the steps that this process compiles."""
+    from relubench.run import loop
+
+    loop.count = lambda forward, loss, counters, step, epoch_steps: (loss == loss, counters)
 
 
 def _plain_step(workload: Workload) -> tuple[Callable[..., Any], Callable[..., Any]]:
@@ -173,17 +175,18 @@ def _sgemm() -> Callable[[], dict[str, float]]:
     return lambda: {"flops": 2 * 2048**3 / _median_of(once)}
 
 
-def _serve(pipe: Any, runs: int, ours: bool) -> None:
+def _serve(pipe: Any, runs: int, side: str) -> None:
     """Prepare the measurements of one side and take them as the other end of the pipe asks."""
     made: dict[tuple[str, str], Callable[[], dict[str, float]]] = {}
+    if side == BARE:
+        _without_counter()
     for workload in WORKLOADS:
-        if ours:
-            made["relubench", workload.name] = _relubench(workload, runs, counter=True)
-            made["without the counter", workload.name] = _relubench(workload, runs, counter=False)
-        else:
+        if side == OTHERS:
             made["loop of jitted steps", workload.name] = _loop(workload)
             made["one vmap of all runs", workload.name] = _vmap(workload, runs)
-    if not ours:
+        else:
+            made[side, workload.name] = _relubench(workload, runs)
+    if side == OTHERS:
         made["sgemm", ""] = _sgemm()
     pipe.send(list(made))
     while (asked := pipe.recv()) is not None:
@@ -198,26 +201,26 @@ def main() -> None:
     asked = parser.parse_args()
     context = multiprocessing.get_context("spawn")
     sides = []
-    for ours in (True, False):
+    for side in (COUNTED, BARE, OTHERS):
         here, there = context.Pipe()
-        process = context.Process(target=_serve, args=(there, asked.runs, ours), daemon=True)
+        process = context.Process(target=_serve, args=(there, asked.runs, side), daemon=True)
         process.start()
         sides.append((here, here.recv(), process))
-    found: dict[tuple[str, str], list[dict[str, float]]] = {}
+    measured: dict[tuple[str, str], list[dict[str, float]]] = {}
     for _ in range(asked.rounds):
         for pipe, names, _process in sides:
             for name in names:
                 pipe.send(name)
-                found.setdefault(name, []).append(pipe.recv())
+                measured.setdefault(name, []).append(pipe.recv())
     for pipe, _, _process in sides:
         pipe.send(None)
-    _report(found, asked.runs)
+    _report(measured, asked.runs)
 
 
-def _report(found: dict[tuple[str, str], list[dict[str, float]]], runs: int) -> None:
+def _report(measured: dict[tuple[str, str], list[dict[str, float]]], runs: int) -> None:
     from relubench.sweeps.layout import step_flops
 
-    sgemm = statistics.median(each["flops"] for each in found["sgemm", ""])
+    sgemm = statistics.median(each["flops"] for each in measured["sgemm", ""])
     print(
         f"XLA sgemm, 2048 x 2048, float32, all cores: {sgemm / 1e9:.0f} GF/s; {runs} runs; {STEPS} steps, 20 probes\n"
     )
@@ -231,17 +234,16 @@ def _report(found: dict[tuple[str, str], list[dict[str, float]]], runs: int) -> 
             share = statistics.median(rates) * flops / sgemm
             print(f"| {name} | {statistics.median(rates):,.0f} | {share * sgemm / 1e9:.0f} | {share:.0%} |")
 
-        ours = found["relubench", workload.name]
-        bare = found["without the counter", workload.name]
-        line("relubench, with the counter", [each["step"] for each in ours], runs)
-        line("relubench, counter and 20 probes", [each["step"] + each["probe"] * 20 / STEPS for each in ours], runs)
+        counted, bare = measured[COUNTED, workload.name], measured[BARE, workload.name]
+        line("relubench, with the counter", [each["step"] for each in counted], runs)
+        line("relubench, counter and 20 probes", [each["step"] + each["probe"] * 20 / STEPS for each in counted], runs)
         line("relubench, without the counter", [each["step"] for each in bare], runs)
-        line("one vmap of all runs", [each["step"] for each in found["one vmap of all runs", workload.name]], runs)
-        line("loop of jitted steps", [each["step"] for each in found["loop of jitted steps", workload.name]], 1)
-        counter = statistics.median(a["step"] / b["step"] - 1 for a, b in zip(ours, bare, strict=True))
-        probes = statistics.median(20 * each["probe"] / (STEPS * each["step"]) for each in ours)
+        line("one vmap of all runs", [each["step"] for each in measured["one vmap of all runs", workload.name]], runs)
+        line("loop of jitted steps", [each["step"] for each in measured["loop of jitted steps", workload.name]], 1)
+        counter = statistics.median(a["step"] / b["step"] - 1 for a, b in zip(counted, bare, strict=True))
+        probes = statistics.median(20 * each["probe"] / (STEPS * each["step"]) for each in counted)
         bar = f" (bar: {workload.bar:.0%})" if workload.bar else ""
-        reached = statistics.median(runs / each["step"] for each in ours) * flops / sgemm
+        reached = statistics.median(runs / each["step"] for each in counted) * flops / sgemm
         print(f"\ncounter {counter:+.1%} of the time, probes {probes:.1%}; {reached:.0%} of sgemm{bar}\n")
 
 

@@ -1,4 +1,4 @@
-"""relubench: how many ReLU units die, when, and what mends it.
+"""relubench: how many ReLU units die, when, and what fixes it.
 
 `load` reads results, `sweep` trains a grid from Python, `retrain` gives the weights of a run; `units` holds the
 definitions (dead, silent, saturated, dormant, linear, constant) as functions of plain arrays.

@@ -1,4 +1,4 @@
-"""Errors that are the user's to mend: one line, and the exit status that goes with it."""
+"""Errors that the user can fix: one line, and the exit status that goes with it."""
 
 from __future__ import annotations
 

@@ -11,8 +11,8 @@ from typing import NamedTuple
 from relubench.errors import UserError
 
 
-class _Hierarchy(NamedTuple):
-    """Where Linux tells of control groups, which containers and batch systems limit."""
+class Hierarchy(NamedTuple):
+    """Where Linux describes control groups, which containers and batch systems limit."""
 
     root: Path
     limit: str  # names of files
@@ -20,8 +20,8 @@ class _Hierarchy(NamedTuple):
     pages: tuple[str, ...]  # in memory.stat: what of that is pages of files, which make way
 
 
-_VERSION_2 = _Hierarchy(Path("/sys/fs/cgroup"), "memory.max", "memory.current", ("inactive_file", "active_file"))
-_VERSION_1 = _Hierarchy(
+VERSION_2 = Hierarchy(Path("/sys/fs/cgroup"), "memory.max", "memory.current", ("inactive_file", "active_file"))
+VERSION_1 = Hierarchy(
     Path("/sys/fs/cgroup/memory"),
     "memory.limit_in_bytes",
     "memory.usage_in_bytes",
@@ -32,7 +32,7 @@ _VERSION_1 = _Hierarchy(
 def available() -> int:
     """Return the bytes of main memory that are free, or can be made so; within a container or job, of its limit."""
     free = [_free_of_machine()]
-    for tree, group in _control_groups():
+    for tree, group in control_groups():
         for folder in (tree.root / group, *(tree.root / group).parents):
             if folder.is_relative_to(tree.root):
                 with contextlib.suppress(OSError, ValueError):  # no such group, or "max"
@@ -41,13 +41,13 @@ def available() -> int:
     return max(0, min(free))
 
 
-def _control_groups() -> Iterator[tuple[_Hierarchy, str]]:
+def control_groups() -> Iterator[tuple[Hierarchy, str]]:
     """Yield each hierarchy that limits memory, and the process's group in it."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines():
             _, controllers, group = line.split(":", 2)
             if not controllers or "memory" in controllers.split(","):
-                yield _VERSION_1 if controllers else _VERSION_2, group.lstrip("/")
+                yield VERSION_1 if controllers else VERSION_2, group.lstrip("/")
 
 
 def _number(path: Path) -> int:

@@ -33,7 +33,7 @@ class Registry(Generic[T]):
         """Return a decorator that files the decorated object under `name`.
 
         `keys` are its own keys, made by `config.knob` or `config.static`, by the last words of their names; they come
-        to the entry as `own` tells them. `reads` names keys of its group that the core reads for some entries alone.
+        to the entry as `own` returns them. `reads` names keys of its group that the core reads for some entries alone.
         """
 
         def add(entry: T) -> T:

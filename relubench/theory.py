@@ -23,7 +23,7 @@ def support(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def ties(x: np.ndarray, weights: np.ndarray, bias: np.ndarray) -> np.ndarray:
-    """Whether each unit's largest pre-activation is too close to 0 to be told from it in float64. [units] bool."""
+    """Whether each unit's largest pre-activation is too close to 0 for float64 to give its sign. [units] bool."""
     scale = np.linalg.norm(weights, axis=0) * np.linalg.norm(x, axis=1).max() + np.abs(bias)
     return np.abs(support(x, weights) + bias) <= TIE * scale
 
@@ -32,7 +32,7 @@ def hull_margin(x: np.ndarray) -> float:
     """Return how deep 0 lies in the convex hull of x [examples, features]: > 0 inside, 0 on the boundary, < 0 outside.
 
     It is the largest t such that every direction w with max |w_j| = 1 has an input with w.x >= t, up to the shape of
-    the ball: its sign is exact. Found by linear programmes, one a facet of the ball (2 * features).
+    the ball: its sign is exact. Computed by linear programmes, one a facet of the ball (2 * features).
     """
     examples, features = x.shape
     worst = math.inf
@@ -41,13 +41,13 @@ def hull_margin(x: np.ndarray) -> float:
             # minimise t over (w, t): w.x_i <= t for all i, |w_j| <= 1, w_place = sign
             bounds = [(-1.0, 1.0)] * features + [(None, None)]
             bounds[place] = (sign, sign)
-            found = linprog(
+            solution = linprog(
                 np.append(np.zeros(features), 1.0),
                 A_ub=np.hstack([x, -np.ones((examples, 1))]),
                 b_ub=np.zeros(examples),
                 bounds=bounds,
             )
-            worst = min(worst, float(found.fun))
+            worst = min(worst, float(solution.fun))
     return worst
 
 

@@ -213,7 +213,7 @@ def _limits(dtype: Any) -> tuple[float, float]:
 
 
 def _weights(weight: ArrayLike, shape: tuple[int, ...]) -> Array:
-    """Return weights for numbers of this shape with an axis for each of theirs: bool, whole, or float32 at least."""
+    """Return weights for numbers of this shape with as many axes: bool, whole, or float32 at least."""
     array = checks.numbers("weight", weight)
     allowed = [shape[:n] for n in range(1, len(shape))] or [()]
     if array.shape not in allowed:

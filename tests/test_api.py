@@ -25,7 +25,7 @@ def test_scalars_and_arrays_of_numpy_are_values():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (([1],), "setting=[1]: it takes a mapping"),
         (("train.steps",), "it takes a mapping"),
@@ -42,10 +42,10 @@ def test_scalars_and_arrays_of_numpy_are_values():
     ],
     ids=str,
 )
-def test_what_the_command_line_refuses_is_refused(arguments, told):
+def test_what_the_command_line_refuses_is_refused(arguments, message):
     with pytest.raises(UserError) as caught:
         relubench.sweep(*arguments)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize("option", ["width", "devices"])

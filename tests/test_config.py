@@ -33,13 +33,13 @@ from relubench.errors import UserError
     ],
 )
 def test_a_value_is_taken_in_the_type_of_its_key(key, value, parsed):
-    found = config.KEYS[key].parse(value)
-    assert found == parsed
-    assert type(found) is type(parsed)
+    read = config.KEYS[key].parse(value)
+    assert read == parsed
+    assert type(read) is type(parsed)
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "told"),
+    ("key", "value", "message"),
     [
         ("optimizer.learning_rate", "abc", "optimizer.learning_rate='abc': it takes a number >= 0"),
         ("optimizer.learning_rate", True, "it takes a number"),
@@ -58,10 +58,10 @@ def test_a_value_is_taken_in_the_type_of_its_key(key, value, parsed):
         ("out", "a\x00b", "it takes a name"),
     ],
 )
-def test_a_value_that_is_not_allowed_is_refused_with_what_is(key, value, told):
+def test_a_value_that_is_not_allowed_is_refused_with_what_is(key, value, message):
     with pytest.raises(UserError) as caught:
         config.KEYS[key].parse(value)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

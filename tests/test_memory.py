@@ -18,8 +18,8 @@ def grouped(folder, limit, used, pages):
 @pytest.fixture
 def within(monkeypatch, tmp_path):
     """Put this process into the control group `jobs/mine` of a hierarchy of files."""
-    tree = memory._VERSION_2._replace(root=tmp_path)
-    monkeypatch.setattr(memory, "_control_groups", lambda: iter([(tree, "jobs/mine")]))
+    tree = memory.VERSION_2._replace(root=tmp_path)
+    monkeypatch.setattr(memory, "control_groups", lambda: iter([(tree, "jobs/mine")]))
     return tmp_path / "jobs"
 
 

@@ -43,9 +43,9 @@ LONGEST = max(len(list(names)) for names in WALKS.values())
 COLUMNS = [list(itertools.islice(itertools.cycle(list(names)), LONGEST)) for names in WALKS.values()]
 
 
-#: Programs that hold every remedy, loss and norm. Other activations, initialisers and optimisers are slow: in tests/nn
-#: and tests/optim each of them stands beside its formula.
-FIRST = 4
+#: Programs that hold every loss and norm, and a remedy of each kind. The others are slow: in tests/nn and tests/optim
+#: each choice stands beside its formula.
+FIRST = 2
 
 
 @pytest.mark.parametrize(
@@ -76,6 +76,7 @@ def test_a_small_cnn_learns_digits_and_its_units_are_channels(norm):
     assert tables["layers"].filter(pl.col("step") == 150)["units"].to_list() == [8, 16]
 
 
+@pytest.mark.slow  # its tasks and targets are recounted in tests/data
 def test_the_slowly_changing_regression_trains():
     setting = SMALL | {"data.name": "bits", "data.stream.name": "slow_bits", "loss.name": "squared_error"}
     runs = relubench.sweep(setting | {"optimizer.learning_rate": 0.001}, {"seed": [0, 1]})["runs"]

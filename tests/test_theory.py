@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -27,10 +27,11 @@ def dead(z):
 @given(points, hnp.arrays(np.float64, (2, 5), elements=reals), hnp.arrays(np.float64, 5, elements=reals))
 def test_a_first_layer_unit_is_dead_iff_its_support_is_at_most_minus_its_bias(x, weights, bias):
     clear = ~theory.ties(x, weights, bias)
-    found = dead(x @ weights + bias)
-    np.testing.assert_array_equal(found[clear], (theory.support(x, weights) <= -bias)[clear])
+    flags = dead(x @ weights + bias)
+    np.testing.assert_array_equal(flags[clear], (theory.support(x, weights) <= -bias)[clear])
 
 
+@settings(max_examples=20)  # four linear programmes each
 @given(points, hnp.arrays(np.float64, (2, 40), elements=reals), st.floats(1e-3, 2))
 def test_with_0_in_the_hull_no_unit_with_a_positive_bias_is_dead(x, weights, bias):
     assume(theory.hull_margin(x) >= 1e-7)
@@ -49,18 +50,18 @@ def test_on_the_hulls_boundary_a_unit_with_bias_0_can_be_dead():
     ("x", "sign"),
     [([[1, 1], [-1, 1], [0, -1]], 1), ([[1, 1], [2, 1], [1, 3]], -1), ([[1, 0], [-1, 0]], 0), ([[0, 0]], 0)],
 )
-def test_the_margin_tells_on_which_side_of_the_hull_0_is(x, sign):
+def test_the_margin_says_on_which_side_of_the_hull_0_is(x, sign):
     assert np.sign(round(theory.hull_margin(np.array(x, float)), 9)) == sign
 
 
 @given(hnp.arrays(np.float64, (5, 3), elements=reals), hnp.arrays(np.float64, (5, 3), elements=reals), st.floats(0, 8))
 def test_one_step_kills_exactly_within_the_deadly_rates(z, d, rate):
     low, high = theory.deadly_rates(z, d)
-    found = ((z - rate * d) <= 0).all(0)
+    died = ((z - rate * d) <= 0).all(0)
     ends = np.isclose(rate, low, rtol=1e-9, atol=1e-12) | np.isclose(rate, high, rtol=1e-9, atol=1e-12)
     with np.errstate(invalid="ignore"):
         expected = (low <= rate) & (rate <= high)  # NaN: never
-    np.testing.assert_array_equal(found[~ends], expected[~ends])
+    np.testing.assert_array_equal(died[~ends], expected[~ends])
 
 
 def a_network(seed, examples, features, scale):
@@ -86,8 +87,8 @@ def test_a_real_step_leaves_a_unit_dead_exactly_within_the_deadly_rates():
             moved = [(w - rate * dw, b - rate * db) for (w, b), (dw, db) in zip(weights, steps, strict=True)]
             (z,), _ = forward(moved, x)
             clear = ~theory.ties(x, *moved[0])
-            found, expected = (z <= 0).all(0), (low <= rate) & (rate <= high)  # NaN: never
-            np.testing.assert_array_equal(found[clear], expected[clear])
+            died, expected = (z <= 0).all(0), (low <= rate) & (rate <= high)  # NaN: never
+            np.testing.assert_array_equal(died[clear], expected[clear])
             seen.update(zip(expected[clear & (low > 0)].tolist(), np.isfinite(high)[clear & (low > 0)], strict=True))
 
     law()

@@ -34,7 +34,7 @@ def counts(stats):
         "constant": units.constant(stats),
         "dormant": units.dormant(stats),
     }
-    return {name: [bool(flag) for flag in found] for name, found in flags.items()}
+    return {name: [bool(flag) for flag in each] for name, each in flags.items()}
 
 
 @pytest.mark.parametrize(
@@ -58,8 +58,8 @@ def counts(stats):
 )
 def test_a_hand_built_unit_is_what_the_definitions_say(activation, weight, bias, true):
     filler = np.array([[5.0], [1.0], [4.0], [2.0]])  # an ordinary unit beside it, for the layer's mean
-    found = counts(stats_of(np.concatenate([weight * INPUTS + bias, filler], 1), activation))
-    assert {name for name, flags in found.items() if flags[0]} == true - {"none"}
+    counted = counts(stats_of(np.concatenate([weight * INPUTS + bias, filler], 1), activation))
+    assert {name for name, flags in counted.items() if flags[0]} == true - {"none"}
 
 
 def test_a_channel_is_dead_only_if_every_position_is_inactive():
@@ -78,8 +78,8 @@ def test_a_tie_is_kept_as_a_tie_when_parts_are_merged():
     parts = [stats_of(INPUTS[:2] - 3.0), stats_of(INPUTS[2:] - 3.0)]
     merged = units.merge(jax.tree.map(lambda *leaves: jnp.stack(leaves), *parts))
     whole = stats_of(INPUTS - 3.0)
-    for ours, theirs in zip(merged, whole, strict=True):
-        np.testing.assert_array_equal(ours, theirs)
+    for some, same in zip(merged, whole, strict=True):
+        np.testing.assert_array_equal(some, same)
 
 
 @given(hnp.arrays(np.float32, (6, 4), elements=st.floats(-5, 5, width=32)), st.floats(0.001, 0.9))
@@ -185,11 +185,11 @@ def test_dormancy_is_right_whatever_the_magnitude(dtype, sizes, dormant, compile
     h = np.tile(np.asarray(sizes).astype(dtype), (2, 300, 1))
     kept = np.ones(300, bool) if masked else None
 
-    def found(h):
+    def flags(h):
         parts = [units.observe(part, part, jnp.ones_like(part), kept) for part in h]
         return units.dormant(units.merge(jax.tree.map(lambda *leaves: jnp.stack(leaves), *parts)))
 
-    assert (jax.jit(found) if compiled else found)(jnp.asarray(h)).tolist() == dormant
+    assert (jax.jit(flags) if compiled else flags)(jnp.asarray(h)).tolist() == dormant
 
 
 def test_parts_of_far_apart_magnitudes_merge_to_the_mean_of_all():
@@ -239,8 +239,8 @@ def test_a_batch_of_nothing_but_padding_changes_nothing_when_merged(weight, dtyp
     some, nothing = units.observe(z, z, z), units.observe(z, z, z, weight)
     assert nothing.examples == 0
     merged = units.merge(jax.tree.map(lambda *leaves: jnp.stack(leaves), nothing, some, nothing))
-    for name, ours, theirs in zip(some._fields, merged, some, strict=True):
-        np.testing.assert_array_equal(ours, theirs, err_msg=name)
+    for name, after, before in zip(some._fields, merged, some, strict=True):
+        np.testing.assert_array_equal(after, before, err_msg=name)
     assert not jnp.isnan(jnp.asarray(units.dormant(nothing), float)).any()
 
 
@@ -301,8 +301,8 @@ def test_batch_flags_of_every_kind_of_number_are_those_of_numpy(dtype):
 def test_saturation_in_half_precision_is_judged_by_the_same_threshold(dtype):
     slopes = jnp.nextafter(jnp.asarray(0.001, dtype), jnp.asarray([0.0, 1.0], dtype))
     slopes = jnp.concatenate([slopes, jnp.asarray([0.001], dtype)])
-    found = units.saturated(units.observe(slopes, slopes, slopes))
-    np.testing.assert_array_equal(found, np.asarray(slopes, np.float64) <= 1e-3)
+    flags = units.saturated(units.observe(slopes, slopes, slopes))
+    np.testing.assert_array_equal(flags, np.asarray(slopes, np.float64) <= 1e-3)
 
 
 @pytest.mark.parametrize(
@@ -333,7 +333,7 @@ def test_a_network_has_collapsed_when_no_output_varies(low, high, collapsed):
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_a_non_finite_pre_activation_is_told_apart_from_dead_and_alive(bad):
+def test_a_non_finite_pre_activation_is_neither_dead_nor_alive(bad):
     z = jnp.asarray([[1.0, -1.0], [bad, -1.0]])
     active, finite = units.batch_flags(z, (z > 0).astype(z.dtype))
     assert not finite
@@ -359,7 +359,7 @@ def recount_last_active(active):
 
 def recount_revivals(active, epoch_steps):
     """Count, step by step, activity after a silence that holds a whole epoch from its first batch to its last."""
-    found = []
+    revived = []
     for column in active.T:
         revivals, silence = 0, []
         for step, flag in enumerate(column):
@@ -369,5 +369,5 @@ def recount_revivals(active, epoch_steps):
                 silence = []
             else:
                 silence.append(step)
-        found.append(revivals)
-    return found
+        revived.append(revivals)
+    return revived

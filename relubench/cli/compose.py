@@ -68,20 +68,7 @@ def _main(opened: _Opened, task: Callable[[Request], int], again: Path | None) -
     if again is not None:
         _store(again)
         arguments = [*arguments, f"experiment={AGAIN}"]
-    statuses: list[int] = []
-    composed_all = False
-
-    def request(composed: DictConfig) -> Request:
-        overrides: Any = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)  # as they were typed
-        return _as_typed(_request(composed, overrides, opened.groups), opened.folder, again)
-
-    def job(composed: DictConfig) -> int:
-        nonlocal composed_all
-        composed_all = True
-        with interrupts.noted(), own.importable(opened.groups.conf):  # a launcher may run this in another process
-            statuses.append(_guarded(lambda: task(request(composed))))
-        return statuses[-1]
-
+    job = _Job(task, opened, again)
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then raises instead of printing and exiting
     sys.argv = ["relubench", *arguments]
     try:
@@ -91,10 +78,31 @@ def _main(opened: _Opened, task: Callable[[Request], int], again: Path | None) -
     except OSError as error:
         raise StorageError(f"{error.filename or 'out'}: {error.strerror or error}") from error
     except Exception as error:
-        if composed_all:
+        if job.composed:
             raise
         raise UserError(f"the command line cannot be composed: {_one_line(error)}") from error  # Hydra's own slips
-    return max([*statuses, *sweeper.STATUSES], default=0)
+    return max(job.statuses, default=0)
+
+
+class _Job:
+    """The work of one composed configuration: the request that it makes goes to `task`."""
+
+    def __init__(self, task: Callable[[Request], int], opened: _Opened, again: Path | None) -> None:
+        self._task, self._opened, self._again = task, opened, again
+        self.composed = False  # whether Hydra has composed one, and so all
+        self.statuses: list[int] = []
+
+    def __call__(self, composed: DictConfig, /) -> int:
+        self.composed = True
+        with interrupts.noted(), own.importable(self._opened.groups.conf):  # a launcher may run this in another process
+            status = _guarded(lambda: self._task(self._request(composed)))
+        self.statuses.append(status)
+        return status
+
+    def _request(self, composed: DictConfig) -> Request:
+        overrides: Any = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)  # as they were typed
+        request = _request(composed, overrides, self._opened.groups)
+        return _as_typed(request, self._opened.folder, self._again)
 
 
 class _Opened(NamedTuple):

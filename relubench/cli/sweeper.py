@@ -10,11 +10,13 @@ import importlib
 import sys
 import types
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.types import Override, RangeSweep
 from hydra.core.plugins import Plugins
+from hydra.types import HydraContext
+from omegaconf import DictConfig
 
 from relubench.cli.groups import is_stored
 from relubench.config import SETTING_KEYS
@@ -24,8 +26,14 @@ Plugins.instance()  # its scan re-executes Hydra's core modules: BasicSweeper mu
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper  # noqa: E402
 
-#: Exit statuses of the jobs that a multirun has launched, whichever process they ran in.
-STATUSES: list[int] = []
+
+class Job(Protocol):
+    """What Hydra calls with each configuration that it composes."""
+
+    statuses: list[int]  # exit statuses of those that have ended
+
+    def __call__(self, composed: DictConfig, /) -> int:
+        """Do what the configuration asks for; return the exit status."""
 
 
 def _axis(override: Override) -> str | None:
@@ -69,10 +77,15 @@ class VmapSweeper(BasicSweeper):
         batches = BasicSweeper.split_arguments([override for key, override in axes if not key], max_batch_size)
         return [[[*job, *folded] for job in batch] for batch in batches]
 
+    def setup(self, *, hydra_context: HydraContext, task_function: Any, config: DictConfig) -> None:
+        """Get ready to sweep."""
+        super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
+        self._job: Job = task_function
+
     def sweep(self, arguments: list[str]) -> Any:
-        """Run the jobs; keep their exit statuses."""
+        """Run the jobs; give their exit statuses to the job here, as a launcher may run it in other processes."""
         batches: Sequence[Any] = super().sweep(arguments)
-        STATUSES.extend(int(job.return_value) for batch in batches for job in batch)
+        self._job.statuses.extend(int(job.return_value) for batch in batches for job in batch)
         return batches
 
 

@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +85,7 @@ def _merged(request: Request, folder: folders.Folder) -> folders.Tables:
     design = experiments.design(request.config.name)
     if design is None:
         return ours
-    return ours._replace(runs=experiments.with_levels(ours.runs, design.factors, design.base))
+    return replace(ours, runs=experiments.with_levels(ours.runs, design.factors, design.base))
 
 
 def _fold(request: Request, folder: folders.Folder, ours: folders.Tables) -> pl.DataFrame:

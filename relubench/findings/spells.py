@@ -16,20 +16,13 @@ from relubench.sweeps.folders import Tables
 _UNIT = ("run_id", "layer", "unit")
 
 
-#: The tables whose spells were asked for last, and their spells: claims ask for the same ones again and again.
-_last: tuple[Tables, pl.DataFrame] | None = None
-
-
 def spells(tables: Tables) -> pl.DataFrame:
     """Return a row a spell of the runs that did not diverge: run_id, layer, unit, died, until, end.
 
     `died` is the step of the first probe of the spell, `until` that of the probe that finds the unit active again
     (null: none does), `end` that of the run's last probe.
     """
-    global _last
-    if _last is None or _last[0] is not tables:
-        _last = (tables, _spells(tables))
-    return _last[1]
+    return tables.derived(_spells)
 
 
 def _spells(tables: Tables) -> pl.DataFrame:

@@ -47,25 +47,25 @@ def values(frames: Iterable[pl.DataFrame], key: str | None) -> list[Any]:
     """
     if key is None:
         return [None]
-    found: list[Any] = []
+    distinct: list[Any] = []
     for frame in frames:
-        found += [value for value in frame[key].unique(maintain_order=True).to_list() if value not in found]
-    told = [value for value in found if value is not None]
-    if is_numeric(told):
-        return [None] * (len(told) < len(found)) + sorted(told)
-    return found
+        distinct += [value for value in frame[key].unique(maintain_order=True).to_list() if value not in distinct]
+    known = [value for value in distinct if value is not None]
+    if is_numeric(known):
+        return [None] * (len(known) < len(distinct)) + sorted(known)
+    return distinct
 
 
-def is_numeric(found: Sequence[Any]) -> bool:
+def is_numeric(cells: Sequence[Any]) -> bool:
     """Return whether all values are numbers (yes and no are not)."""
-    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in found)
+    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in cells)
 
 
 def where(frame: pl.DataFrame, key: str | None, value: Any) -> pl.DataFrame:
     """Return the rows whose `key` is `value`, null and lists included."""
     if key is None:
         return frame
-    return frame.filter(pl.Series([found == value for found in frame[key].to_list()], dtype=pl.Boolean))
+    return frame.filter(pl.Series([cell == value for cell in frame[key].to_list()], dtype=pl.Boolean))
 
 
 def interval(rows: pl.DataFrame, middle: str = "mean") -> Interval:
@@ -83,9 +83,9 @@ def blank(
     )
 
 
-def looks(found: Sequence[Any]) -> list[dict[str, Any]]:
+def looks(line_values: Sequence[Any]) -> list[dict[str, Any]]:
     """Return colour, marker and dashes of each line's value."""
-    return [style.series(place, len(found), is_numeric(found)) for place in range(len(found))]
+    return [style.series(place, len(line_values), is_numeric(line_values)) for place in range(len(line_values))]
 
 
 def band(axis: Any, at: np.ndarray, points: Interval, look: dict[str, Any], step: Any = None) -> None:
@@ -98,9 +98,9 @@ def band(axis: Any, at: np.ndarray, points: Interval, look: dict[str, Any], step
         )
 
 
-def column_titles(axes: Any, key: str | None, found: Sequence[Any]) -> None:
+def column_titles(axes: Any, key: str | None, panel_values: Sequence[Any]) -> None:
     """Write each panel column's value over its first row."""
-    for axis, value in zip(axes[0], found, strict=True):
+    for axis, value in zip(axes[0], panel_values, strict=True):
         axis.set_title("" if key is None else style.title(value, key))
 
 
@@ -127,9 +127,9 @@ def _share_limits(axis: Any, frame: pl.DataFrame) -> None:
 
     A difference of shares reaches below 0 as far as its interval does.
     """
-    found = [value for name in ("mean", "ci_low", "ci_high") for value in frame[name].drop_nulls().to_list()]
-    top = float(np.nanmax([0.05, *found]))
-    bottom = float(np.nanmin([0.0, *found]))
+    numbers = [value for name in ("mean", "ci_low", "ci_high") for value in frame[name].drop_nulls().to_list()]
+    top = float(np.nanmax([0.05, *numbers]))
+    bottom = float(np.nanmin([0.0, *numbers]))
     axis.set_ylim(bottom - (0.05 * (top - bottom) if bottom < 0 else 0.02 * top), min(1.05 * top, 1.03))
 
 

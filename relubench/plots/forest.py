@@ -41,7 +41,7 @@ def forest(
     Rows stand in the order given, under a heading for each value of `groups`. At the right: the numbers, and `n`
     of what is `counted`. `favours` says what a number left and right of 0 means. A row without an interval has a
     hollow point; one without a mean says so; one `farthest` away or further has an arrow at the edge, so that it does
-    not squeeze the others. `percent`: differences of shares, told in percentage points.
+    not squeeze the others. `percent`: differences of shares, in percentage points.
     """
     places = _places(frame, label, groups)
     height = 0.75 + _ROW_HEIGHT * (len(places) + 1)
@@ -99,10 +99,10 @@ def _names(axis: Any, places: Sequence[_Place]) -> None:
 
 def _numbers(axis: Any, places: Sequence[_Place], percent: bool, counted: str) -> None:
     """Write each row's number with its interval at the right, and the pairs (or runs) behind it."""
-    told = [_told(place.row, percent) for place in places]
-    gap = 6 + 4.4 * max(len(_INTERVAL), *map(len, told))
+    texts = [_text(place.row, percent) for place in places]
+    gap = 6 + 4.4 * max(len(_INTERVAL), *map(len, texts))
     here: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "va": "center"}
-    for at, (place, text) in enumerate(zip(places, told, strict=True)):
+    for at, (place, text) in enumerate(zip(places, texts, strict=True)):
         if place.row is None:
             continue
         axis.annotate(text, (1, at), xytext=(6, 0), fontsize=7, **here)
@@ -111,7 +111,7 @@ def _numbers(axis: Any, places: Sequence[_Place], percent: bool, counted: str) -
     axis.annotate(counted, (1, -1), xytext=(gap + 24, 0), ha="right", fontsize=7, color="#555555", **here)
 
 
-def _told(row: dict[str, Any] | None, percent: bool) -> str:
+def _text(row: dict[str, Any] | None, percent: bool) -> str:
     if row is None:
         return ""
     if row["mean"] is None:

@@ -67,20 +67,20 @@ def heat_map(
 
 def _cells(rows: pl.DataFrame, x: str, y: str, at_x: Sequence[Any], at_y: Sequence[Any], value: str) -> _Cells:
     cells = _Cells(*(np.full((len(at_y), len(at_x)), np.nan) for _ in range(3)))
-    columns, lines = ([at.index(found) for found in rows[key].to_list()] for key, at in ((x, at_x), (y, at_y)))
+    columns, lines = ([at.index(cell) for cell in rows[key].to_list()] for key, at in ((x, at_x), (y, at_y)))
     for table, column in zip(cells, canvas.interval(rows, value), strict=True):
         table[lines, columns] = column
     return cells
 
 
-def _norm(found: np.ndarray, percent: bool, log: bool) -> colors.Normalize:
+def _norm(numbers: np.ndarray, percent: bool, log: bool) -> colors.Normalize:
     """Return the scale of the shades: a share's from 0 to 5 % at least."""
-    found = found[np.isfinite(found)]
-    if log and (found > 0).any():
-        return colors.LogNorm(found[found > 0].min(), found.max(), clip=True)
+    numbers = numbers[np.isfinite(numbers)]
+    if log and (numbers > 0).any():
+        return colors.LogNorm(numbers[numbers > 0].min(), numbers.max(), clip=True)
     if percent:
-        return colors.Normalize(0.0, max(0.05, *found, 0.05))
-    return colors.Normalize(*(found.min(), found.max()) if found.size else (0.0, 1.0))
+        return colors.Normalize(0.0, max(0.05, *numbers, 0.05))
+    return colors.Normalize(*(numbers.min(), numbers.max()) if numbers.size else (0.0, 1.0))
 
 
 def _blank(count: int, wide: int, high: int) -> tuple[mpl_figure.Figure, list[Any], float]:
@@ -101,12 +101,12 @@ def _blank(count: int, wide: int, high: int) -> tuple[mpl_figure.Figure, list[An
 def _print(axis: Any, cells: _Cells, mesh: Any, percent: bool, room: float) -> None:
     """Write each cell's number and interval in `room` points, in black or white by the shade under it."""
     places = [at for at in np.ndindex(cells.middle.shape) if not np.isnan(cells.middle[at])]
-    told = {at: canvas.short(float(cells.middle[at]), percent) for at in places}
+    middles = {at: canvas.short(float(cells.middle[at]), percent) for at in places}
     spans = {at: canvas.span(float(cells.low[at]), float(cells.high[at]), percent) for at in places}
-    large, small = _fitting(told.values(), room, 8.0), _fitting(spans.values(), room, 6.0)
+    large, small = _fitting(middles.values(), room, 8.0), _fitting(spans.values(), room, 6.0)
     for row, column in np.ndindex(cells.middle.shape):
-        text, spanned = told.get((row, column), "none"), spans.get((row, column), "")
-        ink = _ink(mesh.cmap(mesh.norm(cells.middle[row, column]))) if (row, column) in told else "black"
+        text, spanned = middles.get((row, column), "none"), spans.get((row, column), "")
+        ink = _ink(mesh.cmap(mesh.norm(cells.middle[row, column]))) if (row, column) in middles else "black"
         at: dict[str, Any] = {"xy": (column + 0.5, row + 0.5), "textcoords": "offset points", "ha": "center"}
         at["in_layout"] = False  # it lies within its cell, and asking each text costs seconds
         axis.annotate(text, xytext=(0, 0), va="bottom" if spanned else "center", fontsize=large, color=ink, **at)

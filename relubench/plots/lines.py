@@ -26,7 +26,7 @@ def line_panels(
     """Draw a row of panels for each frame (mean, ci_low, ci_high over `x`) under its label.
 
     A panel column for each value of `columns`, a line for each value of `lines`; the band is the interval.
-    `percent` names the rows that are shares from 0 to 1 (all, unless told), `log_y` those with a logarithmic axis.
+    `percent` names the rows that are shares from 0 to 1 (by default all), `log_y` those with a logarithmic axis.
     """
     column_values = canvas.values(rows.values(), columns)
     line_values = canvas.values(rows.values(), lines)

@@ -30,7 +30,7 @@ def points(
     """Draw a row of panels for each frame (mean, ci_low, ci_high) under its label, the categories `x` side by side.
 
     A panel column for each value of `columns`; in each category a point for each value of `lines`, the bar is its
-    interval. `percent` names the rows that are shares (all, unless told), `log_y` those with a logarithmic axis.
+    interval. `percent` names the rows that are shares (by default all), `log_y` those with a logarithmic axis.
     """
     categories, column_values, line_values = (canvas.values(rows.values(), key) for key in (x, columns, lines))
     figure, axes = canvas.blank(len(rows), len(column_values), height=1.1 + 1.45 * len(rows))
@@ -52,10 +52,10 @@ def _points(
     for place, (value, look) in enumerate(zip(line_values, canvas.looks(line_values), strict=True)):
         rows = canvas.where(panel, lines, value)
         shift = _ROOM * ((place + 0.5) / len(line_values) - 0.5)
-        at = np.array([categories.index(found) + shift for found in rows[x].to_list()])
-        found = canvas.interval(rows)
-        axis.vlines(at, found.low, found.high, color=look["color"], linewidth=1.2)
-        axis.plot(at, found.mean, label=style.name(value, lines or ""), **(look | {"linestyle": "none"}))
+        at = np.array([categories.index(cell) + shift for cell in rows[x].to_list()])
+        interval = canvas.interval(rows)
+        axis.vlines(at, interval.low, interval.high, color=look["color"], linewidth=1.2)
+        axis.plot(at, interval.mean, label=style.name(value, lines or ""), **(look | {"linestyle": "none"}))
 
 
 def _categories(axes: Any, x: str, categories: Sequence[Any], room: float) -> None:

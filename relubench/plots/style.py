@@ -7,11 +7,11 @@ from typing import Any
 
 #: Width of a text column pair in inches (a full-width figure of a paper).
 FULL_WIDTH = 6.9
-#: Okabe & Ito's palette, which colour-blind readers tell apart, darkest first so that grey keeps an order.
+#: Okabe & Ito's palette, which colour-blind readers can distinguish, darkest first so that grey keeps an order.
 COLOURS = ("#000000", "#D55E00", "#0072B2", "#56B4E9", "#009E73", "#CC79A7", "#E69F00", "#F0E442")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (7, 2)))
-#: Shades of a cell from little to much, which colour-blind readers tell apart, and monotonic in grey.
+#: Shades of a cell from little to much, which colour-blind readers can distinguish, and monotonic in grey.
 HEAT = "YlGnBu"
 
 RC: Any = {
@@ -56,7 +56,7 @@ _NAMES = {
     "remedy.period": "steps between resets", "loss.name": "loss", "loss.scale": "loss scale",
     "loss.reduction": "loss reduction",
 }  # fmt: skip
-#: Values whose meaning hangs on their key.
+#: Values whose meaning depends on their key.
 _VALUES: dict[tuple[str, Any], str] = {
     ("model.norm", "batch"): "batch norm", ("model.norm", "layer"): "layer norm",
     ("loss.reduction", "mean"): "mean over examples", ("loss.reduction", "sum"): "sum over examples",

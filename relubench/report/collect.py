@@ -34,13 +34,14 @@ class Study(NamedTuple):
 
 def studies(root: Path) -> list[Study]:
     """Return the folders of results under `root`, by name; at least one holds claims."""
-    found = [_study(path) for path in sorted(root.glob("*/claims.parquet"))]
-    if all(study.claims.is_empty() for study in found):
+    found = [study(path) for path in sorted(root.glob("*/claims.parquet"))]
+    if all(each.claims.is_empty() for each in found):
         raise UserError(f"out={root}: no folder there holds claims; run an experiment that has some first")
     return found
 
 
-def _study(path: Path) -> Study:
+def study(path: Path) -> Study:
+    """Return the folder of results that has these claims."""
     folder = path.parent
     told = read_json(folder / "provenance.json", {"name": str, "command": list, "runs_in_grid": int}, MERGE_AGAIN)
     table = read_table(path, name=told["name"]).with_columns(experiment=pl.lit(folder.name))

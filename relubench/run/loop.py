@@ -97,7 +97,7 @@ def _step(setting: Setting, model: Network, data: Arrays, step: Array, state: Ru
     rule = make_update_rule(setting, model.structure, named_key(setting.seed, "remedy"))
     activations = tuple(layer.h for layer in forward.hidden)
     updates, opt_state = rule.update(gradient, state.opt_state, state.params, activations=activations)
-    finite, counters = _count(forward, loss, state.counters, step, epoch_steps)
+    finite, counters = count(forward, loss, state.counters, step, epoch_steps)
     return state._replace(
         params=optax.apply_updates(state.params, updates),
         buffers=buffers,
@@ -122,9 +122,10 @@ def _epoch_order(setting: Setting, epoch_steps: int, step: Array, order: Array) 
     return lax.cond(step % epoch_steps == 0, shuffle, lambda: order)
 
 
-def _count(
+def count(
     forward: nn.Forward, loss: Array, counters: tuple[units.Counter, ...], step: Array, epoch_steps: int
 ) -> tuple[Array, tuple[units.Counter, ...]]:
+    """Return whether all of a step is finite, and the layers' counters after it."""
     finite = jnp.isfinite(loss) & jnp.all(jnp.isfinite(forward.output))
     counted = []
     for layer, counter in zip(forward.hidden, counters, strict=True):

@@ -36,24 +36,24 @@ def seal() -> None:
         os.scandir(folder).close()
     except OSError as error:
         jax.config.update("jax_compilation_cache_dir", None)
-        _tell(f"{folder}: no folder of compiled programs ({error.strerror}); they are compiled at each start")
+        _warn(f"{folder}: no folder of compiled programs ({error.strerror}); they are compiled at each start")
     if getattr(compilation_cache, "LRUCache", None) is LRUCache:
         compilation_cache.LRUCache = SealedCache  # type: ignore[misc] # no other way in
         compilation_cache.reset_cache()  # it may be open already
 
 
-def _tell(text: str) -> None:
+def _warn(text: str) -> None:
     warnings.warn(text, Notice, stacklevel=3)
 
 
 class SealedCache(LRUCache):
     """JAX's cache of files, whose entries end with a digest."""
 
-    _told = False
+    _warned = False
 
     def get(self, key: str) -> bytes | None:
         """Return the entry, None where there is none that is whole; what is in its place makes way."""
-        path, key = self._entry(key), key + _SEALED
+        path, key = self.entry(key), key + _SEALED
         try:
             sealed = super().get(key)
         except OSError:  # a folder in its place, say
@@ -65,12 +65,12 @@ class SealedCache(LRUCache):
             return content
         with contextlib.suppress(OSError):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-        self._tell_once("a damaged compiled program was deleted and is compiled anew")
+        self._warn_once("a damaged compiled program was deleted and is compiled anew")
         return None
 
     def put(self, key: str, value: bytes) -> None:
         """Write an entry in one step, in the place of what is there."""
-        path, key = self._entry(key), key + _SEALED
+        path, key = self.entry(key), key + _SEALED
         sealed = value + _digest(key, value)
         try:
             if self.eviction_enabled:  # it has a lock of its own
@@ -80,15 +80,16 @@ class SealedCache(LRUCache):
             temporary.write_bytes(sealed)
             os.replace(temporary, path)
         except OSError as error:
-            self._tell_once(f"compiled programs cannot be kept ({error.strerror})")
+            self._warn_once(f"compiled programs cannot be kept ({error.strerror})")
 
-    def _entry(self, key: str) -> Path:
+    def entry(self, key: str) -> Path:
+        """Return where the entry of a key is kept."""
         return Path(os.fspath(self.path)) / f"{key}{_SEALED}-cache"
 
-    def _tell_once(self, text: str) -> None:
-        if not self._told:
-            self._told = True
-            _tell(f"{self.path}: {text}")
+    def _warn_once(self, text: str) -> None:
+        if not self._warned:
+            self._warned = True
+            _warn(f"{self.path}: {text}")
 
 
 def _digest(key: str, content: bytes) -> bytes:

@@ -27,7 +27,7 @@ from relubench.sweeps.machine import Machine, pinned
 
 #: Long runs are saved to disk this often.
 CHECKPOINT_SECONDS = 60.0
-#: How often the wait for a compilation is interrupted to tell of it.
+#: How often the wait for a compilation is interrupted to report progress.
 POLL_SECONDS = 0.1
 #: Compiled programs that a process keeps loaded, to be used again. Each takes about a thousand mappings of memory, of
 #: which Linux grants 65,530: a process with more ends in a segmentation fault.
@@ -81,7 +81,7 @@ def train_grid(
 ) -> Iterator[Trained]:
     """Train every run, group by group; yield the finished runs of each chunk.
 
-    `progress` is told the run-steps after each call, and none from time to time while a program is compiled; it stops
+    `progress` takes the run-steps of each call, and 0 from time to time while a program is compiled; it stops
     the training by raising `KeyboardInterrupt`, upon which states are saved. They are saved after every call where
     `hurried` says so.
     """
@@ -98,7 +98,7 @@ def train_grid(
 
 
 @dataclass
-class _Program:
+class Program:
     """One group's compiled program, and the states it works on."""
 
     layout: Layout
@@ -113,24 +113,24 @@ class _Program:
         self.state = jax.tree.map(lambda s: jax.device_put(np.zeros(s.shape, s.dtype), s.sharding), self.shapes)
 
 
-def _compiled_ahead(layouts: Sequence[Layout], clock: Clock, progress: Callable[[int], None]) -> Iterator[_Program]:
+def _compiled_ahead(layouts: Sequence[Layout], clock: Clock, progress: Callable[[int], None]) -> Iterator[Program]:
     """Yield each group's program; the next group's is compiled while this one trains."""
     pool = ThreadPoolExecutor(max_workers=1)
     try:
-        futures = [pool.submit(_compile, layout) for layout in layouts[:1]]
+        futures = [pool.submit(compile_group, layout) for layout in layouts[:1]]
         for place in range(len(layouts)):
             start = time.perf_counter()
             while not wait(futures, timeout=POLL_SECONDS).done:
                 progress(0)
             program = futures.pop().result()
             clock.compiling += time.perf_counter() - start
-            futures = [pool.submit(_compile, layout) for layout in layouts[place + 1 : place + 2]]
+            futures = [pool.submit(compile_group, layout) for layout in layouts[place + 1 : place + 2]]
             yield program
     finally:
         pool.shutdown(wait=False, cancel_futures=True)  # a compilation cannot be stopped: whoever interrupts it ends
 
 
-def _compile(layout: Layout) -> _Program:
+def compile_group(layout: Layout) -> Program:
     """Trace and compile a group's program, or load it from the cache."""
     with pinned(layout.setting.engine.precision):
         machine = layout.machine
@@ -145,8 +145,8 @@ def _compile(layout: Layout) -> _Program:
         blocks = jax.ShapeDtypeStruct((machine.partitions,), np.int32)
         scalar = jax.ShapeDtypeStruct((), np.int32)
         arguments = (settings, arrays, blocks, scalar, scalar, state)
-        lowered = _jitted(machine.mesh, _signature(arguments)).lower(*arguments)
-        return _Program(layout, arrays, lowered.compile(), state, layout.guessed_rate)
+        lowered = jitted(machine.mesh, _signature(arguments)).lower(*arguments)
+        return Program(layout, arrays, lowered.compile(), state, layout.guessed_rate)
 
 
 def _block_loop(setting: Any, arrays: Any, blocks: Any, first: Any, last: Any, state: Any) -> Any:
@@ -161,13 +161,13 @@ def _block_loop(setting: Any, arrays: Any, blocks: Any, first: Any, last: Any, s
 
 
 def _signature(arguments: Any) -> Hashable:
-    """Return what tells one program from another: the structure of its arguments, their shapes and dtypes."""
+    """Return what distinguishes one program from another: the structure of its arguments, their shapes and dtypes."""
     leaves, structure = jax.tree.flatten(arguments)
     return structure, tuple((leaf.shape, np.dtype(leaf.dtype)) for leaf in leaves)
 
 
 @functools.lru_cache(maxsize=MOST_PROGRAMS)
-def _jitted(mesh: Mesh, signature: Hashable) -> Any:
+def jitted(mesh: Mesh, signature: Hashable) -> Any:
     """Return a function of its own for each program: JAX keeps what it compiled for as long as the function lives."""
     runs, shared = PartitionSpec("runs"), PartitionSpec()
     mapped = jax.shard_map(
@@ -180,7 +180,7 @@ def _jitted(mesh: Mesh, signature: Hashable) -> Any:
     return jax.jit(mapped, donate_argnums=5)
 
 
-def _placement(runs: int, machine: Machine, capacity: int) -> tuple[np.ndarray, np.ndarray]:
+def placement(runs: int, machine: Machine, capacity: int) -> tuple[np.ndarray, np.ndarray]:
     """Return (position of each run among [partitions x capacity x width] slots, blocks to train on each partition)."""
     width, devices = machine.width, machine.devices
     block, lane = np.divmod(np.arange(runs), width)
@@ -192,15 +192,15 @@ def _placement(runs: int, machine: Machine, capacity: int) -> tuple[np.ndarray, 
     return slots, blocks
 
 
-class _Chunk:
+class Chunk:
     """Some runs of a group on their way from their first step to their last."""
 
-    def __init__(self, program: _Program, rows: np.ndarray) -> None:
+    def __init__(self, program: Program, rows: np.ndarray) -> None:
         layout = program.layout
         self.program, self.machine = program, layout.machine
         self.runs = layout.grid.take(layout.group.rows[rows])
         self.run_ids = self.runs.run_ids()
-        self.slots, self.blocks = _placement(len(rows), layout.machine, layout.capacity)
+        self.slots, self.blocks = placement(len(rows), layout.machine, layout.capacity)
         self.setting = jax.tree.map(self._spread, group_setting(layout.group, rows, program.arrays.x.dtype))
         self.step = 0
 
@@ -248,7 +248,7 @@ class _Chunk:
         self.program.state, self.step = jax.tree.unflatten(treedef, placed), step
 
 
-def _chunks(program: _Program, checkpoints: Checkpoints | None) -> Iterator[_Chunk]:
+def _chunks(program: Program, checkpoints: Checkpoints | None) -> Iterator[Chunk]:
     """Yield the group's runs in chunks: first those that a checkpoint holds, then the rest in order."""
     layout = program.layout
     left = np.arange(len(layout.group.rows))
@@ -259,18 +259,18 @@ def _chunks(program: _Program, checkpoints: Checkpoints | None) -> Iterator[_Chu
             rows = np.array([position[id_] for id_ in saved_ids.tolist()])
             if len(rows) > layout.lanes:
                 continue
-            chunk = _Chunk(program, rows)
+            chunk = Chunk(program, rows)
             chunk.restore(step, leaves)
             left = np.setdiff1d(left, rows)
             yield chunk
     while len(left):
         size = layout.chunk_runs(program.rate)
         rows, left = left[:size], left[size:]
-        yield _Chunk(program, rows)
+        yield Chunk(program, rows)
 
 
 def _run_chunk(
-    chunk: _Chunk,
+    chunk: Chunk,
     clock: Clock,
     checkpoints: Checkpoints | None,
     progress: Callable[[int], None],
@@ -299,7 +299,7 @@ def _run_chunk(
         raise
 
 
-def _note_rate(chunk: _Chunk, before: int, seconds: float) -> None:
+def _note_rate(chunk: Chunk, before: int, seconds: float) -> None:
     """Replace the guess of a device's rate by what a call has shown."""
     layout, blocks = chunk.program.layout, int(chunk.blocks.max())
     probes = np.count_nonzero((layout.probes > before) & (layout.probes <= chunk.step))

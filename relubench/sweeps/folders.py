@@ -7,12 +7,14 @@ whole or not at all. Everything else in the folder can be made again from the pa
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import io
 import os
 import warnings
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -46,7 +48,8 @@ _PART_AGAIN = "delete it (or move it away) and run again: only its runs are trai
 _CONFIG_AGAIN = "move it away and run the experiment again: that writes it anew, and the parts stay"
 
 
-class Tables(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Tables:
     """The tables of some runs, from which everything that folds seeds is computed."""
 
     runs: pl.DataFrame
@@ -58,12 +61,20 @@ class Tables(NamedTuple):
     def of(self, run_ids: Collection[str]) -> Tables:
         """Return the rows of these runs."""
         kept = pl.Series(list(run_ids), dtype=pl.String).implode()
-        kept_tables = {
-            name: table.filter(pl.col("run_id").is_in(kept))
-            for name, table in self._asdict().items()
-            if table is not None
-        }
-        return Tables(**kept_tables)
+        held = {item.name: getattr(self, item.name) for item in fields(self)}
+        return Tables(
+            **{name: rows.filter(pl.col("run_id").is_in(kept)) for name, rows in held.items() if rows is not None}
+        )
+
+    def derived(self, compute: Callable[[Tables], pl.DataFrame]) -> pl.DataFrame:
+        """Return what `compute` makes of these tables, computed once: claims ask for the same again and again."""
+        if compute not in self._derived:
+            self._derived[compute] = compute(self)
+        return self._derived[compute]
+
+    @functools.cached_property
+    def _derived(self) -> dict[Callable[[Tables], pl.DataFrame], pl.DataFrame]:
+        return {}
 
 
 def tables(parts: Sequence[pl.LazyFrame]) -> dict[str, pl.DataFrame]:

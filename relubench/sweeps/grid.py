@@ -86,10 +86,10 @@ class Grid:
         None stands for a value that some run does not read.
         """
         axis = next(axis for axis in self.axes if key in axis.keys)
-        found = list(dict.fromkeys(axis.column(key)))
-        if key in axis.coordinates and all(isinstance(value, int | float) for value in found):
-            found = sorted(found)
-        return found if self._read(key) is True or None in found else [*found, None]
+        values = list(dict.fromkeys(axis.column(key)))
+        if key in axis.coordinates and all(isinstance(value, int | float) for value in values):
+            values = sorted(values)
+        return values if self._read(key) is True or None in values else [*values, None]
 
     def take(self, rows: np.ndarray) -> Grid:
         """Return the grid of these rows (positions, or one bool a run)."""

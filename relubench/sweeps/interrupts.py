@@ -21,6 +21,7 @@ _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if
 ONE_SIGNAL_SECONDS = 0.1
 _SHOW_CURSOR = b"\x1b[?25h"
 
+# Signals come to the process, and so does what is noted of them: `noted` starts from nothing.
 _noted: list[int] = []
 _hurried = threading.Event()
 _active = threading.Event()
@@ -38,7 +39,7 @@ class Interrupted(KeyboardInterrupt):
 def noted() -> Iterator[None]:
     """Note SIGINT, SIGTERM and SIGHUP, for `check` to act upon; a second one ends the process at once.
 
-    A signal that the process was told to ignore, as `nohup` does, stays ignored. Under Slurm a job that exits counts
+    A signal that the process is set to ignore, as `nohup` does, stays ignored. Under Slurm a job that exits counts
     as failed and is not requeued: there SIGTERM and SIGHUP only make a run save its state after every call, until the
     job is killed, or done. Within another `noted`, and in any but the main thread, this does nothing.
     """
@@ -84,15 +85,15 @@ def _note(number: int, frame: FrameType | None) -> None:
 @contextlib.contextmanager
 def _watched() -> Iterator[None]:
     """Let a thread see the signals as they come: Python calls its handlers only between two calls of compiled code."""
-    ours, theirs = socket.socketpair()
-    theirs.setblocking(False)
-    before = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
-    threading.Thread(target=_watch, args=(ours,), daemon=True).start()
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+    before = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+    threading.Thread(target=_watch, args=(reader,), daemon=True).start()
     try:
         yield
     finally:
         signal.set_wakeup_fd(before)
-        theirs.close()
+        writer.close()
 
 
 def _watch(signals: socket.socket) -> None:
@@ -106,16 +107,16 @@ def _watch(signals: socket.socket) -> None:
                 continue
             last = now
             if _only_hurries(number):
-                _tell(f"{signal.Signals(number).name} under Slurm: going on, and saving after every call")
+                _say(f"{signal.Signals(number).name} under Slurm: going on, and saving after every call")
             elif asked:
                 os._exit(128 + number)
             else:
                 asked = True
                 if sys.stderr and sys.stderr.isatty():
-                    _tell("stopping as soon as nothing is lost; once more to stop at once", _SHOW_CURSOR)
+                    _say("stopping as soon as nothing is lost; once more to stop at once", _SHOW_CURSOR)
 
 
-def _tell(text: str, before: bytes = b"") -> None:
+def _say(text: str, before: bytes = b"") -> None:
     """Write a line without Python's buffers, which the main thread may be in the middle of."""
     with contextlib.suppress(OSError):
         os.write(2, before + f"\nrelubench: {text}\n".encode())

@@ -28,7 +28,7 @@ DEFAULT_WIDTH = 256
 #: simplified once less, and Adam's quotients round otherwise. So every program is one for two devices at least; where
 #: one is to train, the other has nothing to do. Only a CPU can be split so.
 FEWEST_PARTITIONS = {"cpu": 2}
-#: XLA flags that say where to write, what to tell and how to share work out, and leave every number as it is.
+#: XLA flags that say where to write, what to print and how to share work out, and leave every number as it is.
 HARMLESS_XLA_FLAGS = (
     "--xla_force_host_platform_device_count",
     "--xla_dump",
@@ -92,7 +92,7 @@ def prepare() -> None:
 
 @contextlib.contextmanager
 def pinned(precision: str) -> Iterator[None]:
-    """Give JAX, in this thread and for a while, the settings that our numbers and our counting hang on.
+    """Give JAX, in this thread and for a while, the settings that numbers and counts depend on.
 
     `precision` is `engine.precision`. Divergence is counted by relubench itself, so that a NaN is no error.
     """
@@ -179,22 +179,22 @@ class Machine:
 def make_machine(engine: config.Engine) -> Machine:
     """Return the machine that the configuration asks for."""
     try:
-        found = jax.devices()
-    except (RuntimeError, AssertionError) as error:  # the platform that JAX was told to use isn't there
+        devices = jax.devices()
+    except (RuntimeError, AssertionError) as error:  # the platform that JAX is to use isn't there
         reason = next(iter(str(error).splitlines()), "none of that platform")
         raise UserError(f"JAX_PLATFORMS={os.environ.get('JAX_PLATFORMS')}: JAX finds no device ({reason})") from error
-    kind = found[0].platform
-    wanted = engine.devices or (min(len(found), usable_cores()) if kind == "cpu" else len(found))
-    if wanted > len(found):
-        raise UserError(f"engine.devices={wanted}: there are {len(found)} devices ({kind})")
+    kind = devices[0].platform
+    wanted = engine.devices or (min(len(devices), usable_cores()) if kind == "cpu" else len(devices))
+    if wanted > len(devices):
+        raise UserError(f"engine.devices={wanted}: there are {len(devices)} devices ({kind})")
     partitions = max(wanted, FEWEST_PARTITIONS.get(kind, 1))
-    if partitions > len(found):
+    if partitions > len(devices):
         warnings.warn(
             "JAX was in use, with one CPU device, before relubench could set it up: bits may differ from those of "
             "other runs; set JAX_NUM_CPU_DEVICES=2, or call relubench before the first array is made",
             stacklevel=2,
         )
-    mesh = Mesh(np.array(found[:partitions]), ("runs",), axis_types=(AxisType.Auto,))
+    mesh = Mesh(np.array(devices[:partitions]), ("runs",), axis_types=(AxisType.Auto,))
     return Machine(mesh, wanted, engine.width or WIDTHS.get(kind, DEFAULT_WIDTH))
 
 

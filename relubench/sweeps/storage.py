@@ -203,8 +203,8 @@ def write_table(path: Path, frame: pl.DataFrame, origin: Mapping[str, Any] | Non
 
 def _digest_place(raw: bytes) -> int:
     """Return where the digest of a Parquet file begins, 0 if it has none."""
-    found = raw.rfind(_MARK)  # from the end, where it is
-    return found + len(_MARK) if found >= 0 else 0
+    mark = raw.rfind(_MARK)  # from the end, where it is
+    return mark + len(_MARK) if mark >= 0 else 0
 
 
 def _table_digest(path: Path, raw: bytes | memoryview, place: int) -> str:

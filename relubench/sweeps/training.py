@@ -30,7 +30,7 @@ PACKAGES = ("relubench", "jax", "jaxlib", "flax", "optax", "numpy", "polars", "h
 
 
 class Progress(Protocol):
-    """Who is told how far a training is."""
+    """What follows how far a training is."""
 
     def steps(self, run_steps: int) -> None:
         """Note so many more run-steps."""
@@ -39,7 +39,7 @@ class Progress(Protocol):
         """Note so many more finished runs."""
 
 
-#: (console, runs, run-steps of all) -> who is told, as long as the context lasts
+#: (console, runs, run-steps of all) -> what follows it, as long as the context lasts
 Progressing = Callable[[Console, int, int], AbstractContextManager[Progress]]
 
 
@@ -82,8 +82,8 @@ def plan(request: Request, grid: Grid) -> tuple[Machine, list[Layout]]:
     from relubench.sweeps import layout, machine
 
     machine.prepare()
-    ours = machine.make_machine(request.config.engine)
-    return ours, layout.plan(grid, data.loader(request.config.data.root), ours)
+    made = machine.make_machine(request.config.engine)
+    return made, layout.plan(grid, data.loader(request.config.data.root), made)
 
 
 def _train(
@@ -100,12 +100,12 @@ def _train(
     run_steps = sum(layout.setting.train.steps * len(layout.group.rows) for layout in layouts)
     with progressing(console, runs, run_steps) as progress:
 
-        def tell(run_steps: int) -> None:
+        def note(run_steps: int) -> None:
             if run_steps:
                 progress.steps(run_steps)
             interrupts.check()
 
-        whole = engine.train_grid(layouts, checkpoints=folder, progress=tell, clock=clock, hurried=interrupts.hurried)
+        whole = engine.train_grid(layouts, checkpoints=folder, progress=note, clock=clock, hurried=interrupts.hurried)
         for trained in whole:
             folder.write_part(rows.part_frame(trained, request.config.units), _origin(request, trained))
             progress.runs(len(trained.grid))
@@ -134,13 +134,13 @@ def _origin(request: Request, trained: Trained) -> dict[str, Any]:
 
 @functools.cache
 def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
+    versions = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = importlib.metadata.version(package)
+            versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+            versions[package] = "not installed"
+    return versions
 
 
 @functools.cache

@@ -68,6 +68,7 @@ CASES = {
     (CUSTOM, "data.function=glob(*)"): "no glob",
     (CUSTOM, "optimizer.learning_rate=interval(0,1)"): "no interval",
     ("-m", CUSTOM, "seed=glob(*)"): "no glob",
+    ("-m", "plan", CUSTOM, "seed=1,2"): "a verb comes first",
     (CUSTOM, "out=''"): "out='': it takes",
     (CUSTOM, "out='a\nb'"): "out=",
     (CUSTOM, "data.root=''"): "data.root='': it takes",
@@ -287,8 +288,7 @@ def test_an_axis_of_the_grid_can_be_taken_away(relubench):
 def test_a_network_without_hidden_layers_is_a_linear_one(relubench):
     import relubench as library
 
-    small = (CUSTOM, "train.steps=2", "probe.count=2", "seeds=5", "data=moons")
-    status, _, err = relubench(*small, "grid.model.widths=[[],[4]]")
+    status, _, err = relubench(*TINY, "seeds=5", "grid.model.widths=[[],[4]]")
     assert (status, err) == (0, "")
     tables = library.load("results/custom")
     linear = tables.runs.filter(pl.col("model.widths").list.len() == 0)
@@ -320,7 +320,8 @@ def test_output_that_nobody_takes_stops_nothing(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("redirection", ["| head -c 1", pytest.param(">&-", marks=pytest.mark.slow)])
-def test_a_reader_that_goes_leaves_the_results_complete(tmp_path, redirection):
+def test_a_reader_that_goes_leaves_the_results_complete(done, tmp_path, redirection):
+    (tmp_path / "results/custom/provenance.json").unlink()  # the last that is written
     words = [sys.executable, "-m", "relubench", *TINY]
     line = f"set -o pipefail; {shlex.join(words)} {redirection}"
     done = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True)

@@ -15,7 +15,7 @@ TINY = (
 
 @pytest.fixture(scope="module")
 def command_in(tmp_path_factory):
-    from command_line import command
+    from tests.support.command_line import command
 
     folder = tmp_path_factory.mktemp("factors")
     return folder, lambda *words: command(folder, *words)

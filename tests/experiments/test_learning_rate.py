@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from relubench.experiments.learning_rate.claims import _dead_in_working
+from relubench.experiments.learning_rate.claims import dead_in_working
 from relubench.findings.claims import Tables
 
 SMALL = ["seeds=10", "train.steps=100", "model.widths=[32,32]", "figures=false", "model.activation.name=relu"]
@@ -37,5 +37,5 @@ def test_a_network_works_within_five_points_of_the_best_of_its_seed():
         }
     )
     nothing = pl.DataFrame()
-    found = _dead_in_working(Tables(runs, nothing, nothing))
+    found = dead_in_working(Tables(runs, nothing, nothing))
     assert dict(found.rows()) == {"best": 0.1, "near": 0.2, "far": None, "other": 0.4}

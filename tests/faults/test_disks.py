@@ -25,8 +25,8 @@ def disk(tmp_path):
 def test_a_disk_that_fills(whole, disk):
     folder, remount = disk
     (folder / "filler").write_bytes(bytes(150_000))
-    told = sweep(folder, statuses=(1,))
-    assert "the disk is full; what was written before is safe" in told
+    output = sweep(folder, statuses=(1,))
+    assert "the disk is full; what was written before is safe" in output
     remount("size=50m")
     sweep(folder)
     same_tables(folder, whole)

@@ -48,12 +48,12 @@ def read(folder, path):
             return error.exit_status, str(error)
         return 0, ""
     words = {"config.yaml": WORDS, "provenance.json": ("report", "figures=false")}
-    status, _, told = command(folder.parent.parent, *words.get(path.name, ("merge", *WORDS)))
-    return status, told
+    status, _, error = command(folder.parent.parent, *words.get(path.name, ("merge", *WORDS)))
+    return status, error
 
 
 @pytest.mark.parametrize("kind", KINDS[:-1])
-def test_a_flipped_bit_is_told_or_changes_nothing(folder, tmp_path, kind):
+def test_a_flipped_bit_is_reported_or_changes_nothing(folder, tmp_path, kind):
     draw = random.Random(kind)
     tables = {path.name: storage.read_table(path) for path in folder.glob("*.parquet")}
     for _ in range(FLIPS // len(KINDS)):
@@ -62,12 +62,12 @@ def test_a_flipped_bit_is_told_or_changes_nothing(folder, tmp_path, kind):
         path = draw.choice(sorted(copy.glob(kind)))
         flip(path, draw)
         damaged = path.read_bytes()
-        status, told = read(copy, path)
-        assert len(told.strip().splitlines()) <= 1, told
-        assert "Traceback" not in told
+        status, error = read(copy, path)
+        assert len(error.strip().splitlines()) <= 1, error
+        assert "Traceback" not in error
         if status:
             assert status == 2
-            assert path.name in told
+            assert path.name in error
             assert path.read_bytes() == damaged  # nothing is lost
         else:
             for name, table in tables.items():
@@ -84,14 +84,14 @@ def test_a_flipped_bit_of_a_checkpoint_sets_it_aside_or_changes_nothing(folder, 
         copy.checkpoints.mkdir(parents=True)
         shutil.copy(whole, copy.checkpoints)
         flip(copy.checkpoints / whole.name, draw)
-        with warnings.catch_warnings(record=True) as told:
+        with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
-            found = list(copy.find(state.run_ids, state.origin))
-        if found:
-            ((ids, step, leaves),) = found
+            held = list(copy.find(state.run_ids, state.origin))
+        if held:
+            ((ids, step, leaves),) = held
             assert (ids.tolist(), step) == (state.run_ids.tolist(), state.step)
-            for ours, theirs in zip(leaves, state.leaves, strict=True):
-                np.testing.assert_array_equal(ours, theirs)
+            for leaf, saved in zip(leaves, state.leaves, strict=True):
+                np.testing.assert_array_equal(leaf, saved)
         else:
-            assert len(told) == 1
+            assert len(warned) == 1
             assert (copy.checkpoints / f"{whole.name}.damaged").exists()

@@ -29,9 +29,9 @@ def test_after_a_signal_at_any_moment(whole, duration, tmp_path, number, trial):
     process = start(tmp_path, env={name: value for name, value in os.environ.items() if name != "SLURM_JOB_ID"})
     time.sleep(random.Random(trial).uniform(0.5, duration))  # before, Python itself may not have begun
     process.send_signal(number)
-    told = finish(process, statuses=(0, 128 + number, -number))
+    output = finish(process, statuses=(0, 128 + number, -number))
     if process.returncode == 128 + number:
-        assert "the same command resumes: python -m relubench" in told
+        assert "the same command resumes: python -m relubench" in output
     sweep(tmp_path)
     same_tables(tmp_path, whole)
 

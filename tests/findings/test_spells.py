@@ -1,5 +1,7 @@
 """Spells of death, recounted unit by unit from histories made by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -98,7 +100,13 @@ def test_survival_of_death_is_the_product_of_the_shares_that_stay_dead():
     assert rows["n"].to_list() == [1] * 5
 
 
+def test_spells_of_the_same_tables_are_computed_once():
+    tables, others = tables_of([ONE]), tables_of([ONE])
+    assert spells(tables) is spells(tables)
+    assert spells(others) is not spells(tables)
+
+
 def test_without_the_measure_it_is_named():
-    tables = tables_of([ONE])._replace(measures=None)
+    tables = replace(tables_of([ONE]), measures=None)
     with pytest.raises(UserError, match="unit_dead"):
         spells(tables)

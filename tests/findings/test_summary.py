@@ -8,17 +8,17 @@ import relubench
 from relubench.findings import stats, summary
 from relubench.sweeps import folders
 
-RATES, NAMES = [0.05, 0.5, 1e38], ["tanh", "relu"]
+RATES, BIASES = [0.05, 0.5, 1e38], [-0.1, 0.0]
 
 
 @pytest.fixture(scope="module")
 def tables():
     setting = {"train.steps": 20, "model.widths": [8, 8], "probe.count": 4}
-    grid = {"optimizer.learning_rate": RATES, "model.activation.name": NAMES, "seed": list(range(6))}
+    grid = {"optimizer.learning_rate": RATES, "model.init.bias": BIASES, "seed": list(range(6))}
     return relubench.sweep(setting, grid)
 
 
-AXES = {"optimizer.learning_rate": RATES, "model.activation.name": NAMES}
+AXES = {"optimizer.learning_rate": RATES, "model.init.bias": BIASES}
 
 
 def test_each_grid_point_has_the_mean_median_and_numbers_of_its_runs(tables):
@@ -53,17 +53,17 @@ def test_nothing_depends_on_what_the_runs_are_called(tables):
 
 def test_grid_points_come_in_the_order_of_the_grid(tables):
     found = summary.summarize(tables["runs"].reverse(), AXES).filter(pl.col("metric") == "diverged")
-    assert found.select(*AXES).rows() == [(rate, name) for rate in RATES for name in NAMES]
+    assert found.select(*AXES).rows() == [(rate, bias) for rate in RATES for bias in BIASES]
 
 
 def test_curves_are_means_over_runs_of_shares_of_units(tables):
     curves = summary.curves(folders.Tables(**tables), AXES, ["dead_train", "test_loss"])
     row = curves.filter(
         pl.col("metric") == "dead_train", pl.col("step") == 20, pl.col("layer").is_null(),
-        pl.col("optimizer.learning_rate") == 0.5, pl.col("model.activation.name") == "relu",
+        pl.col("optimizer.learning_rate") == 0.5, pl.col("model.init.bias") == 0,
     ).row(0, named=True)  # fmt: skip
     runs = tables["runs"].filter(
-        ~pl.col("diverged"), pl.col("optimizer.learning_rate") == 0.5, pl.col("model.activation.name") == "relu"
+        ~pl.col("diverged"), pl.col("optimizer.learning_rate") == 0.5, pl.col("model.init.bias") == 0
     )
     assert row["n"] == runs.height
     assert row["mean"] == pytest.approx(runs["dead_train_fraction"].mean())
@@ -72,8 +72,6 @@ def test_curves_are_means_over_runs_of_shares_of_units(tables):
 
 def test_lists_can_be_grid_keys(tables):
     of = [tables["runs"].with_columns(pl.lit(widths).alias("model.widths")) for widths in ([8], [4, 4])]
-    runs = pl.concat(of).filter(
-        pl.col("optimizer.learning_rate") == RATES[0], pl.col("model.activation.name") == "relu"
-    )
+    runs = pl.concat(of).filter(pl.col("optimizer.learning_rate") == RATES[0], pl.col("model.init.bias") == 0)
     found = summary.summarize(runs, {"model.widths": [(8,), (4, 4)]})
     assert found["model.widths"].unique(maintain_order=True).to_list() == [[8], [4, 4]]

@@ -19,7 +19,7 @@ LAYERS = remedies.AffineLayers(
 GRADIENTS = [jax.tree.map(lambda p: DRAW.normal(size=p.shape), START) for _ in range(STEPS)]
 
 
-def ours(**settings):
+def by_relubench(**settings):
     with jax.enable_x64(True):
         optimizer = optim.make_optimizer(config.make(config.Optimizer, learning_rate=RATE, **settings), STEPS, LAYERS)
         params = jax.tree.map(jnp.asarray, START)
@@ -76,8 +76,8 @@ RULES = {"sgd": sgd, "momentum": momentum, "nesterov": nesterov, "adam": adam, "
     "settings", [{}, {"weight_decay": 0.3, "bias_decay": 0.7, "clip_norm": 0.5}, {"bias_rate": 0.25}], ids=str
 )
 def test_an_update_rule_is_its_formula(name, settings):
-    found, expected = ours(name=name, **settings), plain(RULES[name], **settings)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-7), found, expected)
+    updated, expected = by_relubench(name=name, **settings), plain(RULES[name], **settings)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-7), updated, expected)
 
 
 TORCH = {
@@ -104,9 +104,9 @@ def test_an_update_rule_is_that_of_pytorch(name):
             param.grad = torch.tensor(gradient["output"][leaf])
         optimizer.step()
     decay = {"weight_decay": 0.2, "bias_decay": 0.2} if name == "adamw" else {}
-    found = ours(name=name, **decay)
+    updated = by_relubench(name=name, **decay)
     for param, leaf in zip(params, ("kernel", "bias"), strict=True):
-        np.testing.assert_allclose(found["output"][leaf], param.detach().numpy(), rtol=1e-6)
+        np.testing.assert_allclose(updated["output"][leaf], param.detach().numpy(), rtol=1e-6)
 
 
 @pytest.mark.parametrize(

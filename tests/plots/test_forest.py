@@ -47,7 +47,7 @@ def test_numbers_and_pairs_stand_at_the_right(axis):
     assert written == ["−5.0 [−8.0, −1.0]", "64", "10 [8.0, 20]", "1,200", "2.0", "3", "no pairs", "0"]
 
 
-def test_both_sides_of_0_are_told_and_0_is_marked(axis):
+def test_both_sides_of_0_are_named_and_0_is_marked(axis):
     assert {"← fewer dead", "more dead →"} <= set(texts(axis))
     assert [list(line.get_xdata()) for line in axis.lines if line.get_marker() != "s"] == [[0, 0]]
     assert axis.get_xlabel() == "difference, percentage points"
@@ -58,7 +58,7 @@ def test_nothing_is_written_over_something_else(axis):
     assert not any(one.overlaps(other) for place, one in enumerate(boxes) for other in boxes[:place])
 
 
-def test_other_numbers_are_told_as_they_are():
+def test_other_numbers_are_shown_as_they_are():
     drawn = forest(pl.DataFrame(ROWS[:1]), label="remedy", x_label="loss", percent=False).axes[0]
     assert "−0.05 [−0.08, −0.01]" in texts(drawn)
     assert drawn.get_xlabel() == "loss"

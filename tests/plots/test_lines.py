@@ -37,7 +37,7 @@ def test_each_line_has_its_points_and_its_band(rows):
             np.testing.assert_allclose((heights.min(), heights.max()), (expected[0] - 0.02, expected[-1] + 0.02))
 
 
-def test_only_shares_are_told_in_per_cent_from_0(rows):
+def test_only_shares_are_shown_in_per_cent_from_0(rows):
     figure = line_panels(rows, x="layer", columns="rate", lines="bias", percent=["dead"])
     figure.draw_without_rendering()
     dead, loss = figure.axes[0], figure.axes[2]

@@ -33,12 +33,12 @@ def frame(inputs):
 
 def lines_of(axis):
     """Return the ends of the lines of live and of dead units, [lines, 2, 2] each."""
-    found = {True: np.zeros((0, 2, 2)), False: np.zeros((0, 2, 2))}
+    segments = {True: np.zeros((0, 2, 2)), False: np.zeros((0, 2, 2))}
     for part in axis.collections:
         if isinstance(part, LineCollection):
             whole = part.get_linestyle()[0][1] is None
-            found[whole] = np.array(part.get_segments())
-    return found[True], found[False]
+            segments[whole] = np.array(part.get_segments())
+    return segments[True], segments[False]
 
 
 def test_every_line_lies_on_its_units_plane_from_edge_to_edge(frame, inputs):
@@ -108,10 +108,10 @@ def test_measures_become_a_row_a_step_and_unit():
                 {"metric": metric, "step": step, "layer": layer, "item": item, "mean": value}
                 for item, value in enumerate(items)
             ]
-    found = planes_of(pl.DataFrame(rows).sample(fraction=1.0, shuffle=True, seed=0))
-    assert found.height == 2 * UNITS
+    planes = planes_of(pl.DataFrame(rows).sample(fraction=1.0, shuffle=True, seed=0))
+    assert planes.height == 2 * UNITS
     for place, step in enumerate((0, 10)):
-        at = found.filter(pl.col("step") == step)
+        at = planes.filter(pl.col("step") == step)
         assert at["unit"].to_list() == list(range(UNITS))
         np.testing.assert_array_equal(at.select("w0", "w1").to_numpy(), kernel[place].T)
         np.testing.assert_array_equal(at["b"].to_numpy(), bias[place])

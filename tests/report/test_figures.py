@@ -36,10 +36,11 @@ def twice(tables, key, value):
 
 @pytest.fixture(scope="module")
 def tables():
-    """Runs of ReLU networks, and the same as if they were those of tanh."""
+    """Runs of ReLU networks by SGD, and the same as if they were by Adam, or of tanh."""
     setting = {"train.steps": 10, "model.widths": [8], "probe.count": 4}
-    trained = relubench.sweep(setting, {**AXES, "model.activation.name": ["relu"], "seed": list(range(5))})
-    return twice(trained, "model.activation.name", "tanh")
+    rates = "optimizer.learning_rate"
+    trained = relubench.sweep(setting, {rates: AXES[rates], "seed": list(range(5))})
+    return twice(twice(trained, "optimizer.name", "adam"), "model.activation.name", "tanh")
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +76,7 @@ def test_an_experiment_draws_its_figures_with_runs_and_intervals_in_the_caption(
 
 def test_a_figure_is_drawn_with_the_same_bytes_again(tables, tmp_path):
     for place in ("a", "b"):
-        for figure in experiments.find("learning_rate").figures(frames_of(tables, AXES, "learning_rate")):
+        for figure in experiments.find("custom").figures(frames_of(tables, AXES, "custom")):
             save(figure, tmp_path / place)
     for path in (tmp_path / "a").iterdir():
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()

@@ -26,7 +26,6 @@ TINY = {
 #: Few, as each is compiled; with as many runs and a bias that is a number, the laws share these programs by the cache.
 SHAPES = [{"train.batch_size": 48, "model.widths": [12]}, {"train.batch_size": 12, "data.features": 4}]
 SLOW = pytest.mark.slow
-each_shape = pytest.mark.parametrize("shape", [SHAPES[0], pytest.param(SHAPES[1], marks=SLOW)], ids=str)
 
 
 def trained(setting, varied=None):
@@ -138,7 +137,7 @@ def test_layers_add_up_to_runs(hard):
     assert both["units"].to_list() == both["units_by_layer"].to_list() == [72] * both.height
 
 
-@each_shape
+@pytest.mark.parametrize("shape", [SHAPES[0], pytest.param(SHAPES[1], marks=SLOW)], ids=str)
 def test_a_dead_unit_of_layer_1_keeps_its_weights_but_for_decay_and_wakes_once_its_support_exceeds_minus_its_bias(
     shape,
 ):
@@ -176,9 +175,8 @@ def test_a_dead_unit_of_layer_1_keeps_its_weights_but_for_decay_and_wakes_once_i
     assert seen["woke", 0, 0] == seen["woke", 1, 1] == 0
 
 
-@pytest.mark.parametrize(
-    "activation", ["leaky_relu", *(pytest.param(name, marks=SLOW) for name in ("prelu", "softplus"))]
-)
+@SLOW  # tests/test_units.py has the definition
+@pytest.mark.parametrize("activation", ["leaky_relu", "prelu", "softplus"])
 def test_units_with_a_slope_everywhere_are_never_dead(activation):
     setting = SMALL | {"model.widths": [16], "probe.count": 3, "model.activation.name": activation}
     tables = relubench.sweep(setting, {"optimizer.learning_rate": [0.1, 1.0], "seed": [0, 1, 2, 3]})
@@ -187,7 +185,8 @@ def test_units_with_a_slope_everywhere_are_never_dead(activation):
     assert finite["dead_train"].sum() == 0
 
 
-@each_shape
+@SLOW  # tests/nn has the formula
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_a_summed_loss_at_rate_r_is_the_mean_at_n_times_r(shape):
     n = shape["train.batch_size"]
 
@@ -239,6 +238,7 @@ def test_a_collapsed_run_is_told_and_stays_in_the_means():
     assert not row["diverged"]
 
 
+@SLOW  # a step on all examples is one of NumPy's in tests/experiments/test_one_step.py
 def test_a_full_batch_is_the_whole_training_set_in_its_own_order():
     (run,) = trained(SMALL | {"train.batch_size": None, "train.steps": 2})
     np.testing.assert_array_equal(np.asarray(run.state.order[0]), np.arange(run.state.order.shape[1]))

@@ -10,9 +10,7 @@ import pytest
 def command(folder: Path, *arguments: str) -> tuple[int, str, str]:
     """Run a command line of relubench in a folder: (exit status, standard output, standard error)."""
     from relubench import cli
-    from relubench.cli import sweeper
 
-    sweeper.STATUSES.clear()
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         patch.chdir(folder)

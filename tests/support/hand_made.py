@@ -19,8 +19,8 @@ from relubench.optim import remedies
 SHAPES = [(3, 6), (6, 5), (5, 2)]
 KEY = jax.random.key(7)
 RATE = 0.1
-#: Somebody else's parameters: kernels [out, in], in a dict, beside a parameter of no affine layer.
-THEIRS = remedies.AffineLayers(
+#: Parameters of another library: kernels [out, in], in a dict, beside a parameter of no affine layer.
+FOREIGN = remedies.AffineLayers(
     get=lambda tree: [(tree[name]["w"].T, tree[name]["b"]) for name in ("first", "second", "head")],
     set=lambda tree, layers: (
         tree | {n: {"w": w.T, "b": b} for n, (w, b) in zip(("first", "second", "head"), layers, strict=True)}
@@ -28,9 +28,9 @@ THEIRS = remedies.AffineLayers(
 )
 
 
-def theirs(layers):
-    """Return somebody else's parameters with these layers."""
-    return THEIRS.set({"temperature": np.ones(())}, layers)
+def foreign(layers):
+    """Return parameters of another library with these layers."""
+    return FOREIGN.set({"temperature": np.ones(())}, layers)
 
 
 class Story(NamedTuple):
@@ -41,7 +41,7 @@ class Story(NamedTuple):
     activations: list  # one [examples, units] a hidden layer
 
 
-def tell(seed, steps, silent=0.4):
+def make_story(seed, steps, silent=0.4):
     """Return a story in which a share of the units is silent at each step, and some more are nearly so."""
     draw = np.random.default_rng(seed)
 
@@ -118,7 +118,7 @@ def by_hand(story, inner, act):
     return seen
 
 
-def by_ours(story, rule, params=None):
+def by_optax(story, rule, params=None):
     """Train with an optax transformation, compiled as one program: the parameters a step, and the last state."""
     params = jax.tree.map(jnp.asarray, story.start if params is None else params)
     params, state = jax.jit(functools.partial(train, rule))(params, stack(story))
@@ -143,10 +143,10 @@ def train(rule, params, stacked):
     return seen, state
 
 
-def assert_same(found, expected, rtol=1e-9, atol=0.0):
+def assert_same(actual, expected, rtol=1e-9, atol=0.0):
     """Compare two stories' parameters: exact zeros must be exact, everything else is to rounding."""
     compare = functools.partial(np.testing.assert_allclose, rtol=rtol, atol=atol)
-    jax.tree.map(compare, found, expected)
+    jax.tree.map(compare, actual, expected)
 
 
 def redo(inner=Adam.optax, **settings):

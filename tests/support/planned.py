@@ -6,5 +6,5 @@ from relubench.sweeps import grid, layout, machine
 
 def layouts(setting, varied=None, **engine):
     """Return the layouts of a grid: dotted keys of `setting` over the defaults, lists of `varied` crossed."""
-    ours = machine.make_machine(config.Engine(**engine))
-    return layout.plan(grid.build(config.over_defaults(setting), varied or {}), data.loader(None), ours)
+    prepared = machine.make_machine(config.Engine(**engine))
+    return layout.plan(grid.build(config.over_defaults(setting), varied or {}), data.loader(None), prepared)

@@ -46,12 +46,12 @@ def gradients(weights, x, y):
     delta = np.exp(log_softmax(output))
     delta[np.arange(len(y)), y] -= 1
     delta /= len(y)
-    found = []
+    moves = []
     for layer in reversed(range(len(weights))):
-        found.append((hs[layer].T @ delta, delta.sum(0)))
+        moves.append((hs[layer].T @ delta, delta.sum(0)))
         if layer:
             delta = (delta @ weights[layer][0].T) * (zs[layer - 1] > 0)
-    return found[::-1], zs
+    return moves[::-1], zs
 
 
 def batches(seed, examples, size, steps):

@@ -62,5 +62,5 @@ def seconds(folder):
 def same_tables(folder, whole):
     """Assert that all tables of the sweep in `folder` are those of `whole`."""
     for name in TABLES:
-        ours, theirs = (pl.read_parquet(base / f"results/custom/{name}.parquet") for base in (folder, whole))
-        assert ours.equals(theirs), name
+        some, same = (pl.read_parquet(base / f"results/custom/{name}.parquet") for base in (folder, whole))
+        assert some.equals(same), name

@@ -24,10 +24,10 @@ def rows_by_id(tables):
     return {row["run_id"]: row for row in tables["runs"].to_dicts()}
 
 
-def equal(ours, theirs):
-    assert ours.keys() <= theirs.keys()
-    for run_id, row in ours.items():
-        assert row == theirs[run_id]
+def equal(some, whole):
+    assert some.keys() <= whole.keys()
+    for run_id, row in some.items():
+        assert row == whole[run_id]
 
 
 @pytest.fixture(scope="module")
@@ -59,20 +59,14 @@ VARIANTS = {
     "cnn": {"model.name": "cnn"},
 }
 VARIANTS.pop("none")
-CROSS_SECTION = {("adam", "plain")}
 #: Each optimiser and each variant once as users compile them. XLA simplifies and partitions all others the same way:
 #: only their machine code is made in a hurry.
-OPTIMISED = CROSS_SECTION | set(zip(itertools.cycle(optim.OPTIMIZERS), VARIANTS, strict=False))
+OPTIMISED = {("adam", "plain"), *zip(itertools.cycle(optim.OPTIMIZERS), VARIANTS, strict=False)}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(jax.device_count() < 4, reason="needs four devices")
-@pytest.mark.parametrize(
-    ("optimizer", "variant"),
-    [
-        pytest.param(*pair, marks=() if pair in CROSS_SECTION else pytest.mark.slow)
-        for pair in itertools.product(optim.OPTIMIZERS, VARIANTS)
-    ],
-)
+@pytest.mark.parametrize(("optimizer", "variant"), itertools.product(optim.OPTIMIZERS, VARIANTS))
 def test_one_two_and_four_devices_give_the_same_bits(optimizer, variant, request):
     if (optimizer, variant) not in OPTIMISED:
         request.getfixturevalue("compiled_in_a_hurry")
@@ -91,8 +85,8 @@ def test_a_run_cut_into_many_calls_has_the_bits_of_one_call(whole, monkeypatch):
     monkeypatch.setattr(layout, "CALL_SECONDS", 1e-9)  # one step a call, one block a chunk
     cut = relubench.sweep(SETTING, GRID | {"seed": [2, 3]})
     equal(rows_by_id(cut), rows_by_id(whole))
-    ours = whole["layers"].filter(pl.col("run_id").is_in(cut["runs"]["run_id"].implode()))
-    assert cut["layers"].equals(ours)
+    layers = whole["layers"].filter(pl.col("run_id").is_in(cut["runs"]["run_id"].implode()))
+    assert cut["layers"].equals(layers)
 
 
 def test_a_setting_that_keeps_the_shapes_is_one_group():
@@ -153,12 +147,12 @@ def test_a_checkpoint_of_another_width_is_not_gone_on_with(monkeypatch):
 
 def test_the_estimate_counts_groups_chunks_and_memory():
     planned = layouts(SETTING, GRID | {"model.activation.name": ["relu", "tanh"]})
-    told = layout.estimate(planned)
-    assert told.groups == 2
-    assert told.chunks >= 2
-    assert told.chunk_runs <= 44
-    assert told.state_bytes > 0
-    assert told.seconds > 0
+    estimate = layout.estimate(planned)
+    assert estimate.groups == 2
+    assert estimate.chunks >= 2
+    assert estimate.chunk_runs <= 44
+    assert estimate.state_bytes > 0
+    assert estimate.seconds > 0
 
 
 def test_flops_are_six_a_weight_and_example_but_four_in_layer_1():
@@ -167,16 +161,16 @@ def test_flops_are_six_a_weight_and_example_but_four_in_layer_1():
 
 @pytest.mark.parametrize("runs", [1, 8, 9, 33, 100])
 def test_every_run_has_a_slot_of_its_own_within_the_blocks_that_are_trained(runs):
-    ours = machine.make_machine(config.Engine(width=8))
+    prepared = machine.make_machine(config.Engine(width=8))
     if jax.default_backend() == "cpu":
-        assert (ours.devices, ours.partitions) == (min(4, machine.usable_cores()), max(2, ours.devices))
-    slots, blocks = engine._placement(runs, ours, capacity=16)
+        assert (prepared.devices, prepared.partitions) == (min(4, machine.usable_cores()), max(2, prepared.devices))
+    slots, blocks = engine.placement(runs, prepared, capacity=16)
     assert len(set(slots.tolist())) == runs
     device, rest = np.divmod(slots, 16 * 8)
     assert (rest // 8 < blocks[device]).all()
-    training = blocks[: ours.devices]
+    training = blocks[: prepared.devices]
     assert max(training) - min(training) <= 1
-    assert not blocks[ours.devices :].any()
+    assert not blocks[prepared.devices :].any()
 
 
 @pytest.mark.skipif(jax.default_backend() != "cpu", reason="an accelerator has them")
@@ -191,9 +185,10 @@ def test_more_devices_than_there_are_is_refused():
         machine.make_machine(config.Engine(devices=99))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="needs Linux")
 def test_programs_that_are_done_with_leave_memory(monkeypatch, compiled_in_a_hurry):
-    monkeypatch.setattr(engine, "_jitted", functools.lru_cache(maxsize=1)(engine._jitted.__wrapped__))
+    monkeypatch.setattr(engine, "jitted", functools.lru_cache(maxsize=1)(engine.jitted.__wrapped__))
 
     def mappings_after(width):
         relubench.sweep({"train.steps": 0, "model.widths": [width], "probe.count": 2}, {"seed": [0]}, width=1)

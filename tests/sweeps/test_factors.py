@@ -29,8 +29,8 @@ def build(tree, leaves=None):
 def test_levels_are_crossed_with_each_other_with_axes_and_with_seeds():
     made = build(BOTH, {"train": {"steps": [10, 20]}, "seed": [0, 1, 2]})
     assert len(made) == 2 * 3 * 2 * 3
-    found = list(zip(made.column("factor.regime"), made.column("factor.bias"), made.column("train.steps"), strict=True))
-    assert sorted(set(found)) == sorted(
+    rows = list(zip(made.column("factor.regime"), made.column("factor.bias"), made.column("train.steps"), strict=True))
+    assert sorted(set(rows)) == sorted(
         itertools.product(["adam_high", "sgd_high"], ["zero", "decay", "none"], [10, 20])
     )
     assert made.coordinates == ("factor.regime", "factor.bias", "train.steps")
@@ -39,15 +39,15 @@ def test_levels_are_crossed_with_each_other_with_axes_and_with_seeds():
 def test_a_level_sets_its_keys_and_leaves_the_others_as_they_are():
     made = build({"bias": BIAS})
     rows = {name: made.setting(place) for place, name in enumerate(made.column("factor.bias"))}
-    told = {
+    biases = {
         name: (row["model.init.bias"], row["optimizer.bias_decay"], row["optimizer.bias_rate"])
         for name, row in rows.items()
     }
-    assert told == {"zero": (0.0, 0.0, 1.0), "decay": (0.0, 0.01, 1.0), "none": (0.0, 0.0, 0.0)}
+    assert biases == {"zero": (0.0, 0.0, 1.0), "decay": (0.0, 0.01, 1.0), "none": (0.0, 0.0, 0.0)}
     assert not [key for row in rows.values() for key in row if key not in config.SETTING_KEYS]
 
 
-def test_titles_are_names_with_spaces_unless_they_are_told():
+def test_titles_are_names_with_spaces_unless_they_are_given():
     regime, bias = factors.parse(BOTH)
     assert (regime.title, bias.title) == ("regime", "initial bias")
     assert [level.title for level in (*regime.levels, *bias.levels)] == [
@@ -80,7 +80,7 @@ def test_levels_that_come_to_the_same_run_are_refused_by_name():
 
 
 @pytest.mark.parametrize(
-    ("tree", "leaves", "told"),
+    ("tree", "leaves", "message"),
     [
         ({"regime": REGIME}, {"optimizer": {"name": ["sgd"]}}, r"optimizer\.name: both factor\.regime and grid"),
         ({"a": REGIME, "b": REGIME}, {}, r"optimizer\.name: both factor\.a and factor\.b"),
@@ -100,8 +100,8 @@ def test_levels_that_come_to_the_same_run_are_refused_by_name():
         (["bias"], {}, r"factors=.*: it takes names with levels"),
     ],
 )
-def test_what_cannot_be_is_refused_in_the_users_words(tree, leaves, told):
-    with pytest.raises(UserError, match=told):
+def test_what_cannot_be_is_refused_in_the_users_words(tree, leaves, message):
+    with pytest.raises(UserError, match=message):
         build(tree, leaves)
 
 

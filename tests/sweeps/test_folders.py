@@ -40,8 +40,8 @@ def test_tables_are_sorted_by_seed_and_setting_whatever_the_runs_are_called():
     settings = [(1, 0.5, [9]), (0, 0.5, [10]), (0, 0.5, [9]), (0, 0.1, [9])]
     columns = ["seed", "optimizer.learning_rate", "model.widths"]
     runs = pl.DataFrame(settings, columns, orient="row").with_columns(table_probes=pl.Series(STEPS * 2))
-    found = [folders.tables([runs.with_columns(run_id=pl.Series(list(ids))).lazy()]) for ids in ("abcd", "dbca")]
-    for tables in found:
+    merged = [folders.tables([runs.with_columns(run_id=pl.Series(list(ids))).lazy()]) for ids in ("abcd", "dbca")]
+    for tables in merged:
         in_order = sorted(settings, key=lambda row: (row[0], list(map(str, row[2])), row[1]))
         assert tables["runs"].select(columns).rows() == in_order
         assert tables["probes"]["run_id"].to_list() == [run for run in tables["runs"]["run_id"] for _ in range(2)]
@@ -63,16 +63,16 @@ def test_writing_the_same_runs_again_replaces_their_part(folder):
 
 
 @pytest.mark.parametrize(
-    ("code", "told"), [(errno.ENOSPC, "the disk is full"), (errno.EROFS, "read-only"), (errno.EIO, "error")]
+    ("code", "message"), [(errno.ENOSPC, "the disk is full"), (errno.EROFS, "read-only"), (errno.EIO, "error")]
 )
-def test_a_disk_that_refuses_leaves_the_old_file_and_no_temporary_one(folder, monkeypatch, code, told):
+def test_a_disk_that_refuses_leaves_the_old_file_and_no_temporary_one(folder, monkeypatch, code, message):
     before = folder.part_paths()[0].read_bytes()
 
     def refuse(descriptor):
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(os, "fsync", refuse)
-    with pytest.raises(StorageError, match=told):
+    with pytest.raises(StorageError, match=message):
         folder.write_part(FRAME, ORIGIN)
     assert folder.part_paths()[0].read_bytes() == before
     assert not list(folder.path.rglob(".tmp-*"))
@@ -85,14 +85,14 @@ def test_a_table_without_our_version_is_refused(folder):
 
 
 @pytest.mark.parametrize(
-    ("name", "values", "axes", "told"),
+    ("name", "values", "axes", "message"),
     [
         ("other", {"train.steps": 5}, set(), "it holds the experiment 'mine', not 'other'"),
         ("mine", {"train.steps": 6}, set(), "train.steps=6: .* holds runs with train.steps=5; choose another out="),
     ],
 )
-def test_a_folder_that_holds_something_else_is_refused(folder, name, values, axes, told):
-    with pytest.raises(UserError, match=told):
+def test_a_folder_that_holds_something_else_is_refused(folder, name, values, axes, message):
+    with pytest.raises(UserError, match=message):
         folder.claim(name, values, axes, CONFIG)
 
 
@@ -139,9 +139,9 @@ def test_checkpoints_are_found_by_runs_and_origin(folder):
     folder.save(ids, "here", 7, leaves)
     assert not list(folder.find(ids, "elsewhere"))
     assert not list(folder.find(np.array(["a"]), "here"))
-    ((found_ids, step, found),) = folder.find(np.array(["a", "b", "c"]), "here")
-    assert (found_ids.tolist(), step) == (["a", "b"], 7)
-    for ours, theirs in zip(leaves, found, strict=True):
-        np.testing.assert_array_equal(ours, theirs)
+    ((saved_ids, step, saved),) = folder.find(np.array(["a", "b", "c"]), "here")
+    assert (saved_ids.tolist(), step) == (["a", "b"], 7)
+    for leaf, other in zip(leaves, saved, strict=True):
+        np.testing.assert_array_equal(leaf, other)
     folder.clear(ids)
     assert not list(folder.find(ids, "here"))

@@ -24,8 +24,8 @@ def build(tree):
 
 def test_leaves_are_crossed():
     made = build({"seed": [0, 1], "optimizer": {"name": ["sgd", "adam"], "learning_rate": [0.1, 0.001]}})
-    found = [(r["seed"], r["optimizer.name"], r["optimizer.learning_rate"]) for r in map(made.setting, range(8))]
-    assert found == list(itertools.product([0, 1], ["sgd", "adam"], [0.1, 0.001]))
+    settings = [(r["seed"], r["optimizer.name"], r["optimizer.learning_rate"]) for r in map(made.setting, range(8))]
+    assert settings == list(itertools.product([0, 1], ["sgd", "adam"], [0.1, 0.001]))
 
 
 @given(rates, seeds, names)
@@ -117,8 +117,10 @@ def test_ids_stay_what_they_are(setting):
 
 def test_cells_that_come_to_the_same_run_are_one():
     made = build({"remedy": {"name": ["none", "redo"], "period": [10, 100]}, "seed": [0, 1]})
-    found = [(r["remedy.name"], r["remedy.period"], r["seed"]) for r in map(made.setting, range(len(made)))]
-    assert sorted(found) == [("none", 100, 0), ("none", 100, 1)] + [("redo", p, s) for p in (10, 100) for s in (0, 1)]
+    settings = [(r["remedy.name"], r["remedy.period"], r["seed"]) for r in map(made.setting, range(len(made)))]
+    assert sorted(settings) == [("none", 100, 0), ("none", 100, 1)] + [
+        ("redo", p, s) for p in (10, 100) for s in (0, 1)
+    ]
     assert len(set(made.run_ids())) == 6
     assert made.points == {"remedy.name": ["none", "redo"], "remedy.period": [10, 100, None]}
 
@@ -150,7 +152,7 @@ def test_shards_hold_every_run_once(runs, count):
 
 
 @pytest.mark.parametrize(
-    ("tree", "told"),
+    ("tree", "message"),
     [
         ({"seed": []}, "grid.seed=[]"),
         ({"seed": 4}, "it takes a list"),
@@ -162,12 +164,12 @@ def test_shards_hold_every_run_once(runs, count):
         ({"out": ["a"]}, "cannot be a grid axis"),
     ],
 )
-def test_a_grid_that_cannot_be_is_refused_in_the_users_words(tree, told):
-    with pytest.raises(UserError, match=told.replace("[", r"\[").replace("]", r"\]")):
+def test_a_grid_that_cannot_be_is_refused_in_the_users_words(tree, message):
+    with pytest.raises(UserError, match=message.replace("[", r"\[").replace("]", r"\]")):
         build(tree)
 
 
-def test_numbers_are_told_in_order_and_names_as_written():
+def test_numbers_are_listed_in_order_and_names_as_written():
     made = build({"optimizer": {"learning_rate": [1.0, 0.1]}, "model": {"activation": {"name": ["tanh", "relu"]}}})
     assert made.values("optimizer.learning_rate") == [0.1, 1.0]
     assert made.values("model.activation.name") == ["tanh", "relu"]

@@ -11,13 +11,13 @@ from relubench.sweeps import machine
 
 @pytest.fixture(scope="module")
 def compiled_quickly():
-    """Nothing: to compile with less is a setting that is told, too."""
+    """Nothing: to compile with less is a setting that is reported, too."""
 
 
 SMALL = {"train.steps": 3, "model.widths": [4], "probe.count": 2, "model.norm": "batch"}
 
 
-def test_settings_of_jax_that_change_numbers_or_stop_at_a_nan_are_kept_out():
+def test_settings_of_jax_that_change_numbers_or_stop_at_a_nan_are_kept_out(compiled_in_a_hurry):
     varied = {"seed": [0, 1], "optimizer.learning_rate": [0.1, 1e30]}
     plain = relubench.sweep(SMALL, varied)
     assert plain["runs"]["diverged"].any()
@@ -34,7 +34,7 @@ def test_settings_of_jax_that_change_numbers_or_stop_at_a_nan_are_kept_out():
 
 
 @pytest.mark.parametrize(
-    ("flags", "told"),
+    ("flags", "reported"),
     [
         ("", ""),
         ("--xla_force_host_platform_device_count=8 --xla_dump_to=/x", ""),
@@ -42,9 +42,9 @@ def test_settings_of_jax_that_change_numbers_or_stop_at_a_nan_are_kept_out():
         ("--xla_b --xla_a=1  --xla_a=2", "--xla_a=2 --xla_b=true"),
     ],
 )
-def test_flags_of_xla_that_may_change_numbers_are_told_in_one_order(monkeypatch, flags, told):
+def test_flags_of_xla_that_may_change_numbers_are_reported_in_one_order(monkeypatch, flags, reported):
     monkeypatch.setenv("XLA_FLAGS", flags)
-    assert machine.numeric_flags() == told
+    assert machine.numeric_flags() == reported
 
 
 def test_flags_may_stand_in_a_file(monkeypatch, tmp_path):
@@ -54,13 +54,13 @@ def test_flags_may_stand_in_a_file(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(("name", "value"), [("ONEDNN_DEFAULT_FPMATH_MODE", "BF16"), ("NVIDIA_TF32_OVERRIDE", "1")])
-def test_variables_that_change_products_are_told(monkeypatch, name, value):
+def test_variables_that_change_products_are_reported(monkeypatch, name, value):
     monkeypatch.setenv("XLA_FLAGS", "")
     monkeypatch.setenv(name, value)
     assert machine.numeric_flags() == f"{name}={value}"
 
 
-def test_settings_of_jax_that_cannot_be_pinned_are_told(monkeypatch):
+def test_settings_of_jax_that_cannot_be_pinned_are_reported(monkeypatch):
     monkeypatch.setenv("XLA_FLAGS", "")
     jax.config.update("jax_random_seed_offset", 5)
     try:
@@ -70,7 +70,7 @@ def test_settings_of_jax_that_cannot_be_pinned_are_told(monkeypatch):
 
 
 def test_untouched_settings_are_those_of_this_version_of_jax():
-    """A default that a new JAX has changed would be told as a flag by everybody."""
+    """A default that a new JAX has changed would be reported as a flag by everybody."""
     assert not [
         name
         for name, untouched in machine.NUMERIC_SETTINGS.items()

@@ -27,20 +27,20 @@ def folder(tmp_path):
     made.write_part(FRAME, ORIGIN)
     made.merge()
     storage.write_table(made.path / "claims.parquet", pl.DataFrame({"claim": [1]}), {"name": "mine"})
-    told = {"name": "mine", "command": ["relubench", "out='日本'"], "runs_in_grid": 2, "seconds": 0.1}
-    storage.write_json(made.path / "provenance.json", told)
+    provenance = {"name": "mine", "command": ["relubench", "out='日本'"], "runs_in_grid": 2, "seconds": 0.1}
+    storage.write_json(made.path / "provenance.json", provenance)
     return made
 
 
 def read_parts(path):
     merged = folders.Folder(path.parent.parent).merge()
     return folders.Folder(path.parent.parent).done_ids().tolist(), [
-        table.rows() for table in merged if table is not None
+        table.rows() for table in vars(merged).values() if table is not None
     ]
 
 
 def read_study(path):
-    study = collect._study(path.parent / "claims.parquet")
+    study = collect.study(path.parent / "claims.parquet")
     return study.command, study.runs, study.claims.rows()
 
 
@@ -142,9 +142,9 @@ def test_a_file_of_the_version_without_digests_is_still_read(tmp_path):
 def test_yaml_and_json_without_a_digest_are_still_read(folder):
     (folder.path / "config.yaml").write_text(YAML)
     assert folders.read_config(folder.path / "config.yaml")[0] == "mine"
-    told = {"name": "mine", "command": [], "runs_in_grid": 3}
-    (folder.path / "provenance.json").write_text(json.dumps(told))
-    assert collect._study(folder.path / "claims.parquet").runs == 3
+    provenance = {"name": "mine", "command": [], "runs_in_grid": 3}
+    (folder.path / "provenance.json").write_text(json.dumps(provenance))
+    assert collect.study(folder.path / "claims.parquet").runs == 3
 
 
 def test_a_folder_of_any_name_is_written_and_read_as_utf_8_in_any_locale(tmp_path):
@@ -178,7 +178,7 @@ def test_a_config_with_a_value_that_is_not_allowed_is_refused_by_its_file(folder
 
 
 @pytest.mark.parametrize(
-    ("frame", "origin", "told"),
+    ("frame", "origin", "message"),
     [
         (
             FRAME.with_columns(run_id=pl.Series(["x", "y"]), seed=pl.Series([[0], [1]])),
@@ -188,10 +188,10 @@ def test_a_config_with_a_value_that_is_not_allowed_is_refused_by_its_file(folder
         (FRAME.with_columns(run_id=pl.Series(["x", "y"])), ORIGIN | {"name": "other"}, "the experiment 'other'"),
     ],
 )
-def test_a_part_of_another_experiment_is_not_merged(folder, frame, origin, told):
+def test_a_part_of_another_experiment_is_not_merged(folder, frame, origin, message):
     folder.write_part(FRAME.with_columns(run_id=pl.Series(["c", "d"])), ORIGIN)
     path = folder.write_part(frame, origin)
-    with pytest.raises(UserError, match=f"{path.name}: .*{told}.*only its runs are trained anew"):
+    with pytest.raises(UserError, match=f"{path.name}: .*{message}.*only its runs are trained anew"):
         folder.merge()
 
 
@@ -206,7 +206,7 @@ def test_a_folder_that_lost_its_config_belongs_to_the_experiment_of_its_parts(fo
 IDS, LEAVES = np.array(["a", "b"]), [np.arange(6.0).reshape(2, 3), np.array([True, False])]
 
 
-def found(folder):
+def checkpoints_of(folder):
     return [(step, [leaf.tolist() for leaf in leaves]) for _, step, leaves in folder.find(IDS, "here")]
 
 
@@ -214,10 +214,10 @@ def found(folder):
 def test_a_flipped_bit_of_a_checkpoint_sets_it_aside_or_changes_nothing(folder):
     folder.save(IDS, "here", 7, LEAVES)
     (path,) = folder.checkpoints.iterdir()
-    raw, whole = path.read_bytes(), found(folder)
+    raw, whole = path.read_bytes(), checkpoints_of(folder)
     for bit in range(0, 8 * len(raw), 97):
         path.write_bytes(raw[: bit // 8] + bytes([raw[bit // 8] ^ 1 << bit % 8]) + raw[bit // 8 + 1 :])
-        assert found(folder) in (whole, []), bit
+        assert checkpoints_of(folder) in (whole, []), bit
 
 
 def save_npy(path):
@@ -252,9 +252,9 @@ def test_a_damaged_checkpoint_is_set_aside_with_one_line_and_costs_time_not_the_
     (path,) = folder.checkpoints.iterdir()
     CHECKPOINT_DAMAGES[damage](path)
     (path,) = folder.checkpoints.iterdir()
-    with pytest.warns(UserWarning, match=r"^\S+\.npz: a damaged checkpoint, set aside as \w+\.npz\.damaged") as told:
-        assert found(folder) == []
-    assert len(told) == 1
+    with pytest.warns(UserWarning, match=r"^\S+\.npz: a damaged checkpoint, set aside as \w+\.npz\.damaged") as warned:
+        assert checkpoints_of(folder) == []
+    assert len(warned) == 1
     assert [left.name for left in folder.checkpoints.iterdir()] == [f"{path.name}.damaged"]
     folder.save(IDS, "here", 7, LEAVES)
-    assert len(found(folder)) == 1
+    assert len(checkpoints_of(folder)) == 1

@@ -16,7 +16,7 @@ HIGH_RATES = {"sgd": 1.0, "momentum": 10**-0.5, "adam": 0.1}
 STILL_WORKS = 0.05
 
 
-def _dead_in_working(tables: Tables) -> pl.DataFrame:
+def dead_in_working(tables: Tables) -> pl.DataFrame:
     """Return the dead share of the runs whose accuracy is near the best that their seed reaches at any rate."""
     finite = tables.runs.filter(~pl.col("diverged"))
     best = pl.col("test_accuracy").max().over("seed", OPTIMIZER, ACTIVATION)
@@ -27,7 +27,7 @@ def _dead_in_working(tables: Tables) -> pl.DataFrame:
 def _most_dead(optimizer: str) -> list[Condition]:
     """Measure the dead share at the rate where it is largest, of all networks and of those that still work."""
     where = {OPTIMIZER: optimizer, **RELU}
-    all_, working = "dead_train_fraction", _dead_in_working
+    all_, working = "dead_train_fraction", dead_in_working
     return [
         Condition(labelled(optimizer, "any accuracy"), mean_at_best(all_, where, choose=all_)),
         Condition(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import polars as pl
 
 from relubench.experiments.derived import mean_over_runs
@@ -15,7 +17,7 @@ from relubench.findings.spells import REVIVED_SHARE, spells, survival
 def _with_variants(tables: Tables) -> Tables:
     """Return the tables with what is done with the optimiser, in words."""
     done = pl.col(FACTOR).str.splitn("_", 2).struct.field("field_1").replace_strict(VARIANTS, default=pl.col(FACTOR))
-    return tables._replace(runs=tables.runs.with_columns(variant=done))
+    return replace(tables, runs=tables.runs.with_columns(variant=done))
 
 
 @needing("unit_dead")

@@ -118,12 +118,12 @@ def _of_params(layers: AffineLayers, params: Any) -> list[Affine]:
 
 
 def _get(layers: AffineLayers, tree: Any, name: str) -> list[Affine]:
-    found = _call("layers.get", name, layers.get, tree)
-    if not isinstance(found, Sequence) or isinstance(found, str):
-        raise UserError(f"{name}: layers.get gives {checks.shown(found)} and no list of (kernel, bias); {_A_LENS}")
-    if not found:
+    affine = _call("layers.get", name, layers.get, tree)
+    if not isinstance(affine, Sequence) or isinstance(affine, str):
+        raise UserError(f"{name}: layers.get gives {checks.shown(affine)} and no list of (kernel, bias); {_A_LENS}")
+    if not affine:
         raise UserError(f"{name}: layers.get finds no affine layer; it takes at least one, the output's")
-    return [_affine(name, n, layer) for n, layer in enumerate(found, start=1)]
+    return [_affine(name, n, layer) for n, layer in enumerate(affine, start=1)]
 
 
 def _call(what: str, name: str, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -158,8 +158,8 @@ def _affine(name: str, n: int, layer: Any) -> Affine:
 
 
 def _check_same_shapes(name: str, n: int, layer: Affine, other: Affine) -> None:
-    for part, ours, theirs in zip(("kernel", "bias"), layer, other, strict=True):
-        checks.same_shape(f"{name}: layer {n}'s {part}", ours, "params", theirs)
+    for part, array, same in zip(("kernel", "bias"), layer, other, strict=True):
+        checks.same_shape(f"{name}: layer {n}'s {part}", array, "params", same)
 
 
 def _outline(tree: Any) -> str:

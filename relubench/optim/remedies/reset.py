@@ -22,7 +22,7 @@ class Reset(NamedTuple):
 
 @functools.cache
 def _any_run() -> Callable[[Array], Array]:
-    """Return the function that tells whether a flag holds for any of the runs that `vmap` trains together.
+    """Return the function that says whether a flag holds for any of the runs that `vmap` trains together.
 
     It gives the same scalar for all of them.
     """

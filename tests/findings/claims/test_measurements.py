@@ -1,5 +1,7 @@
 """What claims measure, against NumPy on tables made by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -199,7 +201,7 @@ def test_a_best_value_between_others_is_not_at_an_end_of_the_grid():
     tables = make_tables()
     third = tables.runs.filter(pl.col(RATE) == 1.0).with_columns(pl.lit(0.5).alias(RATE), test_accuracy=pl.lit(0.99))
     runs = pl.concat([tables.runs, third.with_columns(pl.col("run_id") + "third")])
-    found = mean_at_best("test_accuracy", {NAME: "relu"})(tables._replace(runs=runs))
+    found = mean_at_best("test_accuracy", {NAME: "relu"})(replace(tables, runs=runs))
     assert (found.value, found.remark) == (pytest.approx(0.99), "best learning rate 0.5")
 
 
@@ -271,7 +273,7 @@ STEP, SEED = pl.col("step"), pl.col("seed")
 @pytest.mark.parametrize(("step", "at"), [(None, 10), (10, 10), (9, 5), (5, 5), (0, 0)])
 def test_a_metric_of_probes_is_taken_at_the_last_probe_up_to_a_step(step, at):
     tables = make_tables(diverging("relu-1.0-03"))
-    tables = tables._replace(probes=over_steps(tables, train_loss=STEP * 1.0 + SEED))
+    tables = replace(tables, probes=over_steps(tables, train_loss=STEP * 1.0 + SEED))
     found = mean_of(of_probes(pl.col("train_loss").last(), step=step), RELU)(tables)
     assert (found.n, found.lost) == (SEEDS - 1, (1, 0))  # a run that diverges later is no run of the mean
     assert found.value == pytest.approx(at + np.mean([seed for seed in range(SEEDS) if seed != 3]))
@@ -280,7 +282,7 @@ def test_a_metric_of_probes_is_taken_at_the_last_probe_up_to_a_step(step, at):
 def test_a_metric_of_layers_folds_them_or_takes_one():
     tables = make_tables()
     layers = over_steps(tables, dead_train=STEP).join(pl.DataFrame({"layer": [1, 2], "units": [4, 12]}), how="cross")
-    tables = tables._replace(layers=layers.with_columns(dead_train=pl.col("layer") * (pl.col("step") > 0)))
+    tables = replace(tables, layers=layers.with_columns(dead_train=pl.col("layer") * (pl.col("step") > 0)))
     share = pl.col("dead_train").sum() / pl.col("units").sum()
     assert mean_of(of_layers(share), RELU)(tables).value == pytest.approx(3 / 16)
     assert mean_of(of_layers(share, layer=2), RELU)(tables).value == pytest.approx(2 / 12)
@@ -292,7 +294,7 @@ def test_a_metric_of_units_folds_them():
     units = tables.runs.select("run_id", "seed").join(
         pl.DataFrame({"layer": [1, 1, 2], "bias": [1.0, -2.0, 9.0]}), how="cross"
     )
-    tables = tables._replace(units=units.with_columns(bias=pl.col("bias") + SEED))
+    tables = replace(tables, units=units.with_columns(bias=pl.col("bias") + SEED))
     found = mean_of(of_units(pl.col("bias").min(), layer=1), RELU)(tables)
     assert found.value == pytest.approx(-2 + np.mean(range(SEEDS)))
     with pytest.raises(UserError, match=r"units\.parquet"):
@@ -316,7 +318,7 @@ def with_measures(tables):
         rows("on_first", STEP, items).with_columns(pl.col("value") * (pl.col("item") + 1)),
     ]
     columns = ["run_id", "step", "measure", "layer", "item", "value"]
-    return tables._replace(measures=pl.concat(each.select(columns) for each in measures))
+    return replace(tables, measures=pl.concat(each.select(columns) for each in measures))
 
 
 @pytest.mark.parametrize(

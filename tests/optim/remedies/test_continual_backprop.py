@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.hand_made import SHAPES, Adam, Sgd, assert_same, by_hand, by_ours, continual_backprop, fresh, tell
+from tests.support.hand_made import (
+    SHAPES,
+    Adam,
+    Sgd,
+    assert_same,
+    by_hand,
+    by_optax,
+    continual_backprop,
+    fresh,
+    make_story,
+)
 
 
 class Replace:
@@ -48,13 +58,13 @@ class Replace:
 )
 def test_continual_backprop_is_the_algorithm_of_the_paper(inner, rate, maturity, decay):
     with jax.enable_x64(True):
-        story = tell(seed=1, steps=15)
+        story = make_story(seed=1, steps=15)
         algorithm = Replace(rate, maturity, decay)
         expected = by_hand(story, inner, algorithm)
         rule = continual_backprop(inner.optax, replacement_rate=rate, maturity=maturity, utility_decay=decay)
-        found, state = by_ours(story, rule)
+        trained, state = by_optax(story, rule)
         assert len(algorithm.replaced) > 2
-        assert_same(found, expected)
+        assert_same(trained, expected)
         for n, record in enumerate(state.hidden):
             np.testing.assert_allclose(record.utility, algorithm.utility[n], rtol=1e-9)
             np.testing.assert_array_equal(record.age, algorithm.age[n])
@@ -64,7 +74,7 @@ def test_continual_backprop_is_the_algorithm_of_the_paper(inner, rate, maturity,
 @jax.jit
 def ages(rate, maturity):
     """Return the ages of the first layer's units after each of 30 steps: [30, units]."""
-    rule, story = continual_backprop(replacement_rate=rate, maturity=maturity), tell(seed=3, steps=1)
+    rule, story = continual_backprop(replacement_rate=rate, maturity=maturity), make_story(seed=3, steps=1)
     start, gradient, activations = jax.tree.map(jnp.asarray, (story.start, story.gradients[0], story.activations[0]))
 
     def step(state, _):

@@ -8,7 +8,7 @@ import pytest
 
 from relubench.errors import UserError
 from relubench.optim import remedies
-from tests.support.hand_made import INNERS, THEIRS, assert_same, by_hand, by_ours, tell, theirs
+from tests.support.hand_made import FOREIGN, INNERS, assert_same, by_hand, by_optax, foreign, make_story
 
 WEIGHTS, BIASES = 0.3, 0.7
 each_inner = pytest.mark.parametrize("inner", INNERS)
@@ -33,19 +33,21 @@ def chain(layers, inner):
 @each_inner
 def test_decay_adds_its_share_of_weights_and_of_biases_to_the_gradient(inner):
     with jax.enable_x64(True):
-        story = tell(seed=1, steps=4)
-        found, _ = by_ours(story, chain(remedies.PLAIN, inner))
-        assert_same(found, by_hand(story, decayed(inner), lambda *_: None))
+        story = make_story(seed=1, steps=4)
+        trained, _ = by_optax(story, chain(remedies.PLAIN, inner))
+        assert_same(trained, by_hand(story, decayed(inner), lambda *_: None))
 
 
 @each_inner
 def test_decay_works_on_any_tree_and_leaves_what_is_no_affine_layers(inner):
     with jax.enable_x64(True):
-        story = tell(seed=2, steps=4)
-        other = story._replace(gradients=[theirs(layers) | {"temperature": np.zeros(())} for layers in story.gradients])
-        found, _ = by_ours(other, chain(THEIRS, inner), params=theirs(story.start))
-        assert_same([THEIRS.get(params) for params in found], by_hand(story, decayed(inner), lambda *_: None))
-        assert found[-1]["temperature"] == 1
+        story = make_story(seed=2, steps=4)
+        other = story._replace(
+            gradients=[foreign(layers) | {"temperature": np.zeros(())} for layers in story.gradients]
+        )
+        trained, _ = by_optax(other, chain(FOREIGN, inner), params=foreign(story.start))
+        assert_same([FOREIGN.get(params) for params in trained], by_hand(story, decayed(inner), lambda *_: None))
+        assert trained[-1]["temperature"] == 1
 
 
 def test_decay_does_not_ask_that_the_next_layer_has_an_input_a_unit():
@@ -57,7 +59,7 @@ def test_decay_does_not_ask_that_the_next_layer_has_an_input_a_unit():
 
 
 def test_decay_without_parameters_is_refused():
-    rule, story = remedies.decay(layers=remedies.PLAIN, weights=WEIGHTS, biases=BIASES), tell(seed=3, steps=1)
+    rule, story = remedies.decay(layers=remedies.PLAIN, weights=WEIGHTS, biases=BIASES), make_story(seed=3, steps=1)
     state = rule.init(story.start)
     with pytest.raises(UserError, match="params=None"):
         rule.update(story.gradients[0], state)

@@ -9,7 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.hand_made import SHAPES, Adam, Sgd, assert_same, by_hand, by_ours, fresh, redo, stack, tell, train
+from tests.support.hand_made import (
+    SHAPES,
+    Adam,
+    Sgd,
+    assert_same,
+    by_hand,
+    by_optax,
+    fresh,
+    make_story,
+    redo,
+    stack,
+    train,
+)
 
 
 def recycle(tau, period):
@@ -38,22 +50,22 @@ def recycle(tau, period):
 @pytest.mark.parametrize(("inner", "tau", "period"), [(Sgd, 0.05, 3), (Adam, 0.0, 1), (Adam, 0.6, 2)])
 def test_redo_is_the_algorithm_of_the_paper(inner, tau, period):
     with jax.enable_x64(True):
-        story = tell(seed=1, steps=10)
-        found, _ = by_ours(story, redo(inner.optax, tau=tau, period=period))
+        story = make_story(seed=1, steps=10)
+        trained, _ = by_optax(story, redo(inner.optax, tau=tau, period=period))
         expected = by_hand(story, inner, recycle(tau, period))
         assert any((layers[1][0] == 0).any() for layers in expected)  # something was recycled
-        assert_same(found, expected)
+        assert_same(trained, expected)
 
 
 def test_a_layer_that_is_silent_as_a_whole_is_recycled_as_a_whole():
     with jax.enable_x64(True):
-        story = tell(seed=2, steps=3)
+        story = make_story(seed=2, steps=3)
         story.activations[2][0] = np.zeros_like(story.activations[2][0])
-        found, _ = by_ours(story, redo(Sgd.optax, tau=0.0))
+        trained, _ = by_optax(story, redo(Sgd.optax, tau=0.0))
         kernel, bias = fresh(3, 1)
-        np.testing.assert_allclose(found[-1][0][0], kernel, rtol=1e-12)
-        np.testing.assert_allclose(found[-1][0][1], bias, rtol=1e-12)
-        assert not found[-1][1][0].any()
+        np.testing.assert_allclose(trained[-1][0][0], kernel, rtol=1e-12)
+        np.testing.assert_allclose(trained[-1][0][1], bias, rtol=1e-12)
+        assert not trained[-1][1][0].any()
 
 
 def output(layers, x):
@@ -72,7 +84,7 @@ def compiled():
 def test_recycling_silent_units_leaves_the_output_as_it_was(seed):
     draw = np.random.default_rng(seed)
     x = draw.normal(size=(4, SHAPES[0][0])).astype(np.float32)
-    story = tell(seed, steps=1)
+    story = make_story(seed, steps=1)
     start = [(kernel.astype(np.float32), bias.astype(np.float32)) for kernel, bias in story.start]
     hidden = [x]
     for kernel, bias in start[:-1]:

@@ -10,7 +10,7 @@ import pytest
 
 from relubench.errors import UserError
 from relubench.optim import remedies
-from tests.support.hand_made import KEY, SHAPES, initialize, tell
+from tests.support.hand_made import KEY, SHAPES, initialize, make_story
 
 #: Every argument of every remedy that isn't about finding or drawing layers, at a value that is taken.
 SETTINGS = {
@@ -22,7 +22,7 @@ SETTINGS = {
 }
 FACTORIES = {name: getattr(remedies, name) for name in remedies.__all__ if inspect.isfunction(getattr(remedies, name))}
 WITH_ACTIVATIONS = ["redo", "continual_backprop"]
-STORY = tell(seed=1, steps=1)
+STORY = make_story(seed=1, steps=1)
 START, GRADIENT = (jax.tree.map(jnp.asarray, layers) for layers in (STORY.start, STORY.gradients[0]))
 ACTIVATIONS = [jnp.asarray(h) for h in STORY.activations[0]]
 
@@ -238,9 +238,9 @@ def test_plain_parameters_may_be_any_sequence_of_pairs(name):
     as_tuples, as_lists = tuple(START), [list(layer) for layer in START]
     expected = jax.tree.leaves(use(name))
     for params, updates in ((as_tuples, tuple(GRADIENT)), (as_lists, [list(layer) for layer in GRADIENT])):
-        found = use(name, params=params, updates=updates)
-        assert jax.tree.structure(found) == jax.tree.structure(params)
-        jax.tree.map(np.testing.assert_array_equal, jax.tree.leaves(found), expected)
+        moved = use(name, params=params, updates=updates)
+        assert jax.tree.structure(moved) == jax.tree.structure(params)
+        jax.tree.map(np.testing.assert_array_equal, jax.tree.leaves(moved), expected)
 
 
 @pytest.mark.parametrize("name", ["redo", "rerandomize", "decay", "freeze"])

@@ -11,18 +11,18 @@ from relubench import config, nn
 from relubench.errors import UserError
 from relubench.optim import remedies
 from tests.support.hand_made import (
+    FOREIGN,
     KEY,
     SHAPES,
-    THEIRS,
     assert_same,
-    by_ours,
+    by_optax,
     continual_backprop,
+    foreign,
     initialize,
+    make_story,
     redo,
     rerandomize,
     stack,
-    tell,
-    theirs,
     train,
 )
 
@@ -47,7 +47,7 @@ def compiled_quickly():
 
 @each_remedy
 def test_runs_with_their_own_traced_numbers_train_together_as_each_alone(name):
-    story = tell(seed=1, steps=8)
+    story = make_story(seed=1, steps=8)
     start, stacked = jax.tree.map(jnp.asarray, story.start), stack(story)
 
     def run(knobs):
@@ -60,7 +60,7 @@ def test_runs_with_their_own_traced_numbers_train_together_as_each_alone(name):
 
 
 def test_nothing_is_drawn_at_a_step_at_which_no_run_is_due():
-    drawn, story = [], tell(seed=2, steps=8)
+    drawn, story = [], make_story(seed=2, steps=8)
     start, stacked = jax.tree.map(jnp.asarray, story.start), stack(story)
 
     def counted(key, layer, shape):
@@ -89,12 +89,12 @@ def test_a_remedy_works_on_any_tree_in_any_chain(name):
             REMEDIES[name](optax.chain(optax.add_decayed_weights(0.1), MOMENTUM), layers=layers),
         )
 
-    story = tell(seed=3, steps=7)
-    plain, _ = by_ours(story, chain(remedies.PLAIN))
-    other = story._replace(gradients=[theirs(layers) | {"temperature": np.zeros(())} for layers in story.gradients])
-    found, _ = by_ours(other, chain(THEIRS), params=theirs(story.start))
-    assert_same(THEIRS.get(found[-1]), plain[-1], rtol=1e-5, atol=1e-8)  # differences of float32 numbers near 1
-    assert found[-1]["temperature"] < 1  # decayed, and otherwise left alone
+    story = make_story(seed=3, steps=7)
+    plain, _ = by_optax(story, chain(remedies.PLAIN))
+    other = story._replace(gradients=[foreign(layers) | {"temperature": np.zeros(())} for layers in story.gradients])
+    trained, _ = by_optax(other, chain(FOREIGN), params=foreign(story.start))
+    assert_same(FOREIGN.get(trained[-1]), plain[-1], rtol=1e-5, atol=1e-8)  # differences of float32 numbers near 1
+    assert trained[-1]["temperature"] < 1  # decayed, and otherwise left alone
 
 
 def all_moments(state):
@@ -112,8 +112,8 @@ def all_moments(state):
     ids=["momentum", "amsgrad", "adafactor", "masked"],
 )
 def test_resetting_all_units_forgets_all_moments_of_any_optimiser(inner):
-    story = tell(seed=4, steps=3)
-    _, state = by_ours(story, redo(inner, tau=100.0, period=3))
+    story = make_story(seed=4, steps=3)
+    _, state = by_optax(story, redo(inner, tau=100.0, period=3))
     shapes = [shape for kernel in SHAPES for shape in (kernel, kernel[-1:])]
     forgotten = [moment for moment in all_moments(state.inner) if moment.shape in shapes[:-1]]
     assert forgotten
@@ -141,7 +141,7 @@ def test_a_unit_of_a_convolution_is_a_channel():
 
 @each_remedy
 def test_a_remedy_without_parameters_is_refused(name):
-    rule, story = REMEDIES[name](), tell(seed=5, steps=1)
+    rule, story = REMEDIES[name](), make_story(seed=5, steps=1)
     state = rule.init(jax.tree.map(jnp.asarray, story.start))
     with pytest.raises(UserError, match="params=None"):
         rule.update(story.gradients[0], state, activations=story.activations[0])

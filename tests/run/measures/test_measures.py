@@ -152,12 +152,19 @@ def test_online_loss_and_accuracy_are_means_over_the_batches_before_each_update(
             assert found["online_accuracy"][probe] == pytest.approx(np.mean(hits[between]))
 
 
-def test_masking_dead_units_changes_no_bit_of_any_output():
-    setting = SETTING | {"engine.precision": "float32", "probe.measures": ["masked_changes", "unit_dead"]}
-    tables = relubench.sweep(setting, {"seed": SEEDS})
-    measures = tables["measures"].filter(pl.col("step") == 60)
-    assert measures.filter(pl.col("measure") == "unit_dead")["value"].sum() > 5
-    assert measures.filter(pl.col("measure") == "masked_changes")["value"].to_list() == [0.0] * 3
+@pytest.fixture(scope="module")
+def measures():
+    """Rows of measures.parquet."""
+    named = ["masked_changes", "unit_dead", "online_loss"]
+    return relubench.sweep(SETTING | {"engine.precision": "float32", "probe.measures": named}, {"seed": SEEDS})[
+        "measures"
+    ]
+
+
+def test_masking_dead_units_changes_no_bit_of_any_output(measures):
+    end = measures.filter(pl.col("step") == 60)
+    assert end.filter(pl.col("measure") == "unit_dead")["value"].sum() > 5
+    assert end.filter(pl.col("measure") == "masked_changes")["value"].to_list() == [0.0] * 3
 
 
 def test_units_woken_by_the_next_task_are_recounted():
@@ -176,10 +183,10 @@ def test_units_woken_by_the_next_task_are_recounted():
     assert woken > 0
 
 
-def test_a_measure_without_steps_before_it_is_null():
-    tables = relubench.sweep({"train.steps": 10, "probe.count": 3, "probe.measures": ["online_loss"]}, {"seed": [0]})
-    assert tables["measures"]["value"].is_null().to_list() == [True, False, False]
-    assert tables["measures"].columns == ["run_id", "step", "measure", "layer", "item", "value"]
+def test_a_measure_without_steps_before_it_is_null(measures):
+    online = measures.filter(pl.col("measure") == "online_loss")
+    assert online["value"].is_null().to_list() == (online["step"] == 0).to_list() == [True, False, False, False] * 3
+    assert measures.columns == ["run_id", "step", "measure", "layer", "item", "value"]
 
 
 def test_an_unknown_measure_is_refused_with_the_nearest():
