@@ -55,7 +55,7 @@ def _relubench(workload: Workload, runs: int) -> Callable[[], dict[str, float]]:
         "optimizer.learning_rate": 0.05,
     }  # fmt: skip
     seeds = grid.build(config.over_defaults(values), {"seed": list(range(runs))})
-    (group,) = layout.plan(seeds, data.loader(None), machine.make_machine(config.Engine()))
+    (group,) = layout.lay_out(seeds, data.loader(None), machine.make_machine(config.Engine()))
     program = engine.compile_group(group)
     program.allot()
     probes = group.probes

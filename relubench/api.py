@@ -128,7 +128,8 @@ def retrain(out: str | Path, run_id: str, *, root: str | Path | None = None) -> 
     """Train one run of the folder `out` again; return (kernel [in, out], bias [out]) of each affine layer in order.
 
     It is computed at the width that the folder's runs were, so that on the same kind of machine its bits are
-    theirs: what its probes tell is compared with the folder, and a difference is warned of. `root` is `data.root`.
+    the stored ones: what its probes record is compared with the folder, and a difference is warned of.
+    `root` is `data.root`.
     """
     stored, folder = load(out), folders.Folder(out)
     row = _row(stored, run_id)
@@ -142,19 +143,19 @@ def retrain(out: str | Path, run_id: str, *, root: str | Path | None = None) -> 
 
 
 def _row(stored: Results, run_id: str) -> dict[str, Any]:
-    found = stored.runs.filter(pl.col("run_id") == run_id) if isinstance(run_id, str) else stored.runs.clear()
-    if not found.height:
+    matching = stored.runs.filter(pl.col("run_id") == run_id) if isinstance(run_id, str) else stored.runs.clear()
+    if not matching.height:
         raise unknown(f"run_id in {stored.path}", str(run_id), stored.runs["run_id"])
-    return found.row(0, named=True)
+    return matching.row(0, named=True)
 
 
 def _compare(trained: engine.Trained, stored: Results, run_id: str) -> None:
     """Warn where a run that was trained again differs from what the folder tells of it."""
     again = folders.tables([rows.part_frame(trained, with_units=False).lazy()])
     differing = []
-    for name, theirs in (("runs", stored.runs), ("probes", stored.probes), ("layers", stored.layers)):
-        columns = [column for column in again[name].columns if column in theirs.columns]
-        if not again[name].select(columns).equals(theirs.filter(pl.col("run_id") == run_id).select(columns)):
+    for name, table in (("runs", stored.runs), ("probes", stored.probes), ("layers", stored.layers)):
+        columns = [column for column in again[name].columns if column in table.columns]
+        if not again[name].select(columns).equals(table.filter(pl.col("run_id") == run_id).select(columns)):
             differing.append(name)
     if differing:
         here = trained.layout.origin["fingerprint"]
@@ -179,6 +180,6 @@ def _train(
     asked = {"engine.width": width, "engine.devices": devices, "data.root": _path(root)}
     checked = config.fill(config.Config(), {key: config.KEYS[key].parse(value) for key, value in asked.items()})
     machine.prepare()
-    ours = machine.make_machine(checked.engine)
-    layouts = layout.plan(runs, sources.loader(checked.data.root, given), ours)
+    this_machine = machine.make_machine(checked.engine)
+    layouts = layout.lay_out(runs, sources.loader(checked.data.root, given), this_machine)
     return list(engine.train_grid(layouts, progress=lambda run_steps: interrupts.check()))

@@ -207,7 +207,7 @@ class Config(Setting):
         default_factory=dict, metadata={"kind": "outside", "doc": "named levels to cross, each some keys"}
     )
     grid: dict[str, Any] = field(default_factory=dict, metadata={"kind": "outside", "doc": "lists to cross"})
-    reduced: str = outside("", "what is less, or other, than at the source of the published numbers beside ours")
+    reduced: str = outside("", "what is less, or other, than at the source of the published numbers")
     shard: str | None = outside(None, "i/n: train only the i-th of n shares, from 0")
     out: str = outside("results/${name}", "folder of the results", filled=True, path=True)
     figures: bool = outside(True, "draw the figures after a run")

@@ -18,7 +18,7 @@ EXPERIMENT = "experiment"
 
 
 class Groups(NamedTuple):
-    """The choices of every group, of ours and of the user's."""
+    """The choices of every group, of the package and of the user."""
 
     conf: Path | None = None  # the user's folder of YAML files (--config-dir)
 
@@ -28,12 +28,12 @@ class Groups(NamedTuple):
 
     def files(self, group: str) -> dict[str, Path]:
         """Return the YAML files of a group by name."""
-        ours = _files(CONF / group)
-        theirs = {} if self.conf is None else _files(self.conf / group)
-        for name in theirs:
-            if name in ours:
-                raise UserError(f"{theirs[name]}: relubench has {group}={name} already; it takes another name")
-        return ours | theirs
+        own = _files(CONF / group)
+        added = {} if self.conf is None else _files(self.conf / group)
+        for name in added:
+            if name in own:
+                raise UserError(f"{added[name]}: relubench has {group}={name} already; it takes another name")
+        return own | added
 
     def tree(self, group: str, name: str) -> dict[str, Any]:
         """Return what a choice sets, as its YAML file has it."""

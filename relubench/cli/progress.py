@@ -20,7 +20,7 @@ class Progress:
     def __init__(self, console: Console, runs: int, run_steps: int) -> None:
         self.total_runs, self.total_steps = runs, run_steps
         self.done_runs = self.done_steps = 0
-        self.begun = self.told = time.monotonic()
+        self.begun = self.reported = time.monotonic()
         self.console = console
         columns = (BarColumn(), TextColumn("{task.description}"))
         self.bar = Bar(*columns, console=console, transient=True) if console.is_terminal else None
@@ -53,8 +53,8 @@ class Progress:
         if self.bar and self.task is not None:
             done = self.done_steps if self.total_steps else self.done_runs
             self.bar.update(self.task, completed=done, description=self._words())
-        elif time.monotonic() - self.told >= LINE_SECONDS:
-            self.told = time.monotonic()
+        elif time.monotonic() - self.reported >= LINE_SECONDS:
+            self.reported = time.monotonic()
             self.console.print(self._words())
 
     def _words(self) -> str:

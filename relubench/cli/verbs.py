@@ -59,7 +59,7 @@ def _console() -> Console:
 
 def _finish(request: Request, folder: folders.Folder, console: Console) -> int:
     """Merge the parts, write the tables, draw, and print; 1 if runs of the grid are missing."""
-    from relubench.report.table import print_table
+    from relubench.report.terminal import print_table
 
     ours = _merged(request, folder)
     absent = len(request.grid) - ours.runs.height
@@ -100,9 +100,7 @@ def _fold(request: Request, folder: folders.Folder, ours: folders.Tables) -> pl.
     write_table(folder.path / "summary.parquet", table, origin)
     curves = [summary.curves(ours, axes, experiment.curves), *(derive(ours) for derive in experiment.derived)]
     write_table(folder.path / "curves.parquet", pl.concat(curves, how="diagonal_relaxed"), origin)
-    write_table(
-        folder.path / "claims.parquet", claims.evaluate(experiment.claims, ours, name, _reduced(request)), origin
-    )
+    write_table(folder.path / "claims.parquet", claims.judge(experiment.claims, ours, name, _reduced(request)), origin)
     return table
 
 
@@ -266,7 +264,7 @@ def plan(request: Request) -> int:
     started = time.perf_counter()
     grid = share(request)
     missing = lacking(grid, folders.Folder(request.config.out), asked(request))
-    machine, layouts = training.plan(request, missing)
+    machine, layouts = training.lay_out(request, missing)
     told = estimate(layouts)
     devices = f"{machine.devices} {machine.platform} device{'s' if machine.devices > 1 else ''}"
     print(f"runs        {len(grid):,} ({len(missing):,} to train)")

@@ -80,8 +80,8 @@ class Experiment:
         claims: tuple[Claim, ...] = self._piece("claims", "CLAIMS", ())
         designs = [each for size in config.KEYS["size"].metadata["choices"] if (each := design(self.name, size))]
         for claim in claims:
-            for condition, ours in itertools.product(claim.conditions, designs):
-                _check(self.name, claim, condition, ours)
+            for condition, whole in itertools.product(claim.conditions, designs):
+                _check(self.name, claim, condition, whole)
         return claims
 
     @property
@@ -116,12 +116,12 @@ def _needs(experiment: Experiment) -> frozenset[str]:
     return frozenset().union(*measured, *map(needs_of, experiment.derived))
 
 
-def _check(name: str, claim: Claim, condition: Condition, ours: Design) -> None:
+def _check(name: str, claim: Claim, condition: Condition, whole: Design) -> None:
     from relubench.findings.claims.metrics import check_where
 
     for side in condition.sides:
         try:
-            check_where(side, ours.values)
+            check_where(side, whole.values)
         except UserError as error:
             raise UserError(
                 f"experiment={name}: claim {claim.id} ({condition.label or claim.statement}): {error}"

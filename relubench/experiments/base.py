@@ -39,7 +39,7 @@ class Frames(NamedTuple):
         return self.layers_of(metric).filter(pl.col("layer").eq_missing(pl.lit(layer, pl.Int64)))
 
     def layers_of(self, metric: str) -> pl.DataFrame:
-        """Return the points of one curve for all layers, and for the whole network where it is told (`layer` null)."""
+        """Return the points of one curve for all layers, and for the whole network where it is there (`layer` null)."""
         return self._whole(self.curves.filter(pl.col("metric") == metric))
 
     def titled(self, rows: pl.DataFrame) -> pl.DataFrame:
@@ -65,7 +65,7 @@ def _scalar(value: Any) -> Any:
 
 
 def with_levels(rows: pl.DataFrame, factors: Sequence[Factor], base: Mapping[str, Any]) -> pl.DataFrame:
-    """Return rows of runs or grid points with the columns of factors that they lack, told by their settings.
+    """Return rows of runs or grid points with the columns of factors that they lack, by their settings.
 
     So do those of an older folder, and those of a grid for which a factor's keys were set on the command line. A row
     of another setting than any level's has null.

@@ -1,7 +1,7 @@
 """The design of an experiment as its YAML file has it: factors, grid and base setting, without Hydra.
 
 The file is experiment/NAME.yaml of relubench or of a folder on the import path, as --config-dir and the working folder
-are: so an experiment of one's own is found by its module, too, when that is imported in Python.
+are: so an experiment of one's own is known by its module, too, when that is imported in Python.
 """
 
 from __future__ import annotations
@@ -104,21 +104,21 @@ def _read(path: Path, size: str) -> Design:
     register_resolvers()
     whole = OmegaConf.merge(OmegaConf.create(config.schema()), OmegaConf.load(path), {"size": size})
     tree: Any = OmegaConf.to_container(whole, resolve=True)
-    ours, base = factors.parse(tree["factors"]), config.setting_values(tree)
-    cells, seeds = grid.build(base, tree["grid"], ours), tree["seeds"]
+    parsed, base = factors.parse(tree["factors"]), config.setting_values(tree)
+    cells, seeds = grid.build(base, tree["grid"], parsed), tree["seeds"]
     values = {key: [value] for key, value in base.items()} | cells.points
-    return Design(tuple(ours), base, values, len(cells) * (len(seeds) if isinstance(seeds, list) else seeds or 1))
+    return Design(tuple(parsed), base, values, len(cells) * (len(seeds) if isinstance(seeds, list) else seeds or 1))
 
 
 def titles(name: str, factor: str) -> dict[str, str]:
     """Return the titles of a factor's levels, by their names, as the experiment's YAML file has them."""
-    ours = design(name)
-    if ours is None:
+    whole = design(name)
+    if whole is None:
         raise UserError(f"experiment={name}: no folder of the import path has experiment/{name}.yaml")
-    for found in ours.factors:
-        if found.name == factor:
-            return {level.name: level.title for level in found.levels}
-    raise unknown(f"factor of experiment={name}", factor, [each.name for each in ours.factors])
+    for each in whole.factors:
+        if each.name == factor:
+            return {level.name: level.title for level in each.levels}
+    raise unknown(f"factor of experiment={name}", factor, [each.name for each in whole.factors])
 
 
 def place_of(column: str, names: Iterable[str]) -> pl.Expr:

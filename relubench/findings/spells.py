@@ -84,8 +84,8 @@ def of_spells(
         rows = spells(tables).filter(pl.lit(True) if among is None else among)
         rows = rows if layer is None else rows.filter(pl.col("layer") == layer)
         runs = tables.runs.filter(~pl.col("diverged")).select("run_id")
-        found = runs.join(rows, on="run_id").group_by("run_id").agg(value=number)
-        return runs.join(found, on="run_id", how="left").with_columns(pl.coalesce("value", pl.lit(without)))
+        dead = runs.join(rows, on="run_id").group_by("run_id").agg(value=number)
+        return runs.join(dead, on="run_id", how="left").with_columns(pl.coalesce("value", pl.lit(without)))
 
     return values
 
@@ -93,12 +93,12 @@ def of_spells(
 def survival(tables: Tables, by: Sequence[str], metric: str) -> pl.DataFrame:
     """Return rows of curves.parquet: for each of `by` (columns of runs) and layer, the share of units still dead.
 
-    `step` counts from the probe that found them dead. Kaplan & Meier (1958) over spells; the interval resamples runs,
-    and n counts those that have a spell. Evenly spaced probes are assumed.
+    `step` counts from the probe that first shows them dead. Kaplan & Meier (1958) over spells; the interval resamples
+    runs, and n counts those that have a spell. Evenly spaced probes are assumed.
     """
-    found = spells(tables).filter(pl.col("died") < pl.col("end"))
-    found = found.join(tables.runs.select("run_id", *by), on="run_id")
-    rows = [_curve(group, [*by, "layer"]) for _, group in found.group_by(*by, "layer", maintain_order=True)]
+    dead = spells(tables).filter(pl.col("died") < pl.col("end"))
+    dead = dead.join(tables.runs.select("run_id", *by), on="run_id")
+    rows = [_curve(group, [*by, "layer"]) for _, group in dead.group_by(*by, "layer", maintain_order=True)]
     return pl.concat(rows).with_columns(metric=pl.lit(metric)) if rows else pl.DataFrame()
 
 

@@ -14,8 +14,8 @@ def verdict_lines(claims: pl.DataFrame) -> list[str]:
     lines = []
     for (number, *_), rows in claims.group_by("claim", "statement", "statistic", maintain_order=True):
         first = rows.row(0, named=True)
-        told = [_condition(row) for row in rows.iter_rows(named=True) if row["n"] is not None]
-        numbers = f" ({first['statistic']}: {'; '.join(told)})" if told else ""
+        conditions = [_condition(row) for row in rows.iter_rows(named=True) if row["n"] is not None]
+        numbers = f" ({first['statistic']}: {'; '.join(conditions)})" if conditions else ""
         lines.append(f'Claim {number}, "{first["statement"]}": {first["claim_verdict"]}{numbers}.')
     return lines
 
@@ -38,14 +38,14 @@ def value(row: dict[str, Any]) -> str:
 
 
 def published(row: dict[str, Any]) -> str:
-    """Return a published number with its relation and rounding: what ours is allowed to differ by."""
+    """Return a published number with its relation and rounding: what a measured one may differ by."""
     relation = "" if row["relation"] == "=" else f"{row['relation']} "
     rounding = f" ± {number(row['rounding'])}" if row["rounding"] else ""
     return f"{relation}{number(row['published'])}{rounding}"
 
 
 def effect(row: dict[str, Any]) -> str:
-    """Return what a direction was judged by: ours less the reference, with its interval; "" where none was."""
+    """Return what a direction was judged by, the measured number less the reference, with its interval; else ""."""
     if row["effect"] is None:
         return ""
     return f"less {row['reference']}: {interval(row['effect'], row['effect_low'], row['effect_high'])}"

@@ -46,14 +46,14 @@ _REMARKS = "remarks.md"
 
 def write(root: Path, page: Path) -> None:
     """Write the page from the results folders under `root`, with links relative to it; remarks.md there goes first."""
-    found = studies(root)
-    table = judged(found)
+    every = studies(root)
+    table = judged(every)
     verified = verify.find(root)
     parts = [_HEAD, _CORRECTED if "verdict_holm" in table.columns else _NOT_CORRECTED]
     if (root / _REMARKS).exists():
         parts.append((root / _REMARKS).read_text())
     parts += [*_overview(table), *_surprises(table)]
-    for study in found:
+    for study in every:
         parts += _experiment(study, table.filter(pl.col("experiment") == study.name), page.parent)
     if verified is not None:
         parts += _verified(verified)
@@ -67,11 +67,11 @@ def _claims(table: pl.DataFrame) -> Iterator[list[dict[str, Any]]]:
 
 
 def _overview(table: pl.DataFrame) -> Iterator[str]:
-    told = [(rows[0], _counts(row["verdict"] for row in rows)) for rows in _claims(table)]
-    overall = _counts(f"*{row['claim_verdict'].partition(' if ')[0]}*" for row, _ in told)
-    yield f"## In short\n\n{table['claim'].n_unique()} claims in {len(told)} statements: {overall}.\n"
-    yield _titles("claim", "statement", *verdicts(told[0][0]), "conditions")
-    for row, conditions in told:
+    statements = [(rows[0], _counts(row["verdict"] for row in rows)) for rows in _claims(table)]
+    overall = _counts(f"*{row['claim_verdict'].partition(' if ')[0]}*" for row, _ in statements)
+    yield f"## In short\n\n{table['claim'].n_unique()} claims in {len(statements)} statements: {overall}.\n"
+    yield _titles("claim", "statement", *verdicts(statements[0][0]), "conditions")
+    for row, conditions in statements:
         yield _cells(_link(row), row["statement"], *verdicts(row, "claim_verdict").values(), conditions)
     yield ""
 
@@ -82,16 +82,16 @@ def _counts(verdicts: Iterable[str]) -> str:
 
 def _surprises(table: pl.DataFrame) -> Iterator[str]:
     """Claims that come out differently from what the answers say, with the conditions under which each does."""
-    found = [rows for rows in _claims(table) if any(row["verdict"] == DOES_NOT_HOLD for row in rows)]
-    if not found:
+    refuted = [rows for rows in _claims(table) if any(row["verdict"] == DOES_NOT_HOLD for row in rows)]
+    if not refuted:
         return
     yield "## Where measurement and folklore part\n"
-    for rows in found:
+    for rows in refuted:
         yield f"- **{rows[0]['statement']}** (claim {_link(rows[0])}: {rows[0]['statistic']})"
         for verdict in (DOES_NOT_HOLD, HOLDS, NOT_DECIDED):
-            told = [f"{row['condition'] or 'all runs'}: {value(row)}" for row in rows if row["verdict"] == verdict]
-            if told:
-                yield f"  - *{verdict}*: {'; '.join(told)}"
+            numbers = [f"{row['condition'] or 'all runs'}: {value(row)}" for row in rows if row["verdict"] == verdict]
+            if numbers:
+                yield f"  - *{verdict}*: {'; '.join(numbers)}"
     yield ""
 
 
@@ -117,8 +117,8 @@ def _claim(rows: list[dict[str, Any]]) -> Iterator[str]:
     first = rows[0]
     yield f'<a id="{_anchor(first)}"></a>\n\n### {first["claim"]}. {first["statement"]}\n'
     corrected = verdicts(first, "claim_verdict")
-    told = [f"**{corrected.pop('verdict')}**", *(f"{title}: {verdict}" for title, verdict in corrected.items())]
-    yield f"*{first['source']}* · {' · '.join(told)}\n"
+    words = [f"**{corrected.pop('verdict')}**", *(f"{title}: {verdict}" for title, verdict in corrected.items())]
+    yield f"*{first['source']}* · {' · '.join(words)}\n"
     if first["statistic"]:
         smallest = f", by at least {number(first['smallest'])}" if first["smallest"] else ""
         yield f"{first['statistic']}; claimed {first['direction']} {number(first['threshold'])}{smallest}.\n"
@@ -146,14 +146,14 @@ def _cells(*cells: object) -> str:
 
 def _verified(table: pl.DataFrame) -> Iterator[str]:
     numbers = table.filter(pl.col("kind") == "published")
-    yield "## Published numbers beside ours\n"
+    yield "## Published numbers beside those measured here\n"
     yield "`python -m relubench verify`, and `python -m relubench verify ROW size=full` for a row at full size."
     yield "At the source's own data and size the number is judged: it *holds* if it lies in our interval widened by its"
     yield "rounding, or if the interval reaches to its side of > or <, else it *does not hold*. Elsewhere the direction"
-    yield "alone is, by the interval of the effect: ours less a reference, another of our numbers where there is one.\n"
+    yield "alone is, by the interval of the effect: the measured number less a reference, which may be measured, too.\n"
     yield _titles(
-        "row", "source", "number", "published ± rounding", "ours [99 %]", "effect [99 %]", "runs", "verdict", "judged",
-        "remarks",
+        "row", "source", "number", "published ± rounding", "measured [99 %]", "effect [99 %]", "runs", "verdict",
+        "judged", "remarks",
     )  # fmt: skip
     for row in numbers.iter_rows(named=True):
         yield _cells(

@@ -34,26 +34,26 @@ class Study(NamedTuple):
 
 def studies(root: Path) -> list[Study]:
     """Return the folders of results under `root`, by name; at least one holds claims."""
-    found = [study(path) for path in sorted(root.glob("*/claims.parquet"))]
-    if all(each.claims.is_empty() for each in found):
+    every = [study(path) for path in sorted(root.glob("*/claims.parquet"))]
+    if all(each.claims.is_empty() for each in every):
         raise UserError(f"out={root}: no folder there holds claims; run an experiment that has some first")
-    return found
+    return every
 
 
 def study(path: Path) -> Study:
     """Return the folder of results that has these claims."""
     folder = path.parent
-    told = read_json(folder / "provenance.json", {"name": str, "command": list, "runs_in_grid": int}, MERGE_AGAIN)
-    table = read_table(path, name=told["name"]).with_columns(experiment=pl.lit(folder.name))
-    question = experiments.find(told["name"]).question
-    command = " ".join(_quoted(word) for word in told["command"])
-    return Study(folder.name, question, folder, table, command, told["runs_in_grid"])
+    provenance = read_json(folder / "provenance.json", {"name": str, "command": list, "runs_in_grid": int}, MERGE_AGAIN)
+    table = read_table(path, name=provenance["name"]).with_columns(experiment=pl.lit(folder.name))
+    question = experiments.find(provenance["name"]).question
+    command = " ".join(_quoted(word) for word in provenance["command"])
+    return Study(folder.name, question, folder, table, command, provenance["runs_in_grid"])
 
 
 def _quoted(word: str) -> str:
     return f"'{word}'" if set(word) & set("[]${}*?; ") else word
 
 
-def judged(found: Sequence[Study]) -> pl.DataFrame:
+def judged(every: Sequence[Study]) -> pl.DataFrame:
     """Return all claims in order of number, with their Holm-adjusted verdicts where their p-values allow it."""
-    return claims.holm([study.claims for study in found]).sort("claim", maintain_order=True)
+    return claims.holm([study.claims for study in every]).sort("claim", maintain_order=True)

@@ -128,7 +128,7 @@ class Estimate(NamedTuple):
     seconds: float  # inside compiled programs
 
 
-def plan(grid: Grid, load: Callable[[config.Data], Dataset], machine: Machine) -> list[Layout]:
+def lay_out(grid: Grid, load: Callable[[config.Data], Dataset], machine: Machine) -> list[Layout]:
     """Return the layout of each group; what cannot be trained is refused here, before anything is.
 
     `load` returns the data set of a data configuration.

@@ -47,11 +47,11 @@ def train_missing(request: Request, console: Console, progressing: Progressing) 
     """Train the runs of the request (of its shard, if it has one) that are not on disk, and write them as parts."""
     folder, grid = folders.Folder(request.config.out), share(request)
     missing = lacking(grid, folder, asked(request))
-    machine, layouts = plan(request, missing) if len(missing) else (None, [])
+    machine, layouts = lay_out(request, missing) if len(missing) else (None, [])
     if machine is not None:
         folder.check_origins([layout.origin for layout in layouts], request.config.engine.mixed)
     elif request.config.data.root is not None:  # is it the data of the runs that are there?
-        seen = [layout.origin for layout in plan(request, grid)[1]]
+        seen = [layout.origin for layout in lay_out(request, grid)[1]]
         folder.check_origins(seen, request.config.engine.mixed, only=("data", "inputs"))
     interrupts.check()
     folder.claim(request.config.name, request.base, set(request.grid.keys), request.yaml)
@@ -76,14 +76,14 @@ def lacking(grid: Grid, folder: folders.Folder, asked: frozenset[str]) -> Grid:
     return grid.take(np.flatnonzero(~np.isin(grid.run_ids(), folder.done_ids(asked))))
 
 
-def plan(request: Request, grid: Grid) -> tuple[Machine, list[Layout]]:
+def lay_out(request: Request, grid: Grid) -> tuple[Machine, list[Layout]]:
     """Set JAX up and lay the runs out; what cannot be trained is refused before anything is written."""
     from relubench import data
     from relubench.sweeps import layout, machine
 
     machine.prepare()
     made = machine.make_machine(request.config.engine)
-    return made, layout.plan(grid, data.loader(request.config.data.root), made)
+    return made, layout.lay_out(grid, data.loader(request.config.data.root), made)
 
 
 def _train(

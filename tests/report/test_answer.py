@@ -6,7 +6,7 @@ import re
 import polars as pl
 import pytest
 
-from relubench.findings.claims import Claim, Condition, evaluate, mean_of
+from relubench.findings.claims import Claim, Condition, judge, mean_of
 from relubench.report import answer
 from relubench.sweeps import folders, storage
 from tests.support.command_line import command
@@ -71,7 +71,7 @@ def folder(tmp_path):
     judged = Claim(
         id=1, statement="s", source="answer", statistic="x", conditions=(Condition("", mean_of("test_loss", {})),)
     )
-    table = evaluate([judged], folders.Tables(runs, pl.DataFrame(), pl.DataFrame()), "bias")
+    table = judge([judged], folders.Tables(runs, pl.DataFrame(), pl.DataFrame()), "bias")
     storage.write_table(tmp_path / "bias/claims.parquet", table)
     told = {"name": "bias", "command": ["python"], "runs_in_grid": 8}
     (tmp_path / "bias/provenance.json").write_text(json.dumps(told))

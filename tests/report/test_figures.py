@@ -12,7 +12,7 @@ import relubench
 from relubench import config, experiments
 from relubench.findings import summary
 from relubench.plots.figure import save
-from relubench.report.table import print_table
+from relubench.report.terminal import print_table
 from relubench.sweeps import folders
 
 AXES = {

@@ -1,1 +1,1 @@
-"""Published numbers beside ours: an experiment for each set of runs that one of them takes."""
+"""Published numbers beside measured ones: an experiment for each set of runs that one of them takes."""

@@ -1,4 +1,4 @@
-"""The figure of every experiment on published numbers: each of them beside ours."""
+"""The figure of every experiment on published numbers: each of them beside the measured one."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _LINE = 24
 
 
 def _beside(claims: pl.DataFrame) -> pl.DataFrame:
-    """Return two rows a condition: ours with its interval, and the published number widened by its rounding."""
-    ours = claims.select(
+    """Return two rows a condition: the measured number with its interval, the published one with its rounding."""
+    measured = claims.select(
         "condition", "n", "ci_low", "ci_high", mean="value", number=pl.lit("these runs with 99 % intervals")
     )
     published = claims.select(
@@ -28,11 +28,11 @@ def _beside(claims: pl.DataFrame) -> pl.DataFrame:
         mean="published",
         number=pl.lit("published, ± rounding"),
     )
-    return pl.concat([published, ours], how="diagonal")
+    return pl.concat([published, measured], how="diagonal")
 
 
 def figures(frames: Frames) -> Sequence[Figure]:
-    """Draw the published numbers beside ours: a row of panels for each statistic."""
+    """Draw the published numbers beside the measured ones: a row of panels for each statistic."""
     measured = frames.claims.filter(pl.col("value").is_not_null())
     if measured.is_empty():
         return []

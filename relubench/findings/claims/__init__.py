@@ -2,6 +2,7 @@
 
 from relubench.findings.claims.claim import Claim, Condition
 from relubench.findings.claims.effect import Effect, mean_effect, share_effect, total_effect
+from relubench.findings.claims.judgement import holm, judge
 from relubench.findings.claims.measurements import (
     mean_at_best,
     mean_of,
@@ -13,7 +14,6 @@ from relubench.findings.claims.measurements import (
 )
 from relubench.findings.claims.metrics import of_layers, of_measures, of_probes, of_units
 from relubench.findings.claims.published import Number
-from relubench.findings.claims.table import evaluate, holm
 from relubench.sweeps.folders import Tables
 
 __all__ = [
@@ -22,8 +22,8 @@ __all__ = [
     "Effect",
     "Number",
     "Tables",
-    "evaluate",
     "holm",
+    "judge",
     "mean_at_best",
     "mean_effect",
     "mean_of",

@@ -62,10 +62,10 @@ def share_of(flag: Metric, where: Where, *, confidence: float = CONFIDENCE) -> M
         finite = rows.filter(pl.col("value").is_not_null())
         repeated = finite["seed"].is_duplicated().any()
         if repeated:
-            found = mean_effect(_seed_means(finite), (0.0, 1.0), confidence)
+            measured = mean_effect(_seed_means(finite), (0.0, 1.0), confidence)
         else:
-            found = share_effect(finite["value"].to_numpy(), confidence)
-        return found._replace(lost=(rows.height - finite.height, 0))
+            measured = share_effect(finite["value"].to_numpy(), confidence)
+        return measured._replace(lost=(rows.height - finite.height, 0))
 
     return Measurement(effect, (where,), needs_of(flag))
 
@@ -142,8 +142,8 @@ def mean_at_best(
     def effect(tables: Tables) -> Effect:
         rows, best = [], []
         for fold in _folds(tables, [where]):
-            found, at_best = _at_best(tables, where, fold, choose, key, higher_is_better)
-            best.append(found)
+            chosen, at_best = _at_best(tables, where, fold, choose, key, higher_is_better)
+            best.append(chosen)
             rows.append(of_runs(tables, metric, at_best))
         remark = f"best {_short(key)} {_told(best)}"
         return _mean_effect(pl.concat(rows), bounds_of(metric, bounds))._replace(remark=remark)
@@ -212,13 +212,13 @@ def _pairs(
 
 def _paired_effect(pairs: pl.DataFrame, bounds: Bounds | None, confidence: float = CONFIDENCE) -> Effect:
     lost = (pairs["a"].null_count(), pairs["b"].null_count())
-    found = mean_effect(_differences(pairs), bounds, confidence)._replace(lost=lost)
+    measured = mean_effect(_differences(pairs), bounds, confidence)._replace(lost=lost)
     seen = pl.concat([pairs["a"], pairs["b"]]).drop_nulls()
     if lost == (0, 0) or seen.is_empty():
-        return found
+        return measured
     low, high = seen.min(), seen.max()
     at_ends = (_differences(_given(pairs, *ends)) for ends in ((high, low), (low, high)))
-    return found._replace(if_lost=tuple(mean_effect(differences, bounds, confidence) for differences in at_ends))
+    return measured._replace(if_lost=tuple(mean_effect(differences, bounds, confidence) for differences in at_ends))
 
 
 def _differences(pairs: pl.DataFrame) -> np.ndarray:
@@ -278,8 +278,8 @@ def _short(key: str) -> str:
 
 def _told(best: Sequence[_Best]) -> str:
     """Return best values in words."""
-    edge = " (at an end of the grid)" if any(found.at_edge for found in best) else ""
-    return " and ".join(dict.fromkeys(_number(found.value) for found in best)) + edge
+    edge = " (at an end of the grid)" if any(rate.at_edge for rate in best) else ""
+    return " and ".join(dict.fromkeys(_number(rate.value) for rate in best)) + edge
 
 
 def _number(value: object) -> str:

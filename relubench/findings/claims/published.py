@@ -34,7 +34,7 @@ class Published(NamedTuple):
     relation: Relation  # "=" as printed, "~" about (said so, or read off a figure), ">" more than, "<" less than
     rounding: float  # half-width of the values that print as this one
     reference: str  # what the effect is measured from, in words
-    effect: Measurement  # our number, or its difference from the reference where that is another of ours
+    effect: Measurement  # the measured number, or its difference from the reference where that is another measured one
     rule: Rule  # the side of the effect that the source reports, and the reference where it is a number
 
     def verdict(self, measured: Effect) -> str:
@@ -106,5 +106,5 @@ class Number(NamedTuple):
             effect=self.less(other) if other else mean,
             rule=Rule("above" if sign > 0 else "below", threshold),
         )  # fmt: skip
-        ours = range_of(self.metric, self.where, confidence=CONFIDENCE) if one_run else mean
-        return Condition(self.label, ours, published)
+        measured = range_of(self.metric, self.where, confidence=CONFIDENCE) if one_run else mean
+        return Condition(self.label, measured, published)

@@ -1,5 +1,5 @@
-"""Verification: the oracles and the published numbers beside ours."""
+"""Verification: the oracles and published numbers beside measured ones."""
 
-from relubench.report.verify.table import FILE, failed, find, keep, oracles, picked, read
+from relubench.report.verify.verified import FILE, failed, find, keep, oracles, picked, read
 
 __all__ = ["FILE", "failed", "find", "keep", "oracles", "picked", "read"]

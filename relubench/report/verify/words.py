@@ -24,19 +24,23 @@ def depths(published: pl.DataFrame) -> str:
     """Return with how many layers row 1's published relations hold for the networks at birth; "" without that row.
 
     The source says 10 layers, which may be the affine ones or the hidden ones. Its numbers are those of the conditions
-    "width N"; ours at birth are those of "width N, L affine layers".
+    "width N"; the measured ones at birth are those of "width N, L affine layers".
     """
     rows = {row["condition"]: row for row in published.filter(pl.col("claim") == 1).iter_rows(named=True)}
     agreed: dict[str, dict[str, bool]] = {}
-    for condition, ours in rows.items():
+    for condition, measured in rows.items():
         width, _, depth = condition.partition(", ")
-        if depth and width in rows and ours["ci_low"] is not None:
-            stated, ends = rows[width], (ours["ci_low"], ours["ci_high"])
+        if depth and width in rows and measured["ci_low"] is not None:
+            stated, ends = rows[width], (measured["ci_low"], measured["ci_high"])
             agreed.setdefault(depth, {})[width] = agrees(
                 stated["relation"], stated["published"], stated["rounding"], *ends
             )
-    told = "; ".join(f"{depth}: {_which(widths)}" for depth, widths in agreed.items())
-    return f"Row 1, relations that hold at birth (the source counts width 2 after training): {told}." if told else ""
+    agreement = "; ".join(f"{depth}: {_which(widths)}" for depth, widths in agreed.items())
+    return (
+        f"Row 1, relations that hold at birth (the source counts width 2 after training): {agreement}."
+        if agreement
+        else ""
+    )
 
 
 def _which(agreed: dict[str, bool]) -> str:

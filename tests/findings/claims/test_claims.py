@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from relubench.findings import stats
-from relubench.findings.claims import Claim, Condition, Effect, Tables, evaluate, holm, mean_effect, total_effect
+from relubench.findings.claims import Claim, Condition, Effect, Tables, holm, judge, mean_effect, total_effect
 from relubench.findings.claims.claim import overall
 from relubench.findings.claims.measurements import Measurement
 
@@ -107,7 +107,7 @@ def test_claims_parquet_has_a_row_a_condition_and_one_for_a_claim_without():
     measured = effect(1, 0.5, 2)._replace(remark="best rate: 1", lost=(3, 4))
     noted = claim(measured, effect(np.nan, np.nan, np.nan, 0, p=np.nan), note="Read me.")
     proof = Claim(id=5, statement="t", source="question", kind="proof", decided=HOLDS)
-    rows = evaluate([noted, proof], TABLES, "bias")
+    rows = judge([noted, proof], TABLES, "bias")
     assert rows.columns == [
         "claim", "experiment", "statement", "source", "kind", "statistic", "condition", "remark", "direction",
         "threshold", "smallest", "value", "ci_low", "ci_high", "n", "lost_a", "lost_b", "p", "p_method", "verdict",
@@ -120,7 +120,7 @@ def test_claims_parquet_has_a_row_a_condition_and_one_for_a_claim_without():
     assert (first["verdict"], first["claim_verdict"]) == (HOLDS, UNDECIDED)
     assert [second[name] for name in ("value", "ci_low", "ci_high", "p", "n")] == [None, None, None, None, 0]
     assert (third["verdict"], third["claim_verdict"], third["condition"], third["value"]) == (HOLDS, HOLDS, None, None)
-    assert evaluate([], TABLES, "bias").columns == rows.columns
+    assert judge([], TABLES, "bias").columns == rows.columns
 
 
 @pytest.mark.parametrize(
@@ -131,12 +131,12 @@ def test_the_p_value_is_against_the_boundary_that_decides(value, direction, boun
     tested = claim(
         effect(value, 0, 9)._replace(p=lambda bound: bound), direction=direction, threshold=1.0, smallest=0.5
     )
-    assert evaluate([tested], TABLES, "bias")["p"].to_list() == [boundary]
+    assert judge([tested], TABLES, "bias")["p"].to_list() == [boundary]
 
 
 def test_holm_takes_the_claims_of_all_experiments_as_one_family():
-    one = evaluate([claim(effect(1, 0.5, 2, p=0.01), effect(1, 0.5, 2, p=0.04))], TABLES, "bias")
-    other = evaluate(
+    one = judge([claim(effect(1, 0.5, 2, p=0.01), effect(1, 0.5, 2, p=0.04))], TABLES, "bias")
+    other = judge(
         [
             claim(effect(-1, -2, -0.5, p=0.005), id=2),
             claim(effect(-1, -2, 0.5, p=np.nan), id=3),
@@ -156,7 +156,7 @@ def test_holm_takes_the_claims_of_all_experiments_as_one_family():
 
 def test_holm_leaves_verdicts_alone_where_all_p_values_are_small():
     strong = [mean_effect(np.random.default_rng(seed).normal(3.0, 1.0, 64)) for seed in range(4)]
-    rows = evaluate([claim(*strong[:2]), claim(*strong[2:], threshold=9.0, id=2)], TABLES, "bias")
+    rows = judge([claim(*strong[:2]), claim(*strong[2:], threshold=9.0, id=2)], TABLES, "bias")
     found = holm([rows])
     assert found["claim_verdict_holm"].to_list() == [HOLDS, HOLDS, FAILS, FAILS]
     np.testing.assert_allclose(found["p_holm"], stats.holm(rows["p"].to_numpy()))
@@ -168,11 +168,11 @@ def test_holm_leaves_verdicts_alone_where_all_p_values_are_small():
     ids=["that do not tell their method", "of another method"],
 )
 def test_p_values_of_older_files_are_not_corrected(older):
-    rows = evaluate([claim(effect(1, 0.5, 2))], TABLES, "bias")
+    rows = judge([claim(effect(1, 0.5, 2))], TABLES, "bias")
     assert holm([older(rows), rows]).columns == holm([older(rows)]).columns == rows.columns
 
 
 def test_older_files_without_p_values_stop_no_correction():
-    rows = evaluate([claim(effect(1, 0.5, 2))], TABLES, "bias")
-    unmeasured = evaluate([claim(effect(np.nan, np.nan, np.nan, 0, p=np.nan))], TABLES, "bias").drop("p_method")
+    rows = judge([claim(effect(1, 0.5, 2))], TABLES, "bias")
+    unmeasured = judge([claim(effect(np.nan, np.nan, np.nan, 0, p=np.nan))], TABLES, "bias").drop("p_method")
     assert holm([unmeasured, rows])["p_holm"].to_list() == [1.0, pytest.approx(0.02)]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relubench.findings.claims import Claim, Number, evaluate
+from relubench.findings.claims import Claim, Number, judge
 from relubench.findings.claims.published import agrees
 from relubench.sweeps.folders import Tables
 
@@ -51,7 +51,7 @@ def judged(condition, values, other=(), reduced=""):
     rows += [(f"b{n}", n, "b", value) for n, value in enumerate(other)]
     runs = pl.DataFrame(rows, {"run_id": str, "seed": int, "factor.f": str, "ours": float}, orient="row")
     claim = Claim(id=3, kind="published", statement="s", source="p", statistic="x", conditions=(condition,))
-    return evaluate([claim], Tables(runs, pl.DataFrame(), pl.DataFrame()), "published/x", reduced).row(0, named=True)
+    return judge([claim], Tables(runs, pl.DataFrame(), pl.DataFrame()), "published/x", reduced).row(0, named=True)
 
 
 EIGHT = [0.4, 0.5, 0.6, 0.5, 0.4, 0.6, 0.55, 0.45]

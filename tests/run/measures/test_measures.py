@@ -8,7 +8,7 @@ import pytest
 import relubench
 from relubench import config, data, theory
 from relubench.errors import UserError
-from relubench.run.measures import activations
+from relubench.run.measures import distribution
 from relubench.run.recorder import MEASURES
 from relubench.sweeps import engine
 from tests.support.planned import layouts
@@ -122,7 +122,7 @@ def test_the_distribution_of_activations_is_numpys(runs):
     for _, end, found in runs:
         for layer, z in enumerate(forward(end, DIGITS.x_train[:256])[0]):
             h = np.maximum(z, 0)
-            expected = np.quantile(h, activations.PROBABILITIES)
+            expected = np.quantile(h, distribution.PROBABILITIES)
             np.testing.assert_allclose(found["activation_quantiles"][layer][-1], expected, rtol=1e-9, atol=1e-12)
             assert found["second_moment"][layer][-1] == pytest.approx((h**2).mean())
             assert found["zero_share"][layer][-1] == pytest.approx((h == 0).mean())

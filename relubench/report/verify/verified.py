@@ -11,9 +11,9 @@ import polars as pl
 
 from relubench import experiments
 from relubench.errors import UserError
+from relubench.findings.claims.judgement import SCHEMA
 from relubench.findings.claims.published import DIRECTION, NUMBER
 from relubench.findings.claims.rule import DOES_NOT_HOLD, HOLDS, NOT_DECIDED
-from relubench.findings.claims.table import SCHEMA
 from relubench.sweeps.storage import read_table, write_table
 
 #: The name of the table's file in its folder.

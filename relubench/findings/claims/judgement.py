@@ -46,7 +46,7 @@ SCHEMA: dict[str, Any] = {
     "rounding": pl.Float64,
     "judged": pl.String,  # what the verdict is about: the number, or the direction of its effect
     "reference": pl.String,  # what the effect is measured from
-    "effect": pl.Float64,  # ours less the reference, where the direction is judged
+    "effect": pl.Float64,  # the measured number less the reference, where the direction is judged
     "effect_low": pl.Float64,
     "effect_high": pl.Float64,
     "reduced": pl.String,  # what is less, or other, than at the source
@@ -55,7 +55,7 @@ SCHEMA: dict[str, Any] = {
 _CLAIM = ("experiment", "claim", "statement", "statistic")
 
 
-def evaluate(claims: Sequence[Claim], tables: Tables, experiment: str, reduced: str = "") -> pl.DataFrame:
+def judge(claims: Sequence[Claim], tables: Tables, experiment: str, reduced: str = "") -> pl.DataFrame:
     """Return claims.parquet of an experiment: a row a claim and condition, one row where a claim has none.
 
     `reduced` says what is less, or other, than at the source of published numbers; "": the runs are as those are.
@@ -71,12 +71,12 @@ def evaluate(claims: Sequence[Claim], tables: Tables, experiment: str, reduced: 
 
 
 def _rows(claim: Claim, tables: Tables, experiment: str, reduced: str) -> list[dict[str, Any]]:
-    told: dict[str, Any] = {"claim": claim.id, "experiment": experiment}
-    told |= {name: getattr(claim, name) for name in ("statement", "source", "kind", "note")}
+    row: dict[str, Any] = {"claim": claim.id, "experiment": experiment}
+    row |= {name: getattr(claim, name) for name in ("statement", "source", "kind", "note")}
     if not claim.conditions:
-        return [told | {"verdict": claim.decided, "claim_verdict": claim.decided}]
-    told |= {"statistic": claim.statistic}
-    rows = [told | _condition(claim, condition, tables, reduced) for condition in claim.conditions]
+        return [row | {"verdict": claim.decided, "claim_verdict": claim.decided}]
+    row |= {"statistic": claim.statistic}
+    rows = [row | _condition(claim, condition, tables, reduced) for condition in claim.conditions]
     verdict = overall([row["verdict"] for row in rows], [row["condition"] for row in rows])
     return [row | {"claim_verdict": verdict} for row in rows]
 

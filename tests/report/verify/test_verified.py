@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from relubench.errors import UserError
-from relubench.findings.claims.table import SCHEMA
+from relubench.findings.claims.judgement import SCHEMA
 from relubench.report import verify
 from relubench.report.verdicts import print_verdicts
 from relubench.report.verify.words import depths
