@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -189,6 +190,22 @@ def listed(arguments: Sequence[str]) -> Iterator[tuple[str, Design]]:
             design = designs.design(name)
             assert design is not None, "it has a file"
             yield name, design
+
+
+def with_two_folders(arguments: Sequence[str], task: Callable[[Path, Path, Path | None], int]) -> int:
+    """Give two folders of results, and `out=` or None, to `task`, once the modules that they name are imported."""
+    opened = _Opened.of(arguments)
+    paths = [Path(word) for word in opened.words if not word.startswith(("out=", "-"))]
+    outs = [Path(_with_home(word).removeprefix("out=")) for word in opened.words if word.startswith("out=")]
+    if len(paths) != 2 or len(outs) > 1 or len(paths) + len(outs) < len(opened.words):
+        raise UserError(
+            f"compare {shlex.join(opened.words)}: it takes two folders of results, and out=FOLDER to write into"
+        )
+    with own.importable(opened.groups.conf):
+        configs = [path for path in (folder / "config.yaml" for folder in paths) if path.exists()]
+        named = [name for path in configs for name in _module_names(folders.read_tree(path).get("imports", []))]
+        own.bring(named, opened.groups.conf)
+        return task(paths[0], paths[1], outs[0] if outs else None)
 
 
 def request_of(experiment: str, words: Sequence[str] = ()) -> Request:

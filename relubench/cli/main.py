@@ -202,17 +202,9 @@ def _again(arguments: list[str]) -> int:
 
 
 def _compare(arguments: list[str]) -> int:
-    from pathlib import Path
+    from relubench.cli import compose, verbs
 
-    paths = [Path(word) for word in arguments if not word.startswith(("out=", "-"))]
-    outs = [Path(word.removeprefix("out=")).expanduser() for word in arguments if word.startswith("out=")]
-    if len(paths) != 2 or len(outs) > 1 or len(paths) + len(outs) < len(arguments):
-        raise UserError(
-            f"compare {shlex.join(arguments)}: it takes two folders of results, and out=FOLDER to write into"
-        )
-    from relubench.cli import verbs
-
-    return verbs.compare(*paths, *outs)
+    return compose.with_two_folders(arguments, verbs.compare)
 
 
 def _report(arguments: list[str]) -> int:

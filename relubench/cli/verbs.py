@@ -237,7 +237,7 @@ def report(request: Request) -> int:
     return 0
 
 
-def compare(a: Path, b: Path, out: Path | None = None) -> int:
+def compare(a: Path, b: Path, out: Path | None) -> int:
     """Print two folders of results side by side; with `out`, write the table and a figure there."""
     from relubench.plots.figure import save
     from relubench.report import compare as comparison

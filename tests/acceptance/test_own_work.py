@@ -48,7 +48,11 @@ def test_the_page_shows_a_file_of_each_kind():
 
 
 def test_choices_of_one_s_own_train_from_the_command_line_and_from_python(own, monkeypatch):
-    run(own, CONF, CHOICES, "experiment=custom", *CHOSEN, "seeds=2", *TINY)
+    with forgetting():
+        run(own, CONF, CHOICES, "experiment=custom", *CHOSEN, "seeds=2", *TINY)
+    shutil.copytree(own / "results/custom", own / "results/copy")
+    with forgetting():
+        assert "2 runs are in both" in run(own, "compare", "results/custom", "results/copy", CONF)
     runs = relubench.load(own / "results/custom").runs
     assert runs.select("data.name", "data.turns", "model.activation.cap", "loss.focus", "remedy.strength").row(0) == (
         "spiral", 1.5, 6.0, 1.0, None,
