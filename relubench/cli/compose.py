@@ -187,6 +187,7 @@ def listed(arguments: Sequence[str]) -> Iterator[tuple[str, Design]]:
     with own.importable(opened.groups.conf):
         own.bring(_imports(opened, None, False), opened.groups.conf)
         for name in sorted(opened.groups.files(EXPERIMENT), key=lambda name: ("/" in name, name)):
+            own.bring(_module_names(opened.groups.tree(EXPERIMENT, name).get("imports", [])), opened.groups.conf)
             design = designs.design(name)
             assert design is not None, "it has a file"
             yield name, design

@@ -95,12 +95,13 @@ def design(name: str, size: str = "small") -> Design | None:
     for folder in (CONF, *map(Path, sys.path)):
         path = folder.resolve() / "experiment" / f"{name}.yaml"
         if path.is_file():
-            return _read(path, size)
+            return _read(path, size, frozenset(config.SETTING_KEYS))
     return None
 
 
 @functools.cache
-def _read(path: Path, size: str) -> Design:
+def _read(path: Path, size: str, keys: frozenset[str]) -> Design:
+    """Return the design in a file, given the keys that are known: a module that is imported later may bring more."""
     register_resolvers()
     whole = OmegaConf.merge(OmegaConf.create(config.schema()), OmegaConf.load(path), {"size": size})
     tree: Any = OmegaConf.to_container(whole, resolve=True)
