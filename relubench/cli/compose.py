@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import re
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple
 import hydra
 import yaml
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Sweep, ValueType
@@ -210,13 +212,17 @@ def with_two_folders(arguments: Sequence[str], task: Callable[[Path, Path, Path 
 
 
 def request_of(experiment: str, words: Sequence[str] = ()) -> Request:
-    """Return the request of `experiment=NAME` as its YAML file has it, with further words of a command line."""
-    groups = Groups()
-    _register(groups)
-    choices = groups.names()
-    overrides = [f"experiment={experiment}", *(_checked_override(word, choices) for word in words)]
-    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        return _request(hydra.compose("config", overrides), overrides, groups)
+    """Return the request of `experiment=NAME` as its YAML file has it, with further words of a command line.
+
+    Within a command line's task they may be those of its request: Hydra then looks where it did for these.
+    """
+    opened, within = _Opened.of(words), GlobalHydra.instance().is_initialized()
+    _register(opened.groups)
+    choices = opened.groups.names()
+    overrides = [f"experiment={experiment}", *(_checked_override(word, choices) for word in opened.words)]
+    with contextlib.nullcontext() if within else hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        request = _request(hydra.compose("config", overrides), overrides, opened.groups)
+    return _as_typed(request, opened.folder, None)
 
 
 def _guarded(work: Callable[[], int]) -> int:

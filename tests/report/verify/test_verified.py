@@ -50,6 +50,21 @@ def test_rows_pick_experiments_and_others_are_refused():
         verify.picked([3, 11])
 
 
+def test_a_row_is_trained_and_judged_as_its_experiment_is(relubench):
+    words = ("seeds=6", "model.widths=[2]", "data.examples=20", "figures=false")
+    for _ in range(2):
+        status, told, errors = relubench("verify", "3", *words)
+        assert (status, errors) == (0, "")
+    assert "24 of 24 runs are on disk already" in told
+    table = verify.read(Path("results/published") / verify.FILE)
+    assert table.select("claim", "condition", "judged", "n").rows() == [
+        (3, f"bias {bias}", "direction", 6) for bias in ("0", "0.01", "0.1", "1")
+    ]
+    assert set(table["reduced"]) == {"other data.examples, model.widths"}
+    claims = storage.read_table(Path("results/published/born_biased/claims.parquet"))
+    assert claims.select("condition", "verdict").equals(table.select("condition", "verdict"))
+
+
 def test_numbers_are_printed_beside_the_published_ones_with_what_was_judged(reference):
     out = io.StringIO()
     some = reference.filter((pl.col("kind") == "oracle") | pl.col("claim").is_in([1, 7]))
