@@ -58,8 +58,8 @@ class Experiment:
         """Return what a module of the package, or of its shelf, has under a name; or what the only module has."""
         if not hasattr(self._module, "__path__"):
             return getattr(self._module, name, default)
-        shelf = self._module.__name__.rpartition(".")[0]
-        for package in (self._module, *([importlib.import_module(shelf)] if shelf else [])):
+        shelf = [self._module.__name__.rpartition(".")[0]] if "/" in self.name else []
+        for package in (self._module, *map(importlib.import_module, shelf)):
             if module in (each.name for each in pkgutil.iter_modules(package.__path__)):
                 return getattr(importlib.import_module(f"{package.__name__}.{module}"), name, default)
         return default

@@ -28,9 +28,9 @@ SHAPES = [{"train.batch_size": 48, "model.widths": [12]}, {"train.batch_size": 1
 SLOW = pytest.mark.slow
 
 
-def trained(setting, varied=None):
+def trained(setting, varied=None, levels=()):
     """Return the finished runs of a grid as the engine gives them, in the grid's order."""
-    return list(engine.train_grid(layouts(setting, varied)))
+    return list(engine.train_grid(layouts(setting, varied, levels)))
 
 
 def weights_of(run, place=0):
@@ -154,11 +154,11 @@ def test_a_dead_unit_of_layer_1_keeps_its_weights_but_for_decay_and_wakes_once_i
     def law(seeds, bias, rates, decay):
         rows = [(0, 0, 0), *((r, *decays) for r in rates for decays in [(0, 0), (decay, decay), (0, decay)])]
         keys = ("optimizer.learning_rate", "optimizer.weight_decay", "optimizer.bias_decay")
-        varied = {"seed": seeds, "zip": dict(zip(keys, zip(*rows, strict=True), strict=True))}
-        (run,) = trained(setting | {"model.init.bias": bias}, varied)
+        levels = [dict(zip(keys, row, strict=True)) for row in rows]
+        (run,) = trained(setting | {"model.init.bias": bias}, {"seed": seeds}, levels)
         always_dead = np.asarray(run.state.records.units["died_step"][0]) == 0  # at each probe, that is after each step
-        for place, (rate, *decays) in enumerate(rows * len(seeds)):
-            (w, b), (w_end, b_end) = (weights_of(run, n)[0] for n in (place - place % len(rows), place))
+        for place, (rate, *decays) in enumerate(row for row in rows for _ in seeds):
+            (w, b), (w_end, b_end) = (weights_of(run, n)[0] for n in (place % len(seeds), place))
             kept_w, kept_b = ((1 - rate * decay) ** np.arange(len(run.probes)) for decay in decays)
             asleep = np.array([theory.support(x, p * w) <= -q * b for p, q in zip(kept_w, kept_b, strict=True)])
             clear = ~np.any([theory.ties(x, p * w, q * b) for p, q in zip(kept_w, kept_b, strict=True)], 0)
