@@ -11,7 +11,8 @@ ORDINARY = 2.0**64
 
 def floating(x: Array) -> Array:
     """Return `x` in float32 at least."""
-    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    is_wide = jnp.issubdtype(x.dtype, jnp.floating) and jnp.finfo(x.dtype).bits >= 32
+    return x if is_wide else x.astype(jnp.float32)
 
 
 def scale(low: Array, high: Array) -> Array:

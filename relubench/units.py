@@ -57,11 +57,11 @@ def observe(z: ArrayLike, h: ArrayLike, slope: ArrayLike, weight: ArrayLike | No
     checks.same_shape("h", h, "z", z)
     checks.same_shape("slope", slope, "z", z)
     axes = tuple(range(z.ndim - 1))
-    there = None if weight is None else _weights(weight, z.shape) != 0
+    there = None if weight is None else _nonzero(_weights(weight, z.shape))
     min_h, max_h = _smallest(h, axes, there), _largest(h, axes, there)
     total_abs_h, examples = sum_abs(h, min_h, max_h, weight)
     return UnitStats(
-        active=jnp.any(slope != 0, axes, where=there),
+        active=jnp.any(_nonzero(slope), axes, where=there),
         max_abs_slope=jnp.max(jnp.abs(magnitudes.floating(slope)), axes, initial=0, where=there),
         min_z=_smallest(z, axes, there),
         max_z=_largest(z, axes, there),
@@ -78,7 +78,8 @@ def sum_abs(h: Array, min_h: Array, max_h: Array, weight: ArrayLike | None = Non
     weights = jnp.ones((1,) * h.ndim, bool)
     if weight is not None:
         weights = _weights(weight, h.shape)
-        size = jnp.where(weights != 0, size if weights.dtype == bool else size * weights, 0)
+        weighted = size if weights.dtype == bool else size * weights.astype(size.dtype)
+        size = jnp.where(_nonzero(weights), weighted, 0)
     return jnp.sum(size, tuple(range(h.ndim - 1))), _total(jnp.broadcast_to(weights[..., 0], h.shape[:-1]))
 
 
@@ -122,7 +123,8 @@ def dormant(stats: UnitStats, tau: ArrayLike = 0.025) -> Array:
     """The mean |f(z)| is at most `tau` times the layer's mean (Sokar et al. 2023, definition 3.1). [units] bool."""
     checks.number("tau", tau, low=0)
     scales = magnitudes.scale(stats.min_h, stats.max_h)
-    mean = stats.total_abs_h / jnp.where(stats.examples > 0, stats.examples, 1)
+    total, examples = jnp.asarray(stats.total_abs_h), jnp.asarray(stats.examples)
+    mean = total / jnp.where(examples > 0, examples, 1).astype(total.dtype)
     mean = mean * (jnp.min(scales) / scales)  # all with the scale of the largest
     return mean <= tau * jnp.mean(mean)
 
@@ -156,7 +158,7 @@ def batch_flags(z: ArrayLike, slope: ArrayLike) -> tuple[Array, Array]:
     """
     z, slope = checks.numbers("z", z), checks.numbers("slope", slope)
     checks.same_shape("slope", slope, "z", z)
-    code = jnp.where(slope != 0, _ACTIVE, 0) | jnp.where(jnp.isfinite(z), 0, _NON_FINITE)
+    code = jnp.where(_nonzero(slope), _ACTIVE, 0) | jnp.where(jnp.isfinite(z), 0, _NON_FINITE)
     flags = lax.reduce(code, jnp.zeros((), code.dtype), lax.bitwise_or, tuple(range(z.ndim - 1)))
     return (flags & _ACTIVE) > 0, ~jnp.any((flags & _NON_FINITE) > 0)
 
@@ -194,6 +196,10 @@ def isfinite_tree(tree: object) -> Array:
     """Whether every number of a tree of arrays is finite. Scalar bool."""
     leaves = jax.tree.leaves(tree)
     return jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in leaves]))
+
+
+def _nonzero(x: Array) -> Array:
+    return x != jnp.zeros_like(x)
 
 
 def _smallest(x: Array, axes: Sequence[int], there: Array | None = None) -> Array:

@@ -20,6 +20,7 @@ settings.register_profile("relubench", deadline=None, derandomize=True, max_exam
 settings.load_profile("relubench")
 jax.config.update("jax_num_cpu_devices", 4)  # two that train by default, and four to compare with
 jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_default_matmul_precision", "highest")  # what the engine asks for: a GPU's own is TF32
 
 

@@ -288,7 +288,7 @@ def test_an_axis_of_the_grid_can_be_taken_away(relubench):
 def test_a_network_without_hidden_layers_is_a_linear_one(relubench):
     import relubench as library
 
-    status, _, err = relubench(*TINY, "seeds=5", "grid.model.widths=[[],[4]]")
+    status, _, err = relubench(CUSTOM, "train.steps=2", "probe.count=2", "seeds=5", "grid.model.widths=[[],[4]]")
     assert (status, err) == (0, "")
     tables = library.load("results/custom")
     linear = tables.runs.filter(pl.col("model.widths").list.len() == 0)

@@ -8,6 +8,7 @@ import pytest
 
 from relubench import config, optim
 from relubench.optim import remedies
+from tests.support.hand_made import promoting
 
 RATE, STEPS = 0.1, 5
 DRAW = np.random.default_rng(0)
@@ -22,6 +23,7 @@ GRADIENTS = [jax.tree.map(lambda p: DRAW.normal(size=p.shape), START) for _ in r
 def by_relubench(**settings):
     with jax.enable_x64(True):
         optimizer = optim.make_optimizer(config.make(config.Optimizer, learning_rate=RATE, **settings), STEPS, LAYERS)
+        optimizer = promoting(optimizer)
         params = jax.tree.map(jnp.asarray, START)
         state = optimizer.init(params)
         for gradient in GRADIENTS:

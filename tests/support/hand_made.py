@@ -87,10 +87,20 @@ class Sgd:
                 value -= RATE * g
 
 
+def promoting(rule):
+    """Return a transformation of optax's that may mix types: its Adam raises a float to a whole number."""
+
+    def update(updates, state, params=None, **extra):
+        with jax.numpy_dtype_promotion("standard"):
+            return optax.with_extra_args_support(rule).update(updates, state, params, **extra)
+
+    return optax.GradientTransformationExtraArgs(rule.init, update)
+
+
 class Adam:
     """Kingma & Ba 2015, algorithm 1."""
 
-    optax = optax.adam(RATE)
+    optax = promoting(optax.adam(RATE))
 
     def __init__(self, start):
         self.moments = [[tuple(np.zeros_like(leaf) for leaf in layer) for layer in start] for _ in range(2)]

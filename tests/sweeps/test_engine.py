@@ -66,7 +66,7 @@ OPTIMISED = {("adam", "plain"), *zip(itertools.cycle(optim.OPTIMIZERS), VARIANTS
 
 @pytest.mark.slow
 @pytest.mark.skipif(jax.device_count() < 4, reason="needs four devices")
-@pytest.mark.parametrize(("optimizer", "variant"), itertools.product(optim.OPTIMIZERS, VARIANTS))
+@pytest.mark.parametrize(("optimizer", "variant"), list(itertools.product(optim.OPTIMIZERS, VARIANTS)))
 def test_one_two_and_four_devices_give_the_same_bits(optimizer, variant, request):
     if (optimizer, variant) not in OPTIMISED:
         request.getfixturevalue("compiled_in_a_hurry")

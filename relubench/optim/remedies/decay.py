@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from relubench import checks
-from relubench.lazy import optax
+from relubench.lazy import jnp, optax
 from relubench.optim.remedies.lens import AffineLayers, check_lens, check_start, find
 
 if TYPE_CHECKING:
+    from jax import Array
     from jax.typing import ArrayLike
 
 
@@ -34,9 +35,13 @@ def decay(*, layers: AffineLayers, weights: ArrayLike, biases: ArrayLike) -> opt
     def update(updates: Any, state: optax.EmptyState, params: Any = None) -> tuple[Any, optax.EmptyState]:
         affine, steps = find(layers, params, updates)
         decayed = [
-            (kernel_step + weights * kernel, bias_step + biases * bias)
+            (kernel_step + _times(weights, kernel), bias_step + _times(biases, bias))
             for (kernel_step, bias_step), (kernel, bias) in zip(steps, affine, strict=True)
         ]
         return layers.set(updates, decayed), state
 
     return optax.GradientTransformation(init, update)
+
+
+def _times(factor: ArrayLike, array: Array) -> Array:
+    return jnp.asarray(factor, array.dtype) * array

@@ -20,6 +20,7 @@ from tests.support.hand_made import (
     foreign,
     initialize,
     make_story,
+    promoting,
     redo,
     rerandomize,
     stack,
@@ -105,9 +106,9 @@ def all_moments(state):
     "inner",
     [
         MOMENTUM,
-        optax.amsgrad(0.1),
+        promoting(optax.amsgrad(0.1)),
         optax.adafactor(0.1, momentum=0.9),
-        optax.masked(optax.adam(0.1), [(True, False)] * len(SHAPES)),
+        optax.masked(promoting(optax.adam(0.1)), [(True, False)] * len(SHAPES)),
     ],
     ids=["momentum", "amsgrad", "adafactor", "masked"],
 )
@@ -126,7 +127,7 @@ def test_a_unit_of_a_convolution_is_a_channel():
     params = nnx.state(network, nnx.Param)
     report = nn.structure(network)
     layers = remedies.AffineLayers(report.affine_layers, report.with_affine_layers)
-    rule = redo(optax.adam(0.1), layers=layers, period=1)
+    rule = redo(promoting(optax.adam(0.1)), layers=layers, period=1)
     first = jnp.ones((2, 4, 4, 3)).at[..., 1].set(0)
     activations = [first, jnp.ones((2, 2, 2, 4))]
     updates, state = jax.jit(lambda p: rule.update(p, rule.init(p), p, activations=activations))(params)
