@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from relubench.sweeps.request import Request
 
 HELP = """\
-relubench: how many ReLU units die, and what mends it.
+relubench: how many ReLU units die, and what fixes it.
 
 usage: python -m relubench [VERB] [KEY=VALUE ...]
 

@@ -61,13 +61,13 @@ def _finish(request: Request, folder: folders.Folder, console: Console) -> int:
     """Merge the parts, write the tables, draw, and print; 1 if runs of the grid are missing."""
     from relubench.report.terminal import print_table
 
-    ours = _merged(request, folder)
-    absent = len(request.grid) - ours.runs.height
-    if ours.runs.height:
-        table = _fold(request, folder, ours)
+    tables = _merged(request, folder)
+    absent = len(request.grid) - tables.runs.height
+    if tables.runs.height:
+        table = _fold(request, folder, tables)
         print_table(table, request.grid.coordinates, console, request.factors)
     write_json(folder.path / "provenance.json", _provenance(request, folder))
-    drawn = _draw(folder) if request.config.figures and ours.runs.height else []
+    drawn = _draw(folder) if request.config.figures and tables.runs.height else []
     _print_paths(folder, drawn, console)
     if absent:
         console.print(
@@ -81,26 +81,28 @@ def _merged(request: Request, folder: folders.Folder) -> folders.Tables:
     folder.check_origins((), request.config.engine.mixed or any(origin["mixed"] for origin in folder.origins()))
     ids = request.grid.run_ids()
     interrupts.check()
-    ours = folder.merge(request.grid).of(ids.tolist())
+    tables = folder.merge(request.grid).of(ids.tolist())
     design = experiments.design(request.config.name)
     if design is None:
-        return ours
-    return replace(ours, runs=experiments.with_levels(ours.runs, design.factors, design.base))
+        return tables
+    return replace(tables, runs=experiments.with_levels(tables.runs, design.factors, design.base))
 
 
-def _fold(request: Request, folder: folders.Folder, ours: folders.Tables) -> pl.DataFrame:
+def _fold(request: Request, folder: folders.Folder, tables: folders.Tables) -> pl.DataFrame:
     """Write the tables that fold seeds: summary, curves and claims; return the summary."""
     from relubench.findings import claims, summary
 
     name, axes = request.config.name, request.grid.points
     experiment = experiments.find(name)
     interrupts.check()
-    table = summary.summarize(ours.runs, axes)
+    table = summary.summarize(tables.runs, axes)
     origin = {"name": name}
     write_table(folder.path / "summary.parquet", table, origin)
-    curves = [summary.curves(ours, axes, experiment.curves), *(derive(ours) for derive in experiment.derived)]
+    curves = [summary.curves(tables, axes, experiment.curves), *(derive(tables) for derive in experiment.derived)]
     write_table(folder.path / "curves.parquet", pl.concat(curves, how="diagonal_relaxed"), origin)
-    write_table(folder.path / "claims.parquet", claims.judge(experiment.claims, ours, name, _reduced(request)), origin)
+    write_table(
+        folder.path / "claims.parquet", claims.judge(experiment.claims, tables, name, _reduced(request)), origin
+    )
     return table
 
 
@@ -115,11 +117,11 @@ def _provenance(request: Request, folder: folders.Folder) -> dict[str, Any]:
     """What the results come from: one entry for each way in which parts were computed."""
     ways: dict[str, dict[str, Any]] = {}
     for origin in folder.origins():
-        told = {k: origin[k] for k in ("fingerprint", "devices", "versions", "commit", "mixed")}
+        computed = {k: origin[k] for k in ("fingerprint", "devices", "versions", "commit", "mixed")}
         way = ways.setdefault(
-            json.dumps(told, sort_keys=True),
+            json.dumps(computed, sort_keys=True),
             {
-                **told,
+                **computed,
                 "runs": 0,
                 "run_steps": 0,
                 "seconds": 0.0,
@@ -187,7 +189,7 @@ def figures(request: Request) -> int:
 
 
 def verify(request: Request, rows: Sequence[int]) -> int:
-    """Ask the oracles, and put published numbers beside ours; 1 if an oracle, or a number at its source's size, fails.
+    """Ask the oracles and judge published numbers; 1 if an oracle, or a number at its source's size, fails.
 
     `rows` are those of published numbers asked for; none: all of them, and the oracles. In the file they take the place
     of what it had for the same rows.
@@ -242,11 +244,11 @@ def compare(a: Path, b: Path, out: Path | None) -> int:
     from relubench.plots.figure import save
     from relubench.report import compare as comparison
 
-    found = comparison.compare(a, b)
-    comparison.print_comparison(found, _console())
+    compared = comparison.compare(a, b)
+    comparison.print_comparison(compared, _console())
     if out is not None:
-        write_table(out / comparison.FILE, found.table)
-        figure = comparison.figure(found)
+        write_table(out / comparison.FILE, compared.table)
+        figure = comparison.figure(compared)
         for path in [out / comparison.FILE, *(save(figure, out / "figures") if figure else [])]:
             print(f"wrote {path}")
     return 0
@@ -265,15 +267,17 @@ def plan(request: Request) -> int:
     grid = share(request)
     missing = lacking(grid, folders.Folder(request.config.out), asked(request))
     machine, layouts = training.lay_out(request, missing)
-    told = estimate(layouts)
+    estimated = estimate(layouts)
     devices = f"{machine.devices} {machine.platform} device{'s' if machine.devices > 1 else ''}"
     print(f"runs        {len(grid):,} ({len(missing):,} to train)")
     for factor in request.factors:
         print(f"{factor.column}: {', '.join(_titled(level) for level in factor.levels)}")
-    print(f"groups      {told.groups:,}, each one compiled program")
-    print(f"chunks      {told.chunks:,} of up to {told.chunk_runs:,} runs, {machine.width} wide, on {devices}")
-    print(f"memory      {told.state_bytes / 2**20:,.0f} MiB of run states")
-    print(f"time        about {_duration(told.seconds)}, and {told.groups} compilations the first time")
+    print(f"groups      {estimated.groups:,}, each one compiled program")
+    print(
+        f"chunks      {estimated.chunks:,} of up to {estimated.chunk_runs:,} runs, {machine.width} wide, on {devices}"
+    )
+    print(f"memory      {estimated.state_bytes / 2**20:,.0f} MiB of run states")
+    print(f"time        about {_duration(estimated.seconds)}, and {estimated.groups} compilations the first time")
     print(f"planned in  {time.perf_counter() - started:.1f} s")
     return 0
 

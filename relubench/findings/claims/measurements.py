@@ -145,7 +145,7 @@ def mean_at_best(
             chosen, at_best = _at_best(tables, where, fold, choose, key, higher_is_better)
             best.append(chosen)
             rows.append(of_runs(tables, metric, at_best))
-        remark = f"best {_short(key)} {_told(best)}"
+        remark = f"best {_short(key)} {_rates(best)}"
         return _mean_effect(pl.concat(rows), bounds_of(metric, bounds))._replace(remark=remark)
 
     return Measurement(effect, (where,), needs_of(metric))
@@ -171,7 +171,7 @@ def paired_at_best(
             best_a.append(found_a)
             best_b.append(found_b)
             pairs.append(_pairs(tables, metric, a, b, "seed"))
-        remark = f"best {_short(key)} {_told(best_b)} against {_told(best_a)}"
+        remark = f"best {_short(key)} {_rates(best_b)} against {_rates(best_a)}"
         return _paired_effect(pl.concat(pairs), _difference_bounds(metric, bounds))._replace(remark=remark)
 
     return Measurement(effect, (where_a, where_b), needs_of(metric))
@@ -276,7 +276,7 @@ def _short(key: str) -> str:
     return key.rpartition(".")[2].replace("_", " ")
 
 
-def _told(best: Sequence[_Best]) -> str:
+def _rates(best: Sequence[_Best]) -> str:
     """Return best values in words."""
     edge = " (at an end of the grid)" if any(rate.at_edge for rate in best) else ""
     return " and ".join(dict.fromkeys(_number(rate.value) for rate in best)) + edge

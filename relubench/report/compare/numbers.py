@@ -116,8 +116,8 @@ def _paired_metric(runs_a: pl.DataFrame, runs_b: pl.DataFrame, metric: str) -> p
     ends = columns.METRICS[metric].bounds
     bounds = None if ends is None else (ends[0] - ends[1], ends[1] - ends[0])
     low, high = stats.mean_interval([cell.to_numpy() for cell in folded["pairs"]], bounds)
-    found = folded.with_columns(
+    paired = folded.with_columns(
         metric=pl.lit(metric), difference=pl.col("pairs").list.mean(), ci_low=low, ci_high=high,
         n_pairs=pl.col("pairs").list.len(),
     )  # fmt: skip
-    return found.select(pl.col(name).cast(dtype) for name, dtype in _PAIRED.items())
+    return paired.select(pl.col(name).cast(dtype) for name, dtype in _PAIRED.items())

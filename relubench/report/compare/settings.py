@@ -28,16 +28,16 @@ def settings(a: Side, b: Side, keys: Collection[str]) -> list[Difference]:
     """
     common = [column for column in a.factors if column in b.factors]
     by_level = {key for side in (a, b) for column in common for key in side.factors[column].keys}.difference(keys)
-    found = [Difference("experiment", a.name, b.name)]
+    differences = [Difference("experiment", a.name, b.name)]
     for key in SETTING_KEYS:
         if key != "seed" and key not in by_level:
             of_a, of_b = a.values(key), b.values(key)
-            found += [] if set(of_a) == set(of_b) else [Difference(key, listed(of_a), listed(of_b))]
+            differences += [] if set(of_a) == set(of_b) else [Difference(key, listed(of_a), listed(of_b))]
     for column in dict.fromkeys((*a.factors, *b.factors)):
-        found.append(Difference(column, _levels(a, column), _levels(b, column)))
-        found += _level_values(a, b, column) if column in common else []
-    found.append(Difference("seeds", _seeds(a), _seeds(b)))
-    return [each for each in found if each.a != each.b]
+        differences.append(Difference(column, _levels(a, column), _levels(b, column)))
+        differences += _level_values(a, b, column) if column in common else []
+    differences.append(Difference("seeds", _seeds(a), _seeds(b)))
+    return [each for each in differences if each.a != each.b]
 
 
 def _levels(side: Side, column: str) -> str:
@@ -73,8 +73,8 @@ def computed(a: Side, b: Side) -> list[Difference]:
         [{"commit": way["commit"], **way["versions"], **way["fingerprint"]} for way in side.ways] for side in (a, b)
     ]
     keys = dict.fromkeys(key for side in ways for way in side for key in way)
-    found = (Difference(key, *(_recorded(side, key) for side in ways)) for key in keys)
-    return [each for each in found if each.a != each.b]
+    differences = (Difference(key, *(_recorded(side, key) for side in ways)) for key in keys)
+    return [each for each in differences if each.a != each.b]
 
 
 def _recorded(ways: list[dict[str, Any]], key: str) -> str:

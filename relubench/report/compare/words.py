@@ -35,34 +35,34 @@ _UNPAIRED = (
 )
 
 
-def print_comparison(found: Comparison, console: Console) -> None:
+def print_comparison(comparison: Comparison, console: Console) -> None:
     """Print what differs, how far the runs in both agree, and the metrics that are not the same everywhere."""
-    for letter, path in zip("AB", found.paths, strict=True):
+    for letter, path in zip("AB", comparison.paths, strict=True):
         console.print(f"{letter}: {path}", soft_wrap=True, markup=False)
-    _print_differences("settings that differ", found.settings, console)
-    _print_differences("computed with", found.computed, console)
-    console.print(_same_runs(found.same_runs))
-    points = found.table["metric"].eq(found.table["metric"][0]).sum()
-    others = "".join(f", {n:,} in {letter} alone" for letter, n in zip("AB", found.only, strict=True) if n)
+    _print_differences("settings that differ", comparison.settings, console)
+    _print_differences("computed with", comparison.computed, console)
+    console.print(_same_runs(comparison.same_runs))
+    points = comparison.table["metric"].eq(comparison.table["metric"][0]).sum()
+    others = "".join(f", {n:,} in {letter} alone" for letter, n in zip("AB", comparison.only, strict=True) if n)
     console.print(f"{points:,} grid point{'s' if points > 1 else ''} in both{others}\n")
-    same = _same_everywhere(found.table)
-    rows = found.table.filter(~pl.col("metric").is_in(same))
+    same = _same_everywhere(comparison.table)
+    rows = comparison.table.filter(~pl.col("metric").is_in(same))
     if rows.height:
-        _print_metrics(found, rows, console)
+        _print_metrics(comparison, rows, console)
     if points > MOST_POINTS and rows.height:
         console.print(f"{points - MOST_POINTS:,} more grid points of each metric: out=FOLDER writes all into {FILE}")
     if same:
         console.print(f"the same mean in both at every grid point: {', '.join(same)}")
 
 
-def _print_differences(title: str, found: Sequence[Difference], console: Console) -> None:
-    if not found:
+def _print_differences(title: str, differences: Sequence[Difference], console: Console) -> None:
+    if not differences:
         console.print(f"{title}: nothing differs")
         return
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for column in (title, "A", "B"):
         table.add_column(column, overflow="fold")
-    for row in found:
+    for row in differences:
         table.add_row(*map(_plain, row))
     console.print(table)
 
@@ -72,19 +72,19 @@ def _plain(text: str) -> str:
     return text.replace("[", r"\[")
 
 
-def _same_runs(found: SameRuns | None) -> str:
-    if found is None:
+def _same_runs(same: SameRuns | None) -> str:
+    if same is None:
         return "runs cannot be compared one by one: a folder has no runs.parquet"
-    if not found.runs:
+    if not same.runs:
         return "no run is in both"
-    runs = f"{found.runs:,} run{'s are' if found.runs > 1 else ' is'} in both"
-    if found.differing.is_empty():
+    runs = f"{same.runs:,} run{'s are' if same.runs > 1 else ' is'} in both"
+    if same.differing.is_empty():
         return f"{runs}, equal bit for bit"
-    told = [
+    differences = [
         f"{name} in {count:,}" + ("" if largest is None else f" by up to {number(largest)}")
-        for name, count, largest in found.differing.iter_rows()
+        for name, count, largest in same.differing.iter_rows()
     ]
-    return f"{runs}, and they differ: {', '.join(told)}"
+    return f"{runs}, and they differ: {', '.join(differences)}"
 
 
 def _same_everywhere(table: pl.DataFrame) -> list[str]:
@@ -96,10 +96,10 @@ def _first_points(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.filter(pl.int_range(pl.len()).over("metric") < MOST_POINTS)
 
 
-def _print_metrics(found: Comparison, rows: pl.DataFrame, console: Console) -> None:
+def _print_metrics(comparison: Comparison, rows: pl.DataFrame, console: Console) -> None:
     paired = rows["paired"].any()
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
-    for key in ("metric", *found.keys):
+    for key in ("metric", *comparison.keys):
         table.add_column(style.name(key).replace(" ", "\n"), no_wrap=True)
     for title in ("A", "B", r"B − A \[95 %]", *(["pairs"] if paired else [])):
         table.add_column(title, justify="right", no_wrap=True)
@@ -110,7 +110,7 @@ def _print_metrics(found: Comparison, rows: pl.DataFrame, console: Console) -> N
             table.add_section()
         head = "" if metric == before else METRICS[metric].title + (", %" if percent else "")
         cells = [_interval([row[name] for name in names], percent) for names in _CELLS]
-        names = (_name(found, key, row[key]) for key in found.keys)
+        names = (_name(comparison, key, row[key]) for key in comparison.keys)
         table.add_row(*map(_plain, (head, *names, *cells)), *([_pairs(row)] if paired else []))
         before = metric
     console.print(table)
@@ -126,8 +126,8 @@ def _pairs(row: dict[str, Any]) -> str:
     return f"{row['n_pairs']:,}{lost}"
 
 
-def _name(found: Comparison, key: str, value: Any) -> str:
-    return found.titles[key][value] if key in found.titles else style.name(value, key)
+def _name(comparison: Comparison, key: str, value: Any) -> str:
+    return comparison.titles[key][value] if key in comparison.titles else style.name(value, key)
 
 
 def _interval(numbers: Sequence[float | None], percent: bool) -> str:
@@ -135,25 +135,30 @@ def _interval(numbers: Sequence[float | None], percent: bool) -> str:
     return "-" if np.isnan(middle) else f"{canvas.short(middle, percent)} {canvas.span(low, high, percent)}".rstrip()
 
 
-def figure(found: Comparison) -> Figure | None:
+def figure(comparison: Comparison) -> Figure | None:
     """Return the differences in dead units and accuracy as a forest; None where they are the same everywhere."""
-    rows = found.table.filter(pl.col("metric").is_in(_DRAWN), ~pl.col("metric").is_in(_same_everywhere(found.table)))
+    rows = comparison.table.filter(
+        pl.col("metric").is_in(_DRAWN), ~pl.col("metric").is_in(_same_everywhere(comparison.table))
+    )
     if rows.is_empty():
         return None
     rows = _first_points(rows)
     runs = pl.when("paired").then("n_pairs").otherwise(pl.col("n_a") + pl.col("n_b"))
     titles = pl.col("metric").replace_strict({name: METRICS[name].title for name in _DRAWN})
     rows = rows.with_columns(mean=pl.col("difference"), n=runs, title=titles)
-    rows = rows.with_columns(pl.Series("point", [_point(found, row) for row in rows.iter_rows(named=True)]))
+    rows = rows.with_columns(pl.Series("point", [_point(comparison, row) for row in rows.iter_rows(named=True)]))
     counted = "pairs" if rows["paired"].all() else "runs"
     drawn = forest(rows, label="point", groups="title", x_label="difference, B − A", counted=counted)
     kinds = {True: "paired by seed, over the pairs in which neither run diverged",
              False: "of two independent samples, where settings do not share their draws"}  # fmt: skip
-    told = "; ".join(words for paired, words in kinds.items() if paired in rows["paired"])
-    a, b = found.paths
-    return Figure("compare", drawn, f"{b} (B) less {a} (A): differences of means {told}, with 95 % intervals.")
+    how = "; ".join(words for paired, words in kinds.items() if paired in rows["paired"])
+    a, b = comparison.paths
+    return Figure("compare", drawn, f"{b} (B) less {a} (A): differences of means {how}, with 95 % intervals.")
 
 
-def _point(found: Comparison, row: dict[str, Any]) -> str:
-    titled = (found.titles[key][row[key]] if key in found.titles else style.title(row[key], key) for key in found.keys)
+def _point(comparison: Comparison, row: dict[str, Any]) -> str:
+    titled = (
+        comparison.titles[key][row[key]] if key in comparison.titles else style.title(row[key], key)
+        for key in comparison.keys
+    )
     return ", ".join(titled) or "all runs"
