@@ -139,6 +139,10 @@ def constant(stats: UnitStats) -> Array:
     return stats.min_h == stats.max_h
 
 
+#: What a unit is by its statistics alone. Of each, layers.parquet has a column NAME_train: how many units are.
+DEFINITIONS = {"dead": dead, "silent": silent, "saturated": saturated, "linear": linear, "constant": constant}
+
+
 def collapsed(min_output: ArrayLike, max_output: ArrayLike) -> Array:
     """Whether a network's output is the same for every input, from each output's extremes [outputs]. Scalar bool."""
     low, high = (

@@ -99,11 +99,11 @@ class OverSteps(NamedTuple):
 MEASURES: Registry[AtProbe | OverSteps] = Registry("probe.measures")
 
 
-def column(table: str) -> Callable[[Taken], Taken]:
-    """Return a decorator that files a function of the context as what the table's column of its name is made from."""
+def column(table: str, name: str = "") -> Callable[[Taken], Taken]:
+    """Return a decorator that files a function of the context as what a table's column (of its name) is made from."""
 
     def add(take: Taken) -> Taken:
-        TABLES[table][take.__name__] = take
+        TABLES[table][name or take.__name__] = take
         return take
 
     return add

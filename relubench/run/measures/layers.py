@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import jax.numpy as jnp
 from jax import Array
@@ -15,10 +15,13 @@ def _numbers(flags: Iterable[Array]) -> list[Array]:
     return [jnp.sum(each, dtype=jnp.int32) for each in flags]
 
 
-@column("layers")
-def dead_train(context: Context) -> list[Array]:
-    """Return the number of units that are dead on the training set."""
-    return _numbers(map(units.dead, context.train.hidden))
+def _counting(definition: Callable[[units.UnitStats], Array]) -> Callable[[Context], list[Array]]:
+    """Return the number of units that are so by their statistics over the training set."""
+    return lambda context: _numbers(map(definition, context.train.hidden))
+
+
+for _name, _definition in units.DEFINITIONS.items():
+    column("layers", f"{_name}_train")(_counting(_definition))
 
 
 @column("layers")
@@ -28,33 +31,9 @@ def dead_test(context: Context) -> list[Array]:
 
 
 @column("layers")
-def silent_train(context: Context) -> list[Array]:
-    """Return the number of silent units."""
-    return _numbers(map(units.silent, context.train.hidden))
-
-
-@column("layers")
-def saturated_train(context: Context) -> list[Array]:
-    """Return the number of saturated units."""
-    return _numbers(map(units.saturated, context.train.hidden))
-
-
-@column("layers")
 def dormant_train(context: Context) -> list[Array]:
     """Return the number of dormant units."""
     return _numbers(units.dormant(stats, context.setting.probe.tau) for stats in context.train.hidden)
-
-
-@column("layers")
-def linear_train(context: Context) -> list[Array]:
-    """Return the number of units that are positive on all of the training set."""
-    return _numbers(map(units.linear, context.train.hidden))
-
-
-@column("layers")
-def constant_train(context: Context) -> list[Array]:
-    """Return the number of units whose output does not vary."""
-    return _numbers(map(units.constant, context.train.hidden))
 
 
 @column("layers")
