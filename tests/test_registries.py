@@ -1,14 +1,19 @@
 """Every name that a configuration can choose is compiled and trained once, shrunk; several registries at a time."""
 
+import contextlib
 import itertools
 
+import jax
+import numpy as np
 import polars as pl
 import pytest
 
 import relubench
 from relubench import data, nn, optim
 from relubench.data import regression, streams
-from relubench.run import recorder
+from relubench.run import loop, recorder
+from relubench.sweeps import layout, machine
+from tests.support.planned import layouts
 
 SMALL = {
     "train.steps": 12,
@@ -48,6 +53,17 @@ COLUMNS = [list(itertools.islice(itertools.cycle(list(names)), LONGEST)) for nam
 FIRST = 2
 
 
+def setting_of(values):
+    """Return what these values make, less what does not go together."""
+    setting = SMALL | dict(zip(WALKS, values, strict=True)) | {"optimizer.learning_rate": 0.001}
+    if setting["data.name"] in REAL_VALUED:
+        setting["loss.name"] = "squared_error"
+    lacking = {recorder.plane: setting["model.norm"] != "none", recorder.tasks: setting["data.stream.name"] == "none"}
+    needs = {name: getattr(recorder.MEASURES[name], "needs", None) for name in setting["probe.measures"]}
+    setting["probe.measures"] = [name for name, needed in needs.items() if not lacking.get(needed)]
+    return setting | ({"model.init.scale": 0.1} if setting["model.init.name"] == "normal" else {})
+
+
 @pytest.mark.parametrize(
     "values",
     [
@@ -56,17 +72,29 @@ FIRST = 2
     ],
 )
 def test_each_choice_trains(values):
-    setting = SMALL | dict(zip(WALKS, values, strict=True)) | {"optimizer.learning_rate": 0.001}
-    if setting["data.name"] in REAL_VALUED:
-        setting["loss.name"] = "squared_error"
-    lacking = {recorder.plane: setting["model.norm"] != "none", recorder.tasks: setting["data.stream.name"] == "none"}
-    needs = {name: getattr(recorder.MEASURES[name], "needs", None) for name in setting["probe.measures"]}
-    setting["probe.measures"] = [name for name, needed in needs.items() if not lacking.get(needed)]
-    scale = {"model.init.scale": 0.1} if setting["model.init.name"] == "normal" else {}
-    runs = relubench.sweep(setting | scale, {"seed": [0, 1]})["runs"]
+    runs = relubench.sweep(setting_of(values), {"seed": [0, 1]})["runs"]
     assert runs["diverged"].to_list() == [False, False]
     assert runs["train_loss"].is_finite().all()
     assert runs["train_loss"].n_unique() == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("values", list(zip(*COLUMNS, strict=True)), ids=lambda values: "-".join(map(str, values)))
+def test_no_program_mixes_types_silently(values, monkeypatch):
+    @contextlib.contextmanager
+    def strict(precision):
+        with machine.pinned(precision), jax.numpy_dtype_promotion("strict"):
+            yield
+
+    monkeypatch.setattr(layout, "pinned", strict)
+    setting = setting_of(values)
+    if setting["optimizer.name"] in ("adam", "adamw"):  # optax raises a float to a whole number
+        setting["optimizer.name"] = "rmsprop"
+    (planned,) = layouts(setting)
+    with strict("float32"):
+        arrays = layout.device_arrays(planned.data, "float32")
+        knobs = jax.tree.map(lambda knob: knob[0], layout.group_setting(planned.group, slice(0, 1), arrays.x.dtype))
+        jax.eval_shape(loop.advance, knobs, arrays, np.int32(0), np.int32(1), planned.state)
 
 
 @pytest.mark.parametrize("norm", ["batch", pytest.param("none", marks=pytest.mark.slow)])

@@ -35,7 +35,7 @@ def correct(output: Array, labels: Array) -> Array:
     """Return 1 for each example whose largest output is its class's, else 0; NaN for targets. [examples]."""
     if not _are_classes(labels):
         return jnp.full(output.shape[:1], jnp.nan, output.dtype)
-    return (jnp.argmax(output, -1) == labels).astype(output.dtype)
+    return (jnp.argmax(output, -1).astype(labels.dtype) == labels).astype(output.dtype)
 
 
 def _are_classes(labels: Array) -> bool:
