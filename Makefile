@@ -66,7 +66,7 @@ $(VENV)/test-$(EXTRAS): $(BIN)/python pyproject.toml constraints.txt
 	@touch $@ $(VENV)/relubench
 
 # Run every experiment at the size of the reference, which has 64 seeds or more where there are claims; keep what figures
-# and report need, put published numbers beside ours, and write the answer. Takes two hours on two cores, and goes on
+# and report need, judge published numbers, and write the generated docs. Takes two hours on two cores, and goes on
 # where it was stopped.
 REFERENCE := $(filter-out custom,$(basename $(notdir $(wildcard conf/experiment/*.yaml))))
 KEPT := summary.parquet curves.parquet claims.parquet config.yaml provenance.json figures
@@ -74,6 +74,8 @@ reference: $(REFERENCE:%=results/reference/%/provenance.json)
 	rm -f results/published/verify.parquet
 	$(BIN)/python -m relubench verify size=reference; cp results/published/verify.parquet results/reference/
 	$(BIN)/python -m relubench.report.answer results/reference docs/answer.md
+	$(BIN)/python -m relubench.report.definitions docs/definitions.md
+	$(BIN)/python -m relubench.report.architecture docs/architecture.md
 
 results/reference/%/provenance.json: $(VENV)/relubench FORCE
 	$(BIN)/python -m relubench experiment=$* size=reference

@@ -43,6 +43,8 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
     "--info": ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath"),
     "--hydra-help": (),
 }
+#: What is run without a word: see conf/config.yaml.
+DEFAULT = "learning_rate"
 #: The name under which a folder's configuration is composed again.
 AGAIN = "again_"
 #: Beginnings of Hydra's own keys that may be set: where jobs run, and where they write.
@@ -118,7 +120,7 @@ class _Opened(NamedTuple):
     @staticmethod
     def of(arguments: Sequence[str]) -> _Opened:
         folder, words = user_folder(list(arguments))
-        return _Opened(folder, Groups(None if folder is None else Path(folder).expanduser().resolve()), words)
+        return _Opened(folder, Groups(None if folder is None else Path(os.path.expanduser(folder)).resolve()), words)
 
     @property
     def option(self) -> list[str]:
@@ -144,12 +146,14 @@ def _imports(opened: _Opened, again: Path | None, stored: bool) -> list[str]:
     if again is not None:
         trees = [folders.read_tree(again / "config.yaml")]
     else:
-        names = [name for name in _given(opened.words, EXPERIMENT) if name in known]
+        asked = _given(opened.words, EXPERIMENT) or [DEFAULT]
+        names = [name for name in asked if isinstance(name, str) and name in known]
         trees = [opened.groups.tree(EXPERIMENT, name) for name in names]
     if stored:
-        names = _given(opened.words, "name") or [tree.get("name") for tree in trees]
-        outs = _given(opened.words, "out") or [f"results/{name}" for name in names]
-        configs = (Path(os.path.expanduser(str(out))) / "config.yaml" for out in outs)
+        name = (_given(opened.words, "name") or [None])[0]
+        outs = _given(opened.words, "out") or [tree.get("out", f"results/{name or tree.get('name')}") for tree in trees]
+        places = [Path(os.path.expanduser(str(out))) for out in outs]
+        configs = (path for place in places for path in (place / "config.yaml", *sorted(place.glob("*/config.yaml"))))
         trees += [folders.read_tree(path) for path in configs if path.exists()]
     return [module for tree in trees for module in _module_names(tree.get("imports", []))]
 
@@ -180,19 +184,26 @@ def _as_typed(request: Request, folder: str | None, again: Path | None) -> Reque
     return replace(request, overrides=(*first, *option, *words))
 
 
-def listed(arguments: Sequence[str]) -> Iterator[tuple[str, Design]]:
-    """Yield each experiment that there is with its design, those on shelves after the others."""
+def listed(arguments: Sequence[str]) -> list[tuple[str, Design]]:
+    """Return each experiment that there is with its design, those on shelves after the others."""
     opened = _Opened.of(arguments)
     others = [word for word in opened.words if not word.startswith("imports=")]
     if others:
         raise UserError(f"list {others[0]!r}: it takes --config-dir=DIR and imports=[MODULE]")
     with own.importable(opened.groups.conf):
         own.bring(_imports(opened, None, False), opened.groups.conf)
-        for name in sorted(opened.groups.files(EXPERIMENT), key=lambda name: ("/" in name, name)):
-            own.bring(_module_names(opened.groups.tree(EXPERIMENT, name).get("imports", [])), opened.groups.conf)
-            design = designs.design(name)
-            assert design is not None, "it has a file"
-            yield name, design
+        names = sorted(opened.groups.files(EXPERIMENT), key=lambda name: ("/" in name, name))
+        return [(name, _design_of(name, opened.groups)) for name in names]
+
+
+def _design_of(experiment: str, groups: Groups) -> Design:
+    own.bring(_module_names(groups.tree(EXPERIMENT, experiment).get("imports", [])), groups.conf)
+    try:
+        design = designs.design(experiment)
+    except UserError as error:
+        raise UserError(f"experiment={experiment}: {error}") from None
+    assert design is not None, "it has a file"
+    return design
 
 
 def with_two_folders(arguments: Sequence[str], task: Callable[[Path, Path, Path | None], int]) -> int:

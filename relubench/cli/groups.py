@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -83,6 +84,6 @@ def user_folder(arguments: list[str]) -> tuple[str | None, list[str]]:
         given.append(value if equals else rest.pop(0) if rest else "")
     if len(given) > 1:
         raise UserError(f"--config-dir: it takes one folder, not {' and '.join(map(shown, given))}")
-    if given and not (given[0] and Path(given[0]).expanduser().is_dir()):
+    if given and not (given[0] and Path(os.path.expanduser(given[0])).is_dir()):
         raise UserError(f"--config-dir={given[0]}: no such folder; it takes one that holds experiment/mine.yaml")
     return (given[0] if given else None), others

@@ -1,6 +1,6 @@
 """The command line: verbs, exit statuses, and the only place that prints.
 
-Modules are imported where a verb needs them: `--help` imports nothing, and only `run` and `plan` import JAX.
+Modules are imported where a verb needs them: `--help` imports nothing, and only what trains or plans imports JAX.
 """
 
 from __future__ import annotations
@@ -210,7 +210,7 @@ def _compare(arguments: list[str]) -> int:
 def _report(arguments: list[str]) -> int:
     from relubench.cli import verbs
 
-    return _with_request(verbs.report)(["experiment=custom", "name=report", "out=results", *arguments])
+    return _with_request(verbs.report, stored=True)(["experiment=custom", "name=report", "out=results", *arguments])
 
 
 def _verify(arguments: list[str]) -> int:

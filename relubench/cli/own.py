@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from relubench.errors import UserError, shown
+from relubench.experiments.designs import USER_FOLDER
 
 #: Where the calls stand that lead to a user's module, and from there into relubench.
 _NOT_THEIRS = (str(Path(__file__).parents[1]), importlib.__file__, "<frozen importlib")
@@ -19,16 +20,18 @@ _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 @contextlib.contextmanager
 def importable(conf: Path | None) -> Iterator[None]:
-    """Let modules of the user's folder `conf`, and of the working folder, be imported for a while.
+    """Let modules of the user's folder `conf`, and of the working folder, be imported, and its YAML files be read.
 
     They come last, so that none takes the place of an installed one that is imported later.
     """
     places = [str(place) for place in (conf, Path.cwd()) if place is not None]
     added = [place for place in dict.fromkeys(places) if place not in sys.path]
     sys.path += added
+    token = USER_FOLDER.set(conf)
     try:
         yield
     finally:
+        USER_FOLDER.reset(token)
         for place in added:
             with contextlib.suppress(ValueError):
                 sys.path.remove(place)

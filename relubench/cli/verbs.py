@@ -110,7 +110,9 @@ def _reduced(request: Request) -> str:
     """Return what is less, or other, than at the source of published numbers: by design, and by this command."""
     design = experiments.design(request.config.name, request.config.size)
     changed = design.changed(request.grid) if design else []
-    return "; ".join(filter(None, (request.config.reduced, f"other {', '.join(changed)}" if changed else "")))
+    seeds = len(request.grid.values("seed")) if "seed" in request.grid.keys else 1
+    fewer = f"{seeds:,} of {design.seeds:,} seeds" if design and seeds < design.seeds else ""
+    return "; ".join(filter(None, (request.config.reduced, f"other {', '.join(changed)}" if changed else "", fewer)))
 
 
 def _provenance(request: Request, folder: folders.Folder) -> dict[str, Any]:
@@ -230,7 +232,7 @@ def report(request: Request) -> int:
     root, verified = Path(request.config.out), verification.find(Path(request.config.out))
     table = collect.judged(collect.studies(root))
     if verified is not None:
-        table = pl.concat([table, verified], how="diagonal")
+        table = pl.concat([table.filter(pl.col("kind") != "published"), verified], how="diagonal")
     print_verdicts(table, _console())
     write_table(root / "report.parquet", table)
     answer.write(root, root / "answer.md")

@@ -55,7 +55,9 @@ def _numbers(name: str, array: Any) -> np.ndarray:
         numbers = np.asarray(array)
     except (TypeError, ValueError) as error:
         raise UserError(f"{name}={checks.shown(array)}: it takes an array of numbers") from error
-    if numbers.dtype.kind in "iu":
+    if numbers.dtype.kind in "iub":
+        if numbers.size and numbers.max() > config.MOST:
+            raise UserError(f"{name} holds {numbers.max()}: it takes whole numbers up to {config.MOST}")
         return numbers.astype(np.int64)
     if numbers.dtype.kind in "OUSMm" or not checks.is_real(numbers.dtype):
         raise UserError(f"{name} is an array of {numbers.dtype}: it takes real numbers")

@@ -22,6 +22,7 @@ from relubench import config
 from relubench.errors import UserError
 from relubench.experiments.base import Frames, with_levels
 from relubench.experiments.designs import Design, design
+from relubench.sweeps.columns import LAYERS, PROBES
 
 if TYPE_CHECKING:
     import polars as pl
@@ -58,8 +59,8 @@ class Experiment:
         """Return what a module of the package, or of its shelf, has under a name; or what the only module has."""
         if not hasattr(self._module, "__path__"):
             return getattr(self._module, name, default)
-        shelf = [self._module.__name__.rpartition(".")[0]] if "/" in self.name else []
-        for package in (self._module, *map(importlib.import_module, shelf)):
+        shelf = self._module.__name__.rpartition(".")[0] if "/" in self.name else ""
+        for package in (self._module, *([importlib.import_module(shelf)] if shelf else [])):
             if module in (each.name for each in pkgutil.iter_modules(package.__path__)):
                 return getattr(importlib.import_module(f"{package.__name__}.{module}"), name, default)
         return default
@@ -113,7 +114,8 @@ def _needs(experiment: Experiment) -> frozenset[str]:
     from relubench.findings.claims.metrics import needs_of
 
     measured = (condition.needs for claim in experiment.claims for condition in claim.conditions)
-    return frozenset().union(*measured, *map(needs_of, experiment.derived))
+    curves = set(experiment.curves) - {column.name for column in (*PROBES, *LAYERS)}
+    return frozenset(curves).union(*measured, *map(needs_of, experiment.derived))
 
 
 def _check(name: str, claim: Claim, condition: Condition, whole: Design) -> None:

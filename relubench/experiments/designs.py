@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +24,8 @@ _PACKAGE = Path(__file__).parent.parent
 #: The folder of the YAML files: inside the package in a wheel, beside it in a checkout.
 CONF = _PACKAGE / "conf" if (_PACKAGE / "conf" / "config.yaml").exists() else _PACKAGE.parent / "conf"
 
+#: The user's folder of YAML files, while a command line is at work that names one.
+USER_FOLDER: ContextVar[Path | None] = ContextVar("user_folder", default=None)
 #: A list that a resolver makes holds at most so many values: each becomes a node of the configuration.
 MOST_LISTED = 1_000_000
 
@@ -78,6 +81,7 @@ class Design(NamedTuple):
     base: dict[str, Any]  # the setting around which it varies, by dotted key
     values: dict[str, list[Any]]  # those that each factor and setting key has
     runs: int  # in all
+    seeds: int
 
     def changed(self, runs: grid.Grid) -> list[str]:
         """Return the setting keys, seeds aside, of which runs have a value that the design does not have."""
@@ -92,23 +96,23 @@ class Design(NamedTuple):
 
 def design(name: str, size: str = "small") -> Design | None:
     """Return the design of an experiment at one of its sizes; None where it has no YAML file."""
-    for folder in (CONF, *map(Path, sys.path)):
+    for folder in filter(None, (CONF, USER_FOLDER.get(), *map(Path, sys.path))):
         path = folder.resolve() / "experiment" / f"{name}.yaml"
         if path.is_file():
-            return _read(path, size, frozenset(config.SETTING_KEYS))
+            return _read(path, size, path.stat().st_mtime_ns, frozenset(config.SETTING_KEYS))
     return None
 
 
 @functools.cache
-def _read(path: Path, size: str, keys: frozenset[str]) -> Design:
-    """Return the design in a file, given the keys that are known: a module that is imported later may bring more."""
+def _read(path: Path, size: str, changed: int, keys: frozenset[str]) -> Design:
+    """Return the design in a file as it was `changed` last, read with these keys: a module may bring more later."""
     register_resolvers()
     whole = OmegaConf.merge(OmegaConf.create(config.schema()), OmegaConf.load(path), {"size": size})
     tree: Any = OmegaConf.to_container(whole, resolve=True)
     parsed, base = factors.parse(tree["factors"]), config.setting_values(tree)
-    cells, seeds = grid.build(base, tree["grid"], parsed), tree["seeds"]
-    values = {key: [value] for key, value in base.items()} | cells.points
-    return Design(tuple(parsed), base, values, len(cells) * (len(seeds) if isinstance(seeds, list) else seeds or 1))
+    cells = grid.build(base, grid.with_seeds(tree["grid"], tree["seeds"]), parsed)
+    values = {key: [value] for key, value in base.items()} | {key: list(of) for key, of in cells.points.items()}
+    return Design(tuple(parsed), base, values, len(cells), len(cells.values("seed")) if "seed" in cells.keys else 1)
 
 
 def titles(name: str, factor: str) -> dict[str, str]:

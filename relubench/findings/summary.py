@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from relubench.findings import stats
+from relubench.findings.claims.metrics import measures_of
 from relubench.sweeps.columns import METRICS, PROBES, SHARE
 from relubench.sweeps.folders import Tables
 
@@ -70,9 +71,7 @@ def _curve_values(tables: Tables, name: str) -> pl.DataFrame:
         whole = whole.with_columns(layer=none).select(counts.columns)
         share = pl.col("count") / pl.col("units")
         return pl.concat([whole, counts]).select("run_id", "step", "layer", item=none, value=share)
-    assert tables.measures is not None, f"{name}: no column of probes or layers, and the experiment has no measures"
-    held = tables.measures.filter(pl.col("measure") == name)
-    return held.select("run_id", "step", "layer", "item", "value")
+    return measures_of(tables, [name]).select("run_id", "step", "layer", "item", "value")
 
 
 def _numbered(runs: pl.DataFrame, axes: Axes) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -120,20 +120,26 @@ def _claim(rows: list[dict[str, Any]]) -> Iterator[str]:
     words = [f"**{corrected.pop('verdict')}**", *(f"{title}: {verdict}" for title, verdict in corrected.items())]
     yield f"*{first['source']}* · {' · '.join(words)}\n"
     if first["statistic"]:
-        smallest = f", by at least {number(first['smallest'])}" if first["smallest"] else ""
-        yield f"{first['statistic']}; claimed {first['direction']} {number(first['threshold'])}{smallest}.\n"
-        yield _titles("where", "value [95 % interval]", "n", *verdicts(first))
+        beside = ["published"] if first["kind"] == "published" else []
+        yield f"{first['statistic']}{'' if beside else _claimed(first)}.\n"
+        yield _titles("where", *beside, f"value [{99 if beside else 95} % interval]", "n", *verdicts(first))
         yield from map(_condition, rows)
         yield ""
     if first["note"]:
         yield f"{first['note']}\n"
 
 
+def _claimed(row: dict[str, Any]) -> str:
+    smallest = f", by at least {number(row['smallest'])}" if row["smallest"] else ""
+    return f"; claimed {row['direction']} {number(row['threshold'])}{smallest}"
+
+
 def _condition(row: dict[str, Any]) -> str:
     where = ", ".join(filter(None, (row["condition"], row["remark"])))
     without = sum(row[side] or 0 for side in ("lost_a", "lost_b"))
     runs = "" if row["n"] is None else f"{row['n']:,}" + (f" ({without:,} without)" if without else "")
-    return _cells(where or "all runs", value(row), runs, *verdicts(row).values())
+    beside = [published(row)] if row["kind"] == "published" else []
+    return _cells(where or "all runs", *beside, value(row), runs, *verdicts(row).values())
 
 
 def _titles(*titles: str) -> str:

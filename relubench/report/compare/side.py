@@ -13,7 +13,7 @@ from relubench.errors import UserError
 from relubench.sweeps import folders
 from relubench.sweeps.factors import FACTOR, Factor
 from relubench.sweeps.grid import Grid
-from relubench.sweeps.storage import MERGE_AGAIN, read_json, read_table
+from relubench.sweeps.storage import MERGE_AGAIN, read_json, read_table, refusing
 
 #: The column of a grid point's number among those that are compared.
 POINT = "_point"
@@ -67,8 +67,17 @@ def read(path: Path) -> Side:
         keys=keys,
         points=[_point(grid.base | row) for row in rows],
         runs=_runs(path, grid),
-        ways=read_json(path / "provenance.json", {"computed": list}, MERGE_AGAIN)["computed"],
+        ways=_ways(path / "provenance.json"),
     )
+
+
+def _ways(path: Path) -> list[dict[str, Any]]:
+    """Return the ways in which the runs of a folder were computed."""
+    ways = read_json(path, {"computed": list}, MERGE_AGAIN)["computed"]
+    with refusing(path, MERGE_AGAIN):
+        if not all(isinstance(way, dict) and {"commit", "versions", "fingerprint"} <= way.keys() for way in ways):
+            raise ValueError("an entry of computed lacks commit, versions or fingerprint")
+    return ways
 
 
 def _point(row: dict[str, Any]) -> dict[str, Any]:
