@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from relubench import config
 from relubench.errors import UserError
@@ -103,9 +103,18 @@ def build(
 
 
 def structure(network: nnx.Module) -> Structure:
-    """Return what a network, whole or of shapes alone, reports of its layers."""
+    """Return what a network, whole or of shapes alone, reports of its layers; a report that cannot be is refused."""
     from flax import nnx
 
-    reports: Any = network
+    kind, reports = type(network).__name__, cast("Any", network)
+    for name in ("affine_layers", "hidden_layers"):
+        if not callable(getattr(network, name, None)):
+            raise UserError(f"model.name: the network {kind} has no {name}(); it reports its layers by it")
     paths = {id(node): path for path, node in nnx.iter_graph(network)}
-    return Structure(tuple(paths[id(layer)] for layer in reports.affine_layers()), tuple(reports.hidden_layers()))
+    affine, hidden = list(reports.affine_layers()), tuple(reports.hidden_layers())
+    if not affine or not all(id(layer) in paths for layer in affine):
+        raise UserError(f"model.name: affine_layers() of the network {kind} takes modules that are parts of it")
+    for layer in hidden:
+        if not {layer.incoming, layer.outgoing} <= set(range(len(affine))):
+            raise UserError(f"model.name: {kind} reports {layer}; its places are those of {len(affine)} affine layers")
+    return Structure(tuple(paths[id(layer)] for layer in affine), hidden)

@@ -8,6 +8,7 @@ from jax import Array
 
 from relubench import units
 from relubench.config import Setting
+from relubench.errors import UserError
 from relubench.run import recorder
 from relubench.run.evaluate import Evaluation, evaluate, is_finite
 from relubench.run.state import Arrays, Network, RunState, first_non_finite
@@ -32,7 +33,12 @@ def record(
 def with_room(setting: Setting, network: Network, data: Arrays, state: RunState, probes: int) -> RunState:
     """Return a state at step 0 with what is kept of each unit, and with room for what so many probes record."""
     shapes = jax.eval_shape(lambda: evaluate(setting, network, data, state.params, state.buffers, state.view))
-    widths = [stats.active.shape[0] for stats in shapes[0].hidden]
+    widths, reported = [stats.active.shape[0] for stats in shapes[0].hidden], len(network.structure.hidden)
+    if len(widths) != reported:
+        raise UserError(
+            f"model.name={setting.model.name}: its pass has {len(widths)} hidden layers, its report {reported}; it "
+            "reports each"
+        )
     state = state._replace(
         counters=tuple(map(units.new_counter, widths)),
         died_step=tuple(jnp.full(width, -1, jnp.int32) for width in widths),

@@ -75,3 +75,24 @@ def test_losses_are_their_closed_forms():
     for name, closed in {"cross_entropy": cross, "squared_error": squared}.items():
         found = nn.LOSSES[name](jnp.asarray(output, jnp.float32), jnp.asarray(labels))
         np.testing.assert_allclose(found, closed, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("report", "error"),
+    [
+        ({}, r"has no affine_layers\(\)"),
+        ({"affine_layers": lambda self: [nnx.Linear(2, 2, rngs=nnx.Rngs(0))], "hidden_layers": list}, "parts of it"),
+        (
+            {
+                "affine_layers": lambda self: [self.output],
+                "hidden_layers": lambda self: [nn.HiddenLayer(0, 1, affine=True, plane=True)],
+            },
+            "places are those of 1 affine layers",
+        ),
+    ],
+)
+def test_a_network_that_reports_what_cannot_be_is_refused(report, error):
+    network = type("Odd", (nnx.Module,), report)()
+    network.output = nnx.Linear(2, 2, rngs=nnx.Rngs(0))
+    with pytest.raises(UserError, match=error):
+        nn.structure(network)
