@@ -46,7 +46,7 @@ def test_a_table_takes_the_place_of_the_rows_it_has(tmp_path):
 def test_rows_pick_experiments_and_others_are_refused():
     assert verify.picked([3, 5]) == ["published/born_biased", "published/dispersion"]
     assert len(verify.picked([])) == 14
-    with pytest.raises(UserError, match="verify 11: it takes rows of published numbers from 1 to 10"):
+    with pytest.raises(UserError, match="verify 11: it takes rows of published numbers: 1, 2, 3, 4, 5, 6, 7, 8, 9, 10"):
         verify.picked([3, 11])
 
 
@@ -60,7 +60,7 @@ def test_a_row_is_trained_and_judged_as_its_experiment_is(relubench):
     assert table.select("claim", "condition", "judged", "n").rows() == [
         (3, f"bias {bias}", "direction", 6) for bias in ("0", "0.01", "0.1", "1")
     ]
-    assert set(table["reduced"]) == {"other data.examples, model.widths"}
+    assert set(table["reduced"]) == {"other data.examples, model.widths; 6 of 20,000 seeds"}
     claims = storage.read_table(Path("results/published/born_biased/claims.parquet"))
     assert claims.select("condition", "verdict").equals(table.select("condition", "verdict"))
 
