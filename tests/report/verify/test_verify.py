@@ -121,7 +121,7 @@ def test_two_runs_of_a_costly_row_have_numbers_and_decide_nothing(trained, name,
 def test_a_row_that_nobody_published_is_refused(relubench):
     status, _, errors = relubench("verify", "11")
     assert status == 2
-    assert "verify 11: it takes rows of published numbers from 1 to 10" in errors
+    assert "verify 11: it takes rows of published numbers: 1, 2, 3, 4, 5, 6, 7, 8, 9, 10" in errors
 
 
 @pytest.mark.parametrize("oracle", [oracle for oracle in ORACLES if oracle.__name__ != "dispersion"])
