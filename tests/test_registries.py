@@ -58,9 +58,9 @@ def setting_of(values):
     setting = SMALL | dict(zip(WALKS, values, strict=True)) | {"optimizer.learning_rate": 0.001}
     if setting["data.name"] in REAL_VALUED:
         setting["loss.name"] = "squared_error"
-    lacking = {recorder.plane: setting["model.norm"] != "none", recorder.tasks: setting["data.stream.name"] == "none"}
-    needs = {name: getattr(recorder.MEASURES[name], "needs", None) for name in setting["probe.measures"]}
-    setting["probe.measures"] = [name for name, needed in needs.items() if not lacking.get(needed)]
+    if setting["model.norm"] != "none":
+        needs = {name: getattr(recorder.MEASURES[name], "needs", None) for name in setting["probe.measures"]}
+        setting["probe.measures"] = [name for name, needed in needs.items() if needed is not recorder.plane]
     return setting | ({"model.init.scale": 0.1} if setting["model.init.name"] == "normal" else {})
 
 

@@ -86,7 +86,7 @@ class AtProbe(NamedTuple):
     """A measure that is taken at the probes alone."""
 
     take: Take
-    needs: Callable[[Setting, nn.Structure], str]  # what it lacks of a setting and network, in words; "" for nothing
+    needs: Callable[[nn.Structure], str]  # what it lacks of a network, in words; "" for nothing
 
 
 class OverSteps(NamedTuple):
@@ -109,12 +109,10 @@ def column(table: str, name: str = "") -> Callable[[Taken], Taken]:
     return add
 
 
-def at_probe(
-    name: str, needs: Callable[[Setting, nn.Structure], str] = lambda setting, structure: ""
-) -> Callable[[Taken], Taken]:
+def at_probe(name: str, needs: Callable[[nn.Structure], str] = lambda structure: "") -> Callable[[Taken], Taken]:
     """Return a decorator that registers a function of the context as a measure that can be asked for.
 
-    `needs` says what it lacks of a run's setting and network, such as `plane`; a run that lacks something is refused.
+    `needs` says what it lacks of a network, such as `plane`; one that lacks something is refused.
     """
 
     def add(take: Taken) -> Taken:
@@ -134,21 +132,16 @@ def over_steps(name: str) -> Callable[[Taken], Taken]:
     return add
 
 
-def plane(setting: Setting, structure: nn.Structure) -> str:
+def plane(structure: nn.Structure) -> str:
     """What a measure lacks that takes the pre-activations of layer 1 for planes x·W + b over the network's inputs."""
     if structure.hidden and structure.hidden[0].plane:
         return ""
     return "a first layer whose pre-activations are planes in the inputs: model.name=mlp with model.norm=none"
 
 
-def first_layer(setting: Setting, structure: nn.Structure) -> str:
+def first_layer(structure: nn.Structure) -> str:
     """What a measure lacks that reads the weights of layer 1."""
     return "" if structure.hidden else "a hidden layer"
-
-
-def tasks(setting: Setting, structure: nn.Structure) -> str:
-    """What a measure lacks that speaks of the next task."""
-    return "" if setting.data.stream.name != "none" else "tasks that change: another data.stream.name than none"
 
 
 class Records(NamedTuple):
@@ -201,7 +194,7 @@ def _asked(context: Context) -> list[Any]:
         if isinstance(measure, OverSteps):
             taken.append(next(sums) / steps)
             continue
-        lacking = measure.needs(context.setting, context.network.structure)
+        lacking = measure.needs(context.network.structure)
         if lacking:
             raise UserError(f"probe.measures={name}: it takes {lacking}")
         taken.append(measure.take(context))

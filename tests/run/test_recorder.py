@@ -23,15 +23,14 @@ PLANES = {
 }  # fmt: skip
 #: They take the first layer for granted.
 FIRST_LAYER = {"plane_checksum"}
-NEXT_TASK = {"woken_by_next_task"}
 
 
-def refused(network, **setting):
+def refused(network):
     """Return the measures that a network refuses, each by its name."""
     errors = {}
     for name in MEASURES:
         try:
-            layouts(SETTING | network | setting | {"probe.measures": [name]})
+            layouts(SETTING | network | {"probe.measures": [name]})
         except UserError as error:
             errors[name] = str(error)
     assert all(f"probe.measures={name}: it takes" in error for name, error in errors.items())
@@ -41,9 +40,8 @@ def refused(network, **setting):
 @pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow) for name in NETWORKS])
 def test_a_measure_either_works_on_a_network_or_is_refused_by_name(name):
     network = NETWORKS[name]
-    expected = PLANES | NEXT_TASK | (FIRST_LAYER if not network["model.widths"] else set())
+    expected = PLANES | (FIRST_LAYER if not network["model.widths"] else set())
     assert refused(network) == expected
-    assert refused(network, **{"data.stream.name": "shift"}) == expected - NEXT_TASK
     allowed = [measure for measure in MEASURES if measure not in expected]
     tables = relubench.sweep(SETTING | network | {"probe.measures": allowed}, width=1)
     assert set(tables["measures"]["measure"]) <= set(allowed)

@@ -8,7 +8,7 @@ from jax import Array
 from relubench import units
 from relubench.data import streams
 from relubench.run.evaluate import evaluate
-from relubench.run.recorder import Context, at_probe, tasks
+from relubench.run.recorder import Context, at_probe
 from relubench.run.state import named_key
 
 
@@ -19,7 +19,7 @@ def woken_by_test(context: Context) -> tuple[Array, ...]:
     return tuple(jnp.sum(dead & ~other) for dead, other in zip(context.dead_now(), test, strict=True))
 
 
-@at_probe("woken_by_next_task", needs=tasks)
+@at_probe("woken_by_next_task")
 def woken_by_next_task(context: Context) -> tuple[Array, ...]:
     """Return the number of units that are dead on this task's training set and active on the next one's."""
     setting, state = context.setting, context.state
