@@ -98,7 +98,7 @@ def sweep(
 
 def _refuse_unread(keys: Iterable[str], given: sources.Examples) -> None:
     """Refuse keys of the data that arrays do not read."""
-    classes = [f"data.{leaf}" for leaf in sources.TARGETS] if given.y.dtype.kind == "i" else []
+    classes = [f"data.{leaf}" for leaf in sources.TARGETS] if sources.are_classes(given.y) else []
     unread = {name for name, key in config.KEYS.items() if key.choice == "data.name" and "arrays" not in key.readers}
     unread |= {"data.name", "data.digest", "data.root", *classes}
     for key in keys:

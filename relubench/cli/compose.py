@@ -154,7 +154,17 @@ def _imports(opened: _Opened, again: Path | None, stored: bool) -> list[str]:
         outs = _given(opened.words, "out") or [tree.get("out", f"results/{name or tree.get('name')}") for tree in trees]
         places = [Path(os.path.expanduser(str(out))) for out in outs]
         configs = (path for place in places for path in (place / "config.yaml", *sorted(place.glob("*/config.yaml"))))
-        trees += [folders.read_tree(path) for path in configs if path.exists()]
+        trees += _stored(configs)
+    return _modules_of(*trees)
+
+
+def _stored(configs: Iterable[Path]) -> list[dict[str, Any]]:
+    """Return the configurations of results, of those files that there are."""
+    return [folders.read_tree(path) for path in configs if path.exists()]
+
+
+def _modules_of(*trees: Mapping[str, Any]) -> list[str]:
+    """Return the modules that configurations name."""
     return [module for tree in trees for module in _module_names(tree.get("imports", []))]
 
 
@@ -197,7 +207,7 @@ def listed(arguments: Sequence[str]) -> list[tuple[str, Design]]:
 
 
 def _design_of(experiment: str, groups: Groups) -> Design:
-    own.bring(_module_names(groups.tree(EXPERIMENT, experiment).get("imports", [])), groups.conf)
+    own.bring(_modules_of(groups.tree(EXPERIMENT, experiment)), groups.conf)
     try:
         design = designs.design(experiment)
     except UserError as error:
@@ -216,9 +226,7 @@ def with_two_folders(arguments: Sequence[str], task: Callable[[Path, Path, Path 
             f"compare {shlex.join(opened.words)}: it takes two folders of results, and out=FOLDER to write into"
         )
     with own.importable(opened.groups.conf):
-        configs = [path for path in (folder / "config.yaml" for folder in paths) if path.exists()]
-        named = [name for path in configs for name in _module_names(folders.read_tree(path).get("imports", []))]
-        own.bring(named, opened.groups.conf)
+        own.bring(_modules_of(*_stored(folder / "config.yaml" for folder in paths)), opened.groups.conf)
         return task(paths[0], paths[1], outs[0] if outs else None)
 
 

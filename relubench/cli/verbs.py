@@ -110,7 +110,7 @@ def _reduced(request: Request) -> str:
     """Return what is less, or other, than at the source of published numbers: by design, and by this command."""
     design = experiments.design(request.config.name, request.config.size)
     changed = design.changed(request.grid) if design else []
-    seeds = len(request.grid.values("seed")) if "seed" in request.grid.keys else 1
+    seeds = len(request.grid.values("seed"))
     fewer = f"{seeds:,} of {design.seeds:,} seeds" if design and seeds < design.seeds else ""
     return "; ".join(filter(None, (request.config.reduced, f"other {', '.join(changed)}" if changed else "", fewer)))
 

@@ -12,10 +12,10 @@ import numpy as np
 
 from relubench import config, registry
 from relubench.data.arrays import examples_of
-from relubench.data.source import SOURCES, TARGETS, Examples
+from relubench.data.source import SOURCES, TARGETS, Examples, are_classes
 from relubench.errors import UserError
 
-__all__ = ["SOURCES", "TARGETS", "Dataset", "Examples", "digest", "examples_of", "load", "loader"]
+__all__ = ["SOURCES", "TARGETS", "Dataset", "Examples", "are_classes", "digest", "examples_of", "load", "loader"]
 
 
 class Dataset(NamedTuple):
@@ -42,7 +42,7 @@ def load(data: config.Data) -> Dataset:
 def prepared(examples: Examples, data: config.Data) -> Dataset:
     """Return the examples of a source split and normalised as the configuration says."""
     (x_train, y_train), (x_test, y_test) = _split(examples, data)
-    if _are_classes(y_train):
+    if are_classes(y_train):
         _check_classes(y_train, y_test, data.name)
     shift, scale = _statistics(x_train, data.normalize)
     arrays = ((x_train - shift) / scale, _labels(y_train), (x_test - shift) / scale, _labels(y_test))
@@ -69,11 +69,7 @@ def _digest(arrays: Sequence[np.ndarray], kind: object) -> str:
 
 
 def _labels(y: np.ndarray) -> np.ndarray:
-    return y.astype(np.int32) if _are_classes(y) else y
-
-
-def _are_classes(y: np.ndarray) -> bool:
-    return y.dtype.kind in "iu"
+    return y.astype(np.int32) if are_classes(y) else y
 
 
 def _check_classes(y_train: np.ndarray, y_test: np.ndarray, name: str) -> None:
@@ -118,7 +114,7 @@ def _split(examples: Examples, data: config.Data) -> tuple[_Pair, _Pair]:
 
     try:
         x_train, x_test, y_train, y_test = train_test_split(
-            x, y, test_size=data.test_fraction, random_state=data.split_seed, stratify=y if _are_classes(y) else None
+            x, y, test_size=data.test_fraction, random_state=data.split_seed, stratify=y if are_classes(y) else None
         )
     except ValueError as error:
         raise UserError(

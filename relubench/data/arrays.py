@@ -9,7 +9,7 @@ import numpy as np
 
 from relubench import checks, config
 from relubench.config import static
-from relubench.data.source import SOURCES, TARGETS, Examples
+from relubench.data.source import SOURCES, TARGETS, Examples, are_classes
 from relubench.errors import UserError
 
 NAMES = ("x", "y", "x_test", "y_test")
@@ -37,7 +37,7 @@ def examples_of(given: Any) -> Examples:
         raise UserError(
             f"data: y_test is {y_test.dtype} of shape {y_test.shape}: it takes what y is, {y.dtype} of {y.shape}"
         )
-    if _are_classes(y):
+    if are_classes(y):
         for name, labels in (("y", y), ("y_test", y_test)):
             if labels.min() < 0:
                 raise UserError(f"data: {name} holds {labels.min()}: it takes classes from 0")
@@ -76,14 +76,10 @@ def _check_shapes(x_name: str, x: np.ndarray, y_name: str, y: np.ndarray, featur
         )
     if x.shape[1:] != features:
         raise UserError(f"data: {x_name} has shape {x.shape}: it takes the features of x, {features}")
-    if len(y.shape) not in ((1,) if _are_classes(y) else (1, 2)) or 0 in y.shape or len(y) != len(x):
+    if len(y.shape) not in ((1,) if are_classes(y) else (1, 2)) or 0 in y.shape or len(y) != len(x):
         raise UserError(
             f"data: {y_name} has shape {y.shape}: it takes a class, or some targets, for each of {len(x)} examples"
         )
-
-
-def _are_classes(y: np.ndarray) -> bool:
-    return y.dtype.kind == "i"
 
 
 def _flat(x: np.ndarray) -> np.ndarray:

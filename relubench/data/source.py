@@ -12,6 +12,11 @@ from relubench.config import static
 from relubench.registry import Registry
 
 
+def are_classes(y: np.ndarray) -> bool:
+    """Whether labels are classes, else they are real-valued targets."""
+    return y.dtype.kind in "iu"
+
+
 class Examples(NamedTuple):
     """The examples of a source before the split and the normalisation."""
 

@@ -22,7 +22,6 @@ from relubench import config
 from relubench.errors import UserError
 from relubench.experiments.base import Frames, with_levels
 from relubench.experiments.designs import Design, design
-from relubench.sweeps.columns import LAYERS, PROBES
 
 if TYPE_CHECKING:
     import polars as pl
@@ -112,6 +111,7 @@ class Experiment:
 
 def _needs(experiment: Experiment) -> frozenset[str]:
     from relubench.findings.claims.metrics import needs_of
+    from relubench.sweeps.columns import LAYERS, PROBES
 
     measured = (condition.needs for claim in experiment.claims for condition in claim.conditions)
     curves = set(experiment.curves) - {column.name for column in (*PROBES, *LAYERS)}

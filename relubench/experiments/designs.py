@@ -85,13 +85,9 @@ class Design(NamedTuple):
 
     def changed(self, runs: grid.Grid) -> list[str]:
         """Return the setting keys, seeds aside, of which runs have a value that the design does not have."""
-        varied = {key: runs.values(key) if key in runs.keys else [value] for key, value in runs.base.items()}
         skipped = {"seed", *grid.NOT_IN_ID}
-        return [
-            key
-            for key, values in sorted(varied.items())
-            if key not in skipped and not set(values) <= set(self.values[key])
-        ]
+        kept = (key for key in sorted(runs.base) if key not in skipped)
+        return [key for key in kept if not set(runs.values(key)) <= set(self.values[key])]
 
 
 def design(name: str, size: str = "small") -> Design | None:
@@ -112,7 +108,7 @@ def _read(path: Path, size: str, changed: int, keys: frozenset[str]) -> Design:
     parsed, base = factors.parse(tree["factors"]), config.setting_values(tree)
     cells = grid.build(base, grid.with_seeds(tree["grid"], tree["seeds"]), parsed)
     values = {key: [value] for key, value in base.items()} | {key: list(of) for key, of in cells.points.items()}
-    return Design(tuple(parsed), base, values, len(cells), len(cells.values("seed")) if "seed" in cells.keys else 1)
+    return Design(tuple(parsed), base, values, len(cells), len(cells.values("seed")))
 
 
 def titles(name: str, factor: str) -> dict[str, str]:

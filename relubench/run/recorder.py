@@ -175,11 +175,11 @@ def put(records: Records, index: Array, taken: Records) -> Records:
 
 def take(context: Context) -> Records:
     """Take every measure of a run at a probe."""
-    layers = {name: take(context) for name, take in TABLES["layers"].items()}
+    layers = {name: measure(context) for name, measure in TABLES["layers"].items()}
     return Records(
-        probes={name: take(context) for name, take in TABLES["probes"].items()},
+        probes={name: measure(context) for name, measure in TABLES["probes"].items()},
         layers={name: jnp.stack(cells) if cells else jnp.zeros(0, jnp.int32) for name, cells in layers.items()},
-        units={name: tuple(take(context)) for name, take in TABLES["units"].items()},
+        units={name: tuple(measure(context)) for name, measure in TABLES["units"].items()},
         measures=tuple(_asked(context)),
     )
 

@@ -242,5 +242,6 @@ METRICS = {
 
 def titles(*names: str) -> dict[str, str]:
     """Return the titles of columns of runs, layers or probes, by their names."""
-    known = {column.name: column.title for table in (PROBES, LAYERS, RUNS) for column in table}
-    return {name: METRICS[name].title if name in METRICS else known[name] for name in names}
+    known = {column.name: column.title for column in (*PROBES, *LAYERS)}
+    known |= {name: metric.title for name, metric in METRICS.items()}
+    return {name: known[name] for name in names}

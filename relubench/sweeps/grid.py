@@ -81,11 +81,13 @@ class Grid:
         return tuple(key for axis in self.axes for key in axis.coordinates if key != "seed")
 
     def values(self, key: str) -> list[Any]:
-        """Return the values of a column that the grid varies: numbers of a plain axis ascending, all else as written.
+        """Return the values of a column: numbers of a plain axis ascending, all else as written.
 
-        None stands for a value that some run does not read.
+        None stands for a value that some run does not read. A key that the grid does not vary has that of the base.
         """
-        axis = next(axis for axis in self.axes if key in axis.keys)
+        axis = next((axis for axis in self.axes if key in axis.keys), None)
+        if axis is None:
+            return [self.base[key]]
         values = list(dict.fromkeys(axis.column(key)))
         if key in axis.coordinates and all(isinstance(value, int | float) for value in values):
             values = sorted(values)

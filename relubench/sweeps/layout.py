@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from relubench import config, memory, nn
-from relubench.data import Dataset
+from relubench.data import Dataset, are_classes
 from relubench.errors import UserError, shown
 from relubench.run.evaluate import BLOCK
 from relubench.run.loop import init_state
@@ -239,7 +239,7 @@ def _array_shapes(data: Dataset, precision: str) -> Arrays:
 
 def _label_dtype(data: Dataset, precision: str) -> Any:
     """Classes stay whole numbers; targets are in the precision of the runs."""
-    return np.int32 if data.y_train.dtype.kind == "i" else _dtype(precision)
+    return np.int32 if are_classes(data.y_train) else _dtype(precision)
 
 
 def group_setting(group: Group, rows: np.ndarray | slice, dtype: Any) -> config.Setting:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import polars as pl
 
 from relubench.findings.claims import Tables, mean_effect
-from relubench.findings.claims.metrics import needing
+from relubench.findings.claims.metrics import measures_of, needing
 
 #: Numbers whose change over a run is reported, and the bounds of the change.
 CHANGING = {
@@ -43,8 +43,7 @@ def _over_steps(tables: Tables, name: str) -> pl.DataFrame:
     if name in tables.layers.columns:
         share = pl.col(name).sum() / pl.col("units").sum()
         return tables.layers.group_by("run_id", "step").agg(value=share)
-    assert tables.measures is not None, f"probe.measures names {name}"
-    return tables.measures.filter(pl.col("measure") == name).select("run_id", "step", "value")
+    return measures_of(tables, [name]).select("run_id", "step", "value")
 
 
 STREAM, OPTIMIZER = "data.stream.name", "optimizer.name"

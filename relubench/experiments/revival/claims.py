@@ -9,15 +9,14 @@ import polars as pl
 from relubench.experiments.revival.cases import HIGH, LOW, OPTIMIZERS, RATES, Where, case
 from relubench.findings.claims import Claim, Condition, Tables, mean_of, of_layers, paired, total_of
 from relubench.findings.claims.measurements import Measurement
-from relubench.findings.claims.metrics import needing
+from relubench.findings.claims.metrics import measures_of, needing
 from relubench.findings.spells import HALFWAY, REVIVALS, REVIVED_SHARE, dead_at, of_spells, spells
 
 
 @needing("unit_dead", "plane_checksum")
 def _moved(tables: Tables) -> pl.DataFrame:
     """Return how many units of layer 1, dead at a probe before the last, had other weights or bias at the end."""
-    assert tables.measures is not None, "the experiment's measures are set in its YAML file"
-    bits = tables.measures.filter(pl.col("measure") == "plane_checksum").select("run_id", "step", "value", unit="item")
+    bits = measures_of(tables, ["plane_checksum"]).select("run_id", "step", "value", unit="item")
     dead = spells(tables).filter(pl.col("layer") == 1, pl.col("died") < pl.col("end"))
     then = dead.join(bits, left_on=["run_id", "unit", "died"], right_on=["run_id", "unit", "step"])
     both = then.join(bits, left_on=["run_id", "unit", "end"], right_on=["run_id", "unit", "step"], suffix="_end")

@@ -108,7 +108,7 @@ def paired(
 
     def effect(tables: Tables) -> Effect:
         pairs = _pairs(tables, metric, where_a, where_b, by, metric_a)
-        return _paired_effect(pairs, _difference_bounds(metric, bounds), confidence)
+        return _paired_effect(pairs, difference_bounds(metric, bounds), confidence)
 
     return Measurement(effect, (where_a, where_b), needs_of(metric) | needs_of(metric_a))
 
@@ -172,7 +172,7 @@ def paired_at_best(
             best_b.append(found_b)
             pairs.append(_pairs(tables, metric, a, b, "seed"))
         remark = f"best {_short(key)} {_rates(best_b)} against {_rates(best_a)}"
-        return _paired_effect(pl.concat(pairs), _difference_bounds(metric, bounds))._replace(remark=remark)
+        return _paired_effect(pl.concat(pairs), difference_bounds(metric, bounds))._replace(remark=remark)
 
     return Measurement(effect, (where_a, where_b), needs_of(metric))
 
@@ -181,7 +181,8 @@ def _mean_effect(rows: pl.DataFrame, bounds: Bounds | None, confidence: float = 
     return mean_effect(_seed_means(rows), bounds, confidence)._replace(lost=(rows["value"].null_count(), 0))
 
 
-def _difference_bounds(metric: Metric, bounds: Bounds | None) -> Bounds | None:
+def difference_bounds(metric: Metric, bounds: Bounds | None = None) -> Bounds | None:
+    """Return the bounds of the difference of two runs in a metric; `bounds` are those of one run, if not known."""
     ends = bounds_of(metric, bounds)
     return None if ends is None else (ends[0] - ends[1], ends[1] - ends[0])
 

@@ -9,9 +9,9 @@ import polars as pl
 
 from relubench.config import SETTING_KEYS
 from relubench.findings import stats
+from relubench.findings.claims.measurements import difference_bounds
 from relubench.findings.claims.metrics import of_runs
 from relubench.report.compare.side import POINT, Side
-from relubench.sweeps import columns
 from relubench.sweeps.factors import FACTOR
 from relubench.sweeps.folders import Tables
 from relubench.sweeps.grid import share_draws
@@ -113,9 +113,7 @@ def _paired_metric(runs_a: pl.DataFrame, runs_b: pl.DataFrame, metric: str) -> p
         lost_a=pl.col("value").null_count(),
         lost_b=pl.col("value_b").null_count(),
     )
-    ends = columns.METRICS[metric].bounds
-    bounds = None if ends is None else (ends[0] - ends[1], ends[1] - ends[0])
-    low, high = stats.mean_interval([cell.to_numpy() for cell in folded["pairs"]], bounds)
+    low, high = stats.mean_interval([cell.to_numpy() for cell in folded["pairs"]], difference_bounds(metric))
     paired = folded.with_columns(
         metric=pl.lit(metric), difference=pl.col("pairs").list.mean(), ci_low=low, ci_high=high,
         n_pairs=pl.col("pairs").list.len(),

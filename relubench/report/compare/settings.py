@@ -54,7 +54,7 @@ def _level_values(a: Side, b: Side, column: str) -> Iterator[Difference]:
 
 
 def _seeds(side: Side) -> str:
-    seeds = side.grid.values("seed") if "seed" in side.grid.keys else [side.grid.base["seed"]]
+    seeds = side.grid.values("seed")
     return f"{len(seeds):,}, from {min(seeds)} to {max(seeds)}"
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import operator
+
 import jax
 import jax.numpy as jnp
 from jax import Array
@@ -9,29 +12,8 @@ from jax import Array
 from relubench import units
 from relubench.run.recorder import Context, column
 
-
-@column("probes")
-def train_loss(context: Context) -> Array:
-    """Return the mean loss of a training example, before `loss.scale`."""
-    return context.train.loss
-
-
-@column("probes")
-def test_loss(context: Context) -> Array:
-    """Return the mean loss of a test example, before `loss.scale`."""
-    return context.test.loss
-
-
-@column("probes")
-def train_accuracy(context: Context) -> Array:
-    """Return the share of the training examples that are classified correctly; NaN for real-valued targets."""
-    return context.train.accuracy
-
-
-@column("probes")
-def test_accuracy(context: Context) -> Array:
-    """Return the share of the test examples that are classified correctly; NaN for real-valued targets."""
-    return context.test.accuracy
+for _set, _number in itertools.product(("train", "test"), ("loss", "accuracy")):
+    column("probes", f"{_set}_{_number}")(operator.attrgetter(f"{_set}.{_number}"))
 
 
 @column("probes")
