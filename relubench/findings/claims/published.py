@@ -1,9 +1,9 @@
 """Published numbers that those of our runs are put beside, and how they are judged.
 
-Where the runs are on the source's own data and at its own size, the published number is: it *holds* if its relation
-agrees with our interval, else it *does not hold*. Elsewhere the direction of the source's effect alone is: the number
-less what the source measures it from has the source's sign (*holds*), the other one (*does not hold*), or it is *not
-decided*.
+Where the runs are on the source's own data and at its own size, with all seeds of the design, the published number is:
+it *holds* if its relation agrees with our interval, else it *does not hold*. Elsewhere (a wide interval of few seeds
+agrees with any number) the direction of the source's effect alone is: the number less what the source measures it from
+has the source's sign (*holds*), the other one (*does not hold*), or it is *not decided*.
 """
 
 from __future__ import annotations
