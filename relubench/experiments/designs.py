@@ -7,8 +7,9 @@ are: so an experiment of one's own is known by its module, too, when that is imp
 from __future__ import annotations
 
 import functools
+import itertools
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +18,7 @@ import polars as pl
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from relubench import config
-from relubench.errors import UserError, unknown
+from relubench.errors import UserError, shown, unknown
 from relubench.sweeps import factors, grid
 
 _PACKAGE = Path(__file__).parent.parent
@@ -92,23 +93,47 @@ class Design(NamedTuple):
 
 def design(name: str, size: str = "small") -> Design | None:
     """Return the design of an experiment at one of its sizes; None where it has no YAML file."""
-    for folder in filter(None, (CONF, USER_FOLDER.get(), *map(Path, sys.path))):
-        path = folder.resolve() / "experiment" / f"{name}.yaml"
-        if path.is_file():
-            return _read(path, size, path.stat().st_mtime_ns, frozenset(config.SETTING_KEYS))
-    return None
+    files = tuple(_files(name))
+    changed = tuple(path.stat().st_mtime_ns for path in files)
+    return _read(files, size, changed, frozenset(config.SETTING_KEYS)) if files else None
+
+
+def _files(name: str, within: tuple[str, ...] = ()) -> list[Path]:
+    """Return the file of an experiment, after those of the experiments in its defaults list; none if it has none."""
+    places = (folder.resolve() / "experiment" / f"{name}.yaml" for folder in _folders())
+    path = next(filter(Path.is_file, places), None)
+    if path is None:
+        return []
+    loaded: Any = OmegaConf.load(path)
+    *bases, last = loaded.get("defaults") or ["_self_"]
+    if last != "_self_":
+        bases.append(last)
+    names = [entry.removeprefix("/experiment/") for entry in bases if isinstance(entry, str)]
+    files = [() if base in (*within, name) else _files(base, (*within, name)) for base in names]
+    if len(files) < len(bases) or not all(files):
+        raise UserError(
+            f"{path}: defaults={shown(bases)}: it takes other experiments, such as /experiment/bias, then _self_"
+        )
+    return [*itertools.chain.from_iterable(files), path]
+
+
+def _folders() -> Iterator[Path]:
+    yield from filter(None, (CONF, USER_FOLDER.get(), *map(Path, sys.path)))
 
 
 @functools.cache
-def _read(path: Path, size: str, changed: int, keys: frozenset[str]) -> Design:
-    """Return the design in a file as it was `changed` last, read with these keys: a module may bring more later."""
+def _read(files: tuple[Path, ...], size: str, changed: tuple[int, ...], keys: frozenset[str]) -> Design:
+    """Return the design in files as they were `changed` last, read with these keys: a module may bring more later."""
     register_resolvers()
-    whole = OmegaConf.merge(OmegaConf.create(config.schema()), OmegaConf.load(path), {"size": size})
-    tree: Any = OmegaConf.to_container(whole, resolve=True)
-    parsed, base = factors.parse(tree["factors"]), config.setting_values(tree)
-    cells = grid.build(base, grid.with_seeds(tree["grid"], tree["seeds"]), parsed)
-    values = {key: [value] for key, value in base.items()} | {key: list(of) for key, of in cells.points.items()}
-    return Design(tuple(parsed), base, values, len(cells), len(cells.values("seed")))
+    trees: list[Any] = [OmegaConf.load(path) for path in files]
+    for tree in trees:
+        tree.pop("defaults", None)
+    whole = OmegaConf.merge(OmegaConf.create(config.schema()), *trees, {"size": size})
+    values: Any = OmegaConf.to_container(whole, resolve=True)
+    parsed, base = factors.parse(values["factors"]), config.setting_values(values)
+    cells = grid.build(base, grid.with_seeds(values["grid"], values["seeds"]), parsed)
+    varied = {key: [value] for key, value in base.items()} | {key: list(of) for key, of in cells.points.items()}
+    return Design(tuple(parsed), base, varied, len(cells), len(cells.values("seed")))
 
 
 def titles(name: str, factor: str) -> dict[str, str]:
