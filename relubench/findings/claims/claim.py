@@ -69,6 +69,8 @@ class Claim:
             raise ValueError(f"claim {self.id}: either it has conditions, or, where it needs no seeds, it is decided")
         if any((condition.published is None) == (self.kind == "published") for condition in self.conditions):
             raise ValueError(f"claim {self.id}: conditions with published numbers are those of kind published")
+        if self.kind == "published" and self.rule != Rule():
+            raise ValueError(f"claim {self.id}: published numbers bring their own rules; it takes none")
         if self.smallest < 0 or (measured and not self.statistic):
             raise ValueError(f"claim {self.id}: it needs a statistic in words and a smallest effect of 0 or more")
 

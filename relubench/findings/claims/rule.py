@@ -16,8 +16,8 @@ Direction = Literal["above", "below"]
 class Rule(NamedTuple):
     """On which side of a threshold an effect has to lie, and by how much at least."""
 
-    direction: Direction
-    threshold: float
+    direction: Direction = "above"
+    threshold: float = 0.0
     smallest: float = 0.0  # the smallest effect that counts, as a distance from the threshold
 
     def boundary(self, value: float) -> float:

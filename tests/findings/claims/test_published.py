@@ -113,3 +113,11 @@ def test_a_share_of_runs_has_the_interval_of_a_share_at_99_percent():
 def test_claims_of_other_kinds_have_no_published_numbers():
     with pytest.raises(ValueError, match="claim 1"):
         Claim(id=1, statement="s", source="p", statistic="x", conditions=(NUMBER.beside(0.5),))
+
+
+@pytest.mark.parametrize("rule", [{"threshold": 0.1}, {"direction": "below"}, {"smallest": 0.1}])
+def test_published_numbers_take_no_rule_of_the_claim(rule):
+    with pytest.raises(ValueError, match="claim 1: published numbers bring their own rules"):
+        Claim(
+            id=1, kind="published", statement="s", source="p", statistic="x", conditions=(NUMBER.beside(0.5),), **rule
+        )
