@@ -7,35 +7,25 @@ whole or not at all. Everything else in the folder can be made again from the pa
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
 import io
 import os
 import warnings
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 
-from relubench.config import SETTING_KEYS, flatten, nested
+from relubench.config import SETTING_KEYS, flatten, nested, setting_values
 from relubench.errors import Notice, UserError
-from relubench.sweeps import checkpoint, grid
+from relubench.sweeps import factors, grid, storage
 from relubench.sweeps.factors import FACTOR, Factor
 from relubench.sweeps.grid import ID_VERSION, Grid
-from relubench.sweeps.storage import (
-    atomic,
-    clean,
-    make_folder,
-    read_verified,
-    read_yaml,
-    refusing,
-    write_table,
-    write_yaml,
-)
+from relubench.sweeps.storage import Checkpoint, read_verified, refusing, write_table
 
 #: Keys whose change, when no grid axis, makes another experiment of a folder.
 FIXED_PREFIXES = ("data.", "train.", "probe.")
@@ -60,21 +50,8 @@ class Tables:
 
     def of(self, run_ids: Collection[str]) -> Tables:
         """Return the rows of these runs."""
-        kept = pl.Series(list(run_ids), dtype=pl.String).implode()
-        held = {item.name: getattr(self, item.name) for item in fields(self)}
-        return Tables(
-            **{name: rows.filter(pl.col("run_id").is_in(kept)) for name, rows in held.items() if rows is not None}
-        )
-
-    def derived(self, compute: Callable[[Tables], pl.DataFrame]) -> pl.DataFrame:
-        """Return what `compute` makes of these tables, computed once: claims ask for the same again and again."""
-        if compute not in self._derived:
-            self._derived[compute] = compute(self)
-        return self._derived[compute]
-
-    @functools.cached_property
-    def _derived(self) -> dict[Callable[[Tables], pl.DataFrame], pl.DataFrame]:
-        return {}
+        kept = pl.col("run_id").is_in(pl.Series(list(run_ids), dtype=pl.String).implode())
+        return Tables(**{name: rows.filter(kept) for name, rows in vars(self).items() if rows is not None})
 
 
 def tables(parts: Sequence[pl.LazyFrame]) -> dict[str, pl.DataFrame]:
@@ -83,7 +60,7 @@ def tables(parts: Sequence[pl.LazyFrame]) -> dict[str, pl.DataFrame]:
     A run's rows so stand in the same place whatever its id. Of a run that several parts hold, the one with the most
     columns counts, and each of the other tables is that of the first part that holds it; what no part holds is null.
     """
-    rows = pl.concat(_alike(parts), how="diagonal_relaxed")
+    rows = pl.concat(sorted(parts, key=_width, reverse=True), how="diagonal_relaxed")
     rows = rows.sort(_order(rows), maintain_order=True)
     nested = [name for name in rows.collect_schema() if name.startswith(NESTED)]
     merged = {"runs": rows.drop(nested).unique("run_id", keep="first", maintain_order=True).collect()}
@@ -97,32 +74,10 @@ def tables(parts: Sequence[pl.LazyFrame]) -> dict[str, pl.DataFrame]:
     return merged
 
 
-def _alike(parts: Sequence[pl.LazyFrame]) -> list[pl.LazyFrame]:
-    """Return the parts, those of the most columns first, with the same fields in the rows of their nested tables."""
-    schemas = [part.collect_schema() for part in parts]
-    fields: dict[str, dict[str, Any]] = {}
-    for schema in schemas:
-        for name, dtype in schema.items():
-            if name.startswith(NESTED):
-                fields.setdefault(name, {}).update(_fields(dtype))
-    made = []
-    for part, schema in zip(parts, schemas, strict=True):
-        lacking = [name for name in fields if name in schema and _fields(schema[name]).keys() != fields[name].keys()]
-        made.append(part.with_columns(_with_fields(name, _fields(schema[name]), fields[name]) for name in lacking))
-    sizes = [sum(len(_fields(dtype)) or 1 for dtype in schema.values()) for schema in schemas]
-    return [made[place] for place in sorted(range(len(made)), key=lambda place: -sizes[place])]
-
-
-def _fields(dtype: Any) -> dict[str, Any]:
-    """Return the fields of a list of rows, none of what is no such list."""
-    inner = getattr(dtype, "inner", None)
-    return {field.name: field.dtype for field in inner.fields} if isinstance(inner, pl.Struct) else {}
-
-
-def _with_fields(name: str, held: Mapping[str, Any], all_: Mapping[str, Any]) -> pl.Expr:
-    row = pl.element().struct
-    fields = [row.field(key) if key in held else pl.lit(None, dtype).alias(key) for key, dtype in all_.items()]
-    return pl.col(name).list.eval(pl.struct(fields))
+def _width(part: pl.LazyFrame) -> int:
+    """Return how many columns a part has, those of the tables in it included."""
+    inner = (getattr(dtype, "inner", dtype) for dtype in part.collect_schema().dtypes())
+    return sum(len(dtype.fields) if isinstance(dtype, pl.Struct) else 1 for dtype in inner)
 
 
 def _order(runs: pl.LazyFrame) -> list[pl.Expr]:
@@ -161,8 +116,8 @@ class Folder:
 
         `values` are the base setting by dotted key, `axes` the grid's keys. A folder without parts is free.
         """
-        make_folder(self.parts)
-        clean(self.path)
+        storage.make_folder(self.parts)
+        storage.clean(self.path)
         path = self.path / "config.yaml"
         if os.path.lexists(path) and self.part_paths():
             self._check_owner(path, name, values, axes)
@@ -172,22 +127,18 @@ class Folder:
                     f"{part.path}: it belongs to the experiment {part.origin['name']!r}, not {name!r}; choose another "
                     "out=, or move it away"
                 )
-        write_yaml(path, config_yaml)
+        storage.write_yaml(path, config_yaml)
 
     def _check_owner(self, path: Path, name: str, values: Mapping[str, Any], axes: set[str]) -> None:
-        stored_name, stored, stored_axes, _ = read_config(path)
-        if stored_name != name:
+        stored = read_config(path)
+        if stored.name != name:
             raise UserError(
-                f"out={self.path}: it holds the experiment {stored_name!r}, not {name!r}; choose another out="
+                f"out={self.path}: it holds the experiment {stored.name!r}, not {name!r}; choose another out="
             )
+        free = axes | stored.axes | grid.NOT_IN_ID
         for key, value in values.items():
-            if (
-                key.startswith(FIXED_PREFIXES)
-                and key not in grid.NOT_IN_ID
-                and key not in axes | stored_axes
-                and stored.get(key, value) != value
-            ):
-                held = f"{self.path} holds runs with {key}={_shown(stored[key])}"
+            if key.startswith(FIXED_PREFIXES) and key not in free and stored.values.get(key, value) != value:
+                held = f"{self.path} holds runs with {key}={_shown(stored.values[key])}"
                 raise UserError(f"{key}={_shown(value)}: {held}; choose another out=")
 
     def part_paths(self) -> list[Path]:
@@ -244,7 +195,7 @@ class Folder:
         """
         if mixed:
             return
-        stored = [(path.name, origin) for path, origin in zip(self.part_paths(), self.origins(), strict=True)]
+        stored = [(part.path.name, part.origin) for part in self._checked_parts()]
         origins = [*stored, *(("this", origin) for origin in planned)]
         keys = only or dict.fromkeys(key for _, origin in origins for key in origin["fingerprint"])
         first_seen: dict[tuple[str, str | None], tuple[str, str]] = {}
@@ -281,20 +232,20 @@ class Folder:
             write_table(self.path / f"{name}.parquet", table)
         return Tables(**merged)
 
-    # Checkpoints of long runs (the engine's protocol).
+    # Checkpoints of long runs.
 
     def find(self, run_ids: np.ndarray, origin: str) -> Iterator[tuple[np.ndarray, int, list[np.ndarray]]]:
-        """Yield the checkpoints of this origin that hold only runs of `run_ids`."""
+        """Yield (run ids, step, leaves of their states) of each checkpoint of `origin` that lies within `run_ids`."""
         wanted = set(run_ids.tolist())
         for path in sorted(self.checkpoints.glob("*.npz")):
             saved = self._intact(path)
             if saved is not None and saved.origin == origin and wanted.issuperset(saved.run_ids.tolist()):
                 yield saved.run_ids, saved.step, saved.leaves
 
-    def _intact(self, path: Path) -> checkpoint.Checkpoint | None:
+    def _intact(self, path: Path) -> Checkpoint | None:
         """Return a checkpoint; set a damaged one aside, as it costs time and not results."""
         try:
-            saved = checkpoint.read(path)
+            saved = storage.read_checkpoint(path)
             if path != self._checkpoint(saved.run_ids):
                 raise ValueError("it holds other runs than its name says")
             return saved
@@ -309,17 +260,13 @@ class Folder:
                 fate = f"set aside as {aside.name}"
             except OSError as error:
                 fate = f"ignored ({error.strerror})"
-            warnings.warn(
-                f"{path}: a damaged checkpoint, {fate}; its runs are trained anew",
-                Notice,
-                stacklevel=2,
-            )
+            warnings.warn(f"{path}: a damaged checkpoint, {fate}; its runs are trained anew", Notice, stacklevel=2)
             return None
 
     def save(self, run_ids: np.ndarray, origin: str, step: int, leaves: list[np.ndarray]) -> None:
-        """Keep the states of these runs at `step`; `origin` tells who can go on from them."""
-        with atomic(self._checkpoint(run_ids)) as temporary:
-            checkpoint.write(temporary, checkpoint.Checkpoint(run_ids, origin, step, leaves))
+        """Keep the states of these runs at `step`; only the same `origin` may go on from them."""
+        with storage.atomic(self._checkpoint(run_ids)) as temporary:
+            storage.write_checkpoint(temporary, Checkpoint(run_ids, origin, step, leaves))
 
     def clear(self, run_ids: np.ndarray) -> None:
         """Forget the states of these runs."""
@@ -379,13 +326,9 @@ def setting_ids(frame: pl.DataFrame) -> np.ndarray:
 def _as_now(frame: pl.DataFrame, run_ids: np.ndarray) -> pl.DataFrame:
     """Return the rows of an older part under today's ids, null where a run does not read a key."""
     settings = _settings(frame)
-    unread = {}
-    for key, schema in SETTING_KEYS.items():
-        if schema.choice is not None and key in settings and schema.choice in settings:
-            values, codes = settings[schema.choice]
-            read = pl.Series(np.array([value in schema.readers for value in values])[codes])
-            unread[key] = pl.when(read).then(pl.col(key))
-    return frame.with_columns(run_id=pl.Series(run_ids), **unread)
+    read = {key: np.broadcast_to(grid.is_read(key, {}, settings), frame.height) for key in settings}
+    columns = [pl.when(pl.Series(where)).then(pl.col(key)).alias(key) for key, where in read.items()]
+    return frame.with_columns(*columns, run_id=pl.Series(run_ids))
 
 
 @contextlib.contextmanager
@@ -425,8 +368,13 @@ class Stored(NamedTuple):
 
     name: str
     values: dict[str, Any]  # the base setting by dotted key
-    axes: set[str]  # setting keys that the grid varies
+    lists: dict[str, Any]  # the node of its grid, seeds included
     factors: tuple[Factor, ...]
+
+    @property
+    def axes(self) -> set[str]:
+        """The setting keys that its grid varies."""
+        return {key for factor in self.factors for key in factor.keys} | flatten(self.lists).keys()
 
 
 def read_tree(path: Path) -> dict[str, Any]:
@@ -436,12 +384,9 @@ def read_tree(path: Path) -> dict[str, Any]:
     if not os.path.lexists(path):
         raise UserError(f"out={path.parent}: no config.yaml there; it is not a folder of results")
     with refusing(path, _CONFIG_AGAIN):
-        tree: Any = OmegaConf.to_container(OmegaConf.create(read_yaml(path)), resolve=True)
-        if (
-            not isinstance(tree, dict)
-            or not isinstance(tree.get("name"), str)
-            or not isinstance(tree.get("grid"), dict)
-        ):
+        tree: Any = OmegaConf.to_container(OmegaConf.create(storage.read_yaml(path)), resolve=True)
+        fits = isinstance(tree, dict) and isinstance(tree.get("name"), str) and isinstance(tree.get("grid"), dict)
+        if not fits:
             raise ValueError("it lacks name or grid")
         return _with_cells(tree)
 
@@ -462,26 +407,19 @@ def _with_cells(tree: dict[str, Any]) -> dict[str, Any]:
 
 def read_config(path: Path) -> Stored:
     """Return what a folder's config.yaml tells."""
-    from relubench.sweeps import factors
-
     tree = read_tree(path)
     with refusing(path, _CONFIG_AGAIN):
         flat = flatten(tree)
         values = {name: key.parse(flat[name]) for name, key in SETTING_KEYS.items() if name in flat}
-        varied = factors.parse(tree.get("factors") or {})
-        keys = {key for factor in varied for key in factor.keys}
-        return Stored(tree["name"], values, keys | flatten(tree["grid"]).keys(), tuple(varied))
+        lists = grid.with_seeds(tree["grid"], tree.get("seeds"))
+        return Stored(tree["name"], values, lists, tuple(factors.parse(tree.get("factors") or {})))
 
 
 def read_grid(path: Path) -> Grid:
     """Return the runs that a folder's config.yaml asks for."""
-    from relubench.config import setting_values
-    from relubench.sweeps import factors
-
-    tree = read_tree(path)
+    stored = read_config(path)
     with refusing(path, _CONFIG_AGAIN):
-        varied = factors.parse(tree.get("factors") or {})
-        return grid.build(setting_values(tree), grid.with_seeds(tree["grid"], tree.get("seeds")), varied)
+        return grid.build(setting_values({}) | stored.values, stored.lists, stored.factors)
 
 
 def run_rows(runs: Grid) -> pl.DataFrame:
@@ -490,10 +428,7 @@ def run_rows(runs: Grid) -> pl.DataFrame:
     kinds = {int: pl.Int64, float: pl.Float64, str: pl.String, bool: pl.Boolean}
     for name, key in SETTING_KEYS.items():
         dtype: Any = pl.List(kinds[key.type]) if key.is_list else kinds[key.type]
-        values = runs.column(name, unread=None)
-        columns[name] = pl.Series(
-            name, [None if v is None else list(v) for v in values] if key.is_list else list(values), dtype
-        )
+        columns[name] = pl.Series(name, runs.column(name, unread=None).tolist(), dtype)
     return pl.DataFrame(columns)
 
 

@@ -101,7 +101,7 @@ class Grid:
         """Return every `count`-th run from `index` on; neighbours differ in the last axis, so shares are alike."""
         return Grid(self.base, self.axes, self.rows[index::count])
 
-    def _raw(self, key: str) -> tuple[Sequence[Any], np.ndarray] | None:
+    def _raw(self, key: str) -> Coded | None:
         """Return (the values of a column by position on its axis, each run's position), None where it does not vary."""
         for place, axis in enumerate(self.axes):
             if key in axis.keys:
@@ -109,11 +109,9 @@ class Grid:
         return None
 
     def _read(self, key: str) -> np.ndarray | bool:
-        schema = SETTING_KEYS.get(key)
-        if schema is None or schema.choice is None:
-            return True
-        varied = self._raw(schema.choice)
-        return _read(schema, self.base, {} if varied is None else {schema.choice: varied})
+        choice = (SETTING_KEYS[key].choice if key in SETTING_KEYS else None) or ""
+        varied = self._raw(choice)
+        return is_read(key, self.base, {} if varied is None else {choice: varied})
 
     def column(self, key: str, *, unread: Any = ...) -> np.ndarray:
         """Return one column's value for each run (dtype object where a value is null or a list).
@@ -146,8 +144,8 @@ class Grid:
 
     def run_ids(self) -> np.ndarray:
         """Return each run's id (see `setting_ids`), whatever grid it stands in."""
-        varied = {key: self._raw(key) for key in self.keys}
-        return setting_ids(len(self), self.base, {key: raw for key, raw in varied.items() if raw is not None})
+        varied = {key: raw for key in self.keys if (raw := self._raw(key)) is not None}
+        return setting_ids(len(self), self.base, varied)
 
     def groups(self) -> list[Group]:
         """Return the groups in the order of their first runs."""
@@ -202,7 +200,7 @@ def setting_ids(runs: int, base: Mapping[str, Any], varied: Mapping[str, Coded])
             added: Any = np.array([_added(key, values[n]) for n in used.tolist()], np.uint64)[code]
         else:
             added = np.uint64(_added(key, base.get(name, key.default)))
-        total += added * np.asarray(_read(key, base, varied), np.uint64)
+        total += added * np.asarray(is_read(name, base, varied), np.uint64)
     text = total.astype(">u8").tobytes().hex().encode()
     return np.frombuffer(text, dtype="S16").astype("U16")
 
@@ -229,9 +227,10 @@ def _added(key: Key, value: Any) -> int:
     return 0 if value == key.default else _digest(key.name, value)
 
 
-def _read(key: Key, base: Mapping[str, Any], varied: Mapping[str, Coded]) -> np.ndarray | bool:
-    """Whether each run reads the key; one bool where all or none of them do."""
-    if key.choice is None:
+def is_read(name: str, base: Mapping[str, Any], varied: Mapping[str, Coded]) -> np.ndarray | bool:
+    """Whether each run reads a column's key; one bool where all or none of them do."""
+    key = SETTING_KEYS.get(name)
+    if key is None or key.choice is None:
         return True
     if key.choice not in varied:
         return base.get(key.choice, SETTING_KEYS[key.choice].default) in key.readers
@@ -273,10 +272,9 @@ def with_seeds(tree: Mapping[str, Any], seeds: Any) -> dict[str, Any]:
     """Return the grid node with the axis that `seeds` stands for: a number of them, a list, or None for no axis."""
     if seeds is None:
         return dict(tree)
-    if isinstance(seeds, int) and not isinstance(seeds, bool) and seeds >= 1:
-        return {**tree, "seed": range(seeds)}
-    if isinstance(seeds, list) and seeds:
-        return {**tree, "seed": seeds}
+    values = range(seeds) if isinstance(seeds, int) and not isinstance(seeds, bool) else seeds
+    if isinstance(values, list | range) and values:
+        return {**tree, "seed": values}
     raise UserError(f"seeds={shown(seeds)}: it takes a number of seeds >= 1, or a list of them")
 
 

@@ -17,8 +17,9 @@ import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import polars as pl
 
 from relubench.errors import StorageError, UserError
@@ -124,10 +125,8 @@ def _is_stale(path: Path) -> bool:
 def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
+    except OSError as error:
+        return isinstance(error, PermissionError)  # another user's: it takes no signal from this one
     return True
 
 
@@ -239,3 +238,38 @@ def read_verified(path: Path) -> tuple[bytes, dict[str, Any]]:
     if version != UNSIGNED_VERSION and not place:
         raise ValueError("its digest is damaged")
     return raw, json.loads(metadata.get(_ORIGIN_KEY, "{}"))
+
+
+class Checkpoint(NamedTuple):
+    """The states of some runs at one step."""
+
+    run_ids: np.ndarray  # [runs]
+    origin: str  # who can go on from it
+    step: int
+    leaves: list[np.ndarray]  # each [runs, ...]
+
+
+def write_checkpoint(path: Path, saved: Checkpoint) -> None:
+    """Write a checkpoint as an .npz file under any name."""
+    arrays: dict[str, Any] = {f"leaf{n}": leaf for n, leaf in enumerate(saved.leaves)}
+    arrays |= {"run_ids": saved.run_ids, "step": saved.step, "origin": saved.origin}
+    with open(path, "wb") as file:
+        np.savez(file, digest=_checkpoint_digest(saved), **arrays)
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Return the checkpoint in a file; raise an error, of whatever kind, where it is not what was written."""
+    with open(path, "rb") as file, np.load(file) as arrays:
+        leaves = [arrays[f"leaf{n}"] for n in range(sum(name.startswith("leaf") for name in arrays.files))]
+        saved = Checkpoint(arrays["run_ids"], str(arrays["origin"]), int(arrays["step"]), leaves)
+        if str(arrays["digest"]) != _checkpoint_digest(saved):
+            raise ValueError("its digest is another one")
+        return saved
+
+
+def _checkpoint_digest(saved: Checkpoint) -> str:
+    pieces: list[Any] = [f"{saved.origin} {saved.step}".encode()]
+    for array in (saved.run_ids, *saved.leaves):
+        pieces.append(f"{array.dtype.kind}{array.dtype.itemsize} {array.shape}".encode())
+        pieces.append(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return _digest(pieces)

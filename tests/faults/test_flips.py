@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from relubench.errors import UserError
-from relubench.sweeps import checkpoint, folders, storage
+from relubench.sweeps import folders, storage
 from tests.support.command_line import command
 from tests.support.sweeps import TIMES, WORDS, start
 
@@ -78,7 +78,7 @@ def test_a_flipped_bit_is_reported_or_changes_nothing(folder, tmp_path, kind):
 def test_a_flipped_bit_of_a_checkpoint_sets_it_aside_or_changes_nothing(folder, tmp_path):
     draw = random.Random(0)
     whole = next(folder.glob("checkpoints/*.npz"))
-    state = checkpoint.read(whole)
+    state = storage.read_checkpoint(whole)
     for trial in range(FLIPS // len(KINDS)):
         copy = folders.Folder(tmp_path / str(trial))
         copy.checkpoints.mkdir(parents=True)
