@@ -100,14 +100,18 @@ class _Job:
     def __call__(self, composed: DictConfig, /) -> int:
         self.composed = True
         with interrupts.noted(), own.importable(self._opened.groups.conf):  # a launcher may run this in another process
-            status = _guarded(lambda: self._task(self._request(composed)))
+            try:
+                status = self._task(self._request(composed))
+            except UserError as error:  # told here, where it happens: this may be another process, behind a launcher
+                print(f"relubench: {error}", file=sys.stderr)
+                status = error.exit_status
         self.statuses.append(status)
         return status
 
     def _request(self, composed: DictConfig) -> Request:
         overrides: Any = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)  # as they were typed
         request = _request(composed, overrides, self._opened.groups)
-        return _as_typed(request, self._opened.folder, self._again)
+        return replace(request, overrides=_as_typed(overrides, self._opened, self._again))
 
 
 class _Opened(NamedTuple):
@@ -186,12 +190,11 @@ def _store(folder: Path) -> None:
     ConfigStore.instance().store(group="experiment", name=AGAIN, node=tree, package="_global_", provider="relubench")
 
 
-def _as_typed(request: Request, folder: str | None, again: Path | None) -> Request:
-    """Return the request with all words that make it again."""
-    words = [word for word in request.overrides if word != f"experiment={AGAIN}"]
+def _as_typed(overrides: Iterable[str], opened: _Opened, again: Path | None = None) -> tuple[str, ...]:
+    """Return all words that make a request again."""
     first = [] if again is None else ["again", str(again)]
-    option = [] if folder is None else [f"--config-dir={folder}"]
-    return replace(request, overrides=(*first, *option, *words))
+    option = [] if opened.folder is None else [f"--config-dir={opened.folder}"]
+    return (*first, *option, *(word for word in overrides if word != f"experiment={AGAIN}"))
 
 
 def listed(arguments: Sequence[str]) -> list[tuple[str, Design]]:
@@ -241,16 +244,7 @@ def request_of(experiment: str, words: Sequence[str] = ()) -> Request:
     overrides = [f"experiment={experiment}", *(_checked_override(word, choices) for word in opened.words)]
     with contextlib.nullcontext() if within else hydra.initialize_config_dir(str(CONF), version_base="1.3"):
         request = _request(hydra.compose("config", overrides), overrides, opened.groups)
-    return _as_typed(request, opened.folder, None)
-
-
-def _guarded(work: Callable[[], int]) -> int:
-    """Tell a user's error here, where it happens: a job may run in another process, behind a launcher."""
-    try:
-        return work()
-    except UserError as error:
-        print(f"relubench: {error}", file=sys.stderr)
-        return error.exit_status
+    return replace(request, overrides=_as_typed(overrides, opened))
 
 
 def _one_line(error: BaseException) -> str:
@@ -280,17 +274,13 @@ def _checked(arguments: Sequence[str], choices: Mapping[str, list[str]]) -> list
             raise UserError(f"{shown(word)} is no KEY=VALUE; a verb comes first, before options and keys")
         else:
             words.append(_checked_override(word, choices))
-    _check_together(options)
-    return [*options, *words]
-
-
-def _check_together(options: Sequence[str]) -> None:
     names = dict.fromkeys(option.partition("=")[0] for option in options)
     kinds = [name for name in names if name != "--resolve"]
     if len(kinds) > 1:
         raise UserError(f"{' and '.join(kinds)}: it takes one of them")
     if "--resolve" in names and kinds != ["--cfg"]:
         raise UserError("--resolve: it goes with --cfg")
+    return [*options, *words]
 
 
 def _checked_option(word: str, rest: list[str]) -> str:
@@ -452,12 +442,13 @@ def _request(composed: DictConfig, overrides: Sequence[str], groups: Groups) -> 
     tree = _resolved(composed)
     own.bring(_module_names(tree["imports"]), groups.conf)  # for this may be another process
     _check_keys(tree)
-    _prune(tree, overrides)
-    meant = list(_keys_set(overrides, groups))
-    notes = _take_as_meant(tree, overrides, meant)
+    written = dict(text.lstrip("+").partition("=")[::2] for text in overrides)
+    _prune(tree, written)
+    meant = list(_keys_set(written, groups))
+    notes = _take_as_meant(tree, written, meant)
     base = config.setting_values(tree)
-    _pick_added_levels(tree["factors"], overrides)
-    kept, base, touched = factors.set_for_all(factors.parse(tree["factors"]), {*meant, *_axes_set(overrides)}, base)
+    _pick_added_levels(tree["factors"], written)
+    kept, base, touched = factors.set_for_all(factors.parse(tree["factors"]), {*meant, *_axes_set(written)}, base)
     tree["factors"] = factors.written(kept)
     checked = config.fill(Config(seeds=tree["seeds"]), {**base, **config.outside_values(tree)})
     return Request(
@@ -472,20 +463,16 @@ def _request(composed: DictConfig, overrides: Sequence[str], groups: Groups) -> 
     )
 
 
-def _pick_added_levels(tree: Any, overrides: Sequence[str]) -> None:
+def _pick_added_levels(tree: Any, written: Iterable[str]) -> None:
     """Where levels are picked, pick those as well that the command line adds."""
-    for text in overrides:
-        name, _, level = text.lstrip("+").partition("=")[0].removeprefix("factors.").partition(".")
-        node = tree.get(name) if isinstance(tree, Mapping) and text.lstrip("+").startswith("factors.") else None
-        if (
-            level
-            and "." not in level
-            and level != PICKED
-            and isinstance(node, Mapping)
-            and node.get(PICKED) is not None
-        ):
-            picked = node[PICKED] if isinstance(node[PICKED], list) else [node[PICKED]]
-            tree[name] = {**node, PICKED: [*picked, level]}
+    for key in written:
+        group, _, rest = key.partition(".")
+        name, _, level = rest.partition(".")
+        node = tree.get(name) if group == "factors" and isinstance(tree, Mapping) else None
+        if level and "." not in level and level != PICKED and isinstance(node, Mapping):
+            picked = node.get(PICKED)
+            if picked is not None:
+                tree[name] = {**node, PICKED: [*(picked if isinstance(picked, list) else [picked]), level]}
 
 
 def _resolved(composed: DictConfig) -> dict[str, Any]:
@@ -501,12 +488,12 @@ def _resolved(composed: DictConfig) -> dict[str, Any]:
     return tree
 
 
-def _prune(tree: dict[str, Any], overrides: Sequence[str]) -> None:
+def _prune(tree: dict[str, Any], written: Mapping[str, str]) -> None:
     """Take away the axes of the grid that are null, and with `seed` the number of seeds."""
     if not isinstance(tree["grid"], Mapping):
         raise UserError(f"grid={shown(tree['grid'])}: it takes keys with lists, such as grid.seed=[0,1]")
     absent = [key for key, leaf in config.flatten(tree["grid"]).items() if leaf is None]
-    if "seed" in absent and not any(text.startswith("seeds=") for text in overrides):
+    if "seed" in absent and "seeds" not in written:
         tree["seeds"] = None
     for key in absent:
         tree["grid"] = grid.without(tree["grid"], key)
@@ -519,15 +506,10 @@ def _check_keys(tree: Mapping[str, Any]) -> None:
             raise unknown("configuration key", key, KEYS)
 
 
-def _take_as_meant(tree: dict[str, Any], overrides: Sequence[str], meant: Iterable[str]) -> list[str]:
+def _take_as_meant(tree: dict[str, Any], written: Mapping[str, str], meant: Iterable[str]) -> list[str]:
     """Let the keys that the command line sets take the place of the grid's axes; return a line for each."""
-    notes, written = [], [override.lstrip("+") for override in overrides]
-    in_grid = {
-        text.split("=", 1)[0].removeprefix("grid.")
-        for text in written
-        if text[:5] == "grid." and not text.endswith("=null")
-    }
-    if any(text.startswith("seeds=") for text in written):
+    notes, in_grid = [], _axes_set(written)
+    if "seeds" in written:
         if "seed" in in_grid:
             raise UserError("seeds and grid.seed: both are set; it takes one of the two")
         tree["grid"].pop("seed", None)
@@ -545,22 +527,19 @@ def _take_as_meant(tree: dict[str, Any], overrides: Sequence[str], meant: Iterab
     return notes
 
 
-def _axes_set(overrides: Sequence[str]) -> set[str]:
+def _axes_set(written: Mapping[str, str]) -> set[str]:
     """Return the setting keys that the command line varies on an axis of the grid."""
-    written = [override.lstrip("+") for override in overrides]
-    axes = (text.partition("=")[0] for text in written if text.startswith("grid.") and not text.endswith("=null"))
-    return {key.removeprefix("grid.") for key in axes}
+    return {key.removeprefix("grid.") for key, value in written.items() if key[:5] == "grid." and value != "null"}
 
 
-def _keys_set(overrides: Sequence[str], groups: Groups) -> Iterator[str]:
-    """Yield the setting keys that the overrides set, by their own name or by a choice of a group."""
+def _keys_set(written: Mapping[str, str], groups: Groups) -> Iterator[str]:
+    """Yield the setting keys that the command line sets, by their own name or by a choice of a group."""
     choices = groups.names()
-    for text in overrides:
-        name = text.lstrip("+").partition("=")[0]
+    for name, text in written.items():
         if name in SETTING_KEYS:
             yield name
         elif name in choices and name != EXPERIMENT:
-            for value in _values(_parse(text)):
+            for value in _values(_parse(f"{name}={text}")):
                 yield from (f"{name}.{leaf}" for leaf in config.flatten(groups.tree(name, str(value))))
 
 

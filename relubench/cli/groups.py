@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,7 +24,7 @@ class Groups(NamedTuple):
 
     def names(self) -> dict[str, list[str]]:
         """Return the names that each group takes."""
-        return {group: sorted({*_registered(group), *self.files(group)}) for group in _groups()}
+        return {group: sorted({*registered, *self.files(group)}) for group, registered in _registered().items()}
 
     def files(self, group: str) -> dict[str, Path]:
         """Return the YAML files of a group by name."""
@@ -46,9 +45,9 @@ class Groups(NamedTuple):
 
     def store(self) -> None:
         """Make the registered choices that have no file known to Hydra, each as its name alone."""
-        for group in _groups():
+        for group, registered in _registered().items():
             ConfigStore.instance().repo.pop(group, None)
-            for name in set(_registered(group)) - self.files(group).keys():
+            for name in set(registered) - self.files(group).keys():
                 ConfigStore.instance().store(group=group, name=name, node={"name": name}, provider="relubench")
 
 
@@ -61,16 +60,10 @@ def _files(folder: Path) -> dict[str, Path]:
     return {path.relative_to(folder).with_suffix("").as_posix(): path for path in sorted(folder.rglob("*.yaml"))}
 
 
-def _groups() -> Iterator[str]:
-    yield EXPERIMENT
-    for choice in config.CHOICES:
-        group, _, leaf = choice.partition(".")
-        if leaf == "name":
-            yield group
-
-
-def _registered(group: str) -> list[str]:
-    return config.CHOICES.get(f"{group}.name", [])
+def _registered() -> dict[str, list[str]]:
+    """Return the names that are registered in each group; experiments have YAML files instead."""
+    named = {choice.removesuffix(".name"): names for choice, names in config.CHOICES.items()}
+    return {EXPERIMENT: []} | {group: names for group, names in named.items() if "." not in group}
 
 
 def user_folder(arguments: list[str]) -> tuple[str | None, list[str]]:

@@ -13,7 +13,7 @@ import shlex
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from relubench.cli import output
 from relubench.errors import Notice, UserError, unknown
@@ -113,12 +113,10 @@ def _speak_plainly() -> None:
 _format_warning = warnings.formatwarning
 
 
-def _warning_line(
-    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
-) -> str:
+def _warning_line(message: Warning | str, category: type[Warning], *where: Any, **line: Any) -> str:
     if issubclass(category, Notice):
         return f"relubench: {message}\n"
-    return _format_warning(message, category, filename, lineno, line)
+    return _format_warning(message, category, *where, **line)
 
 
 def _command(arguments: Sequence[str]) -> str:
@@ -153,44 +151,22 @@ def _list(arguments: list[str]) -> int:
     return 0
 
 
-def _with_request(
-    task: Callable[[Request], int], again: Path | None = None, *, stored: bool = False
-) -> Callable[[list[str]], int]:
+def _with_request(task: str, *more: Any, again: Path | None = None, stored: bool = False) -> Callable[[list[str]], int]:
+    """Return the verb that composes a request, and gives it (and `more`) to the function `task` of `verbs`."""
+
     def verb(arguments: list[str]) -> int:
         from relubench.cli import compose
 
         def noted(request: Request) -> int:
+            from relubench.cli import verbs
+
             for note in request.notes:
                 print(f"note: {note}")
-            return task(request)
+            return getattr(verbs, task)(request, *more)
 
         return compose.main(arguments, noted, again, stored=stored)
 
     return verb
-
-
-def _run(request: Request) -> int:
-    from relubench.cli import verbs
-
-    return verbs.run(request)
-
-
-def _plan(request: Request) -> int:
-    from relubench.cli import verbs
-
-    return verbs.plan(request)
-
-
-def _merge(request: Request) -> int:
-    from relubench.cli import verbs
-
-    return verbs.merge(request)
-
-
-def _figures(request: Request) -> int:
-    from relubench.cli import verbs
-
-    return verbs.figures(request)
 
 
 def _again(arguments: list[str]) -> int:
@@ -198,7 +174,7 @@ def _again(arguments: list[str]) -> int:
 
     if not arguments or "=" in arguments[0] or arguments[0].startswith("-"):
         raise UserError("again: it takes a folder of results first, such as: again results/bias seeds=128")
-    return _with_request(_run, Path(arguments[0]))(arguments[1:])
+    return _with_request("run", again=Path(arguments[0]))(arguments[1:])
 
 
 def _compare(arguments: list[str]) -> int:
@@ -208,27 +184,22 @@ def _compare(arguments: list[str]) -> int:
 
 
 def _report(arguments: list[str]) -> int:
-    from relubench.cli import verbs
-
-    return _with_request(verbs.report, stored=True)(["experiment=custom", "name=report", "out=results", *arguments])
+    return _with_request("report", stored=True)(["experiment=custom", "name=report", "out=results", *arguments])
 
 
 def _verify(arguments: list[str]) -> int:
-    from relubench.cli import verbs
-
     rows = [int(argument) for argument in arguments if re.fullmatch("[0-9]{1,9}", argument)]
     others = [argument for argument in arguments if not re.fullmatch("[0-9]{1,9}", argument)]
-    verb = _with_request(lambda request: verbs.verify(request, rows))
-    return verb(["experiment=custom", "name=verify", "out=results/published", *others])
+    return _with_request("verify", rows)(["experiment=custom", "name=verify", "out=results/published", *others])
 
 
 VERBS: dict[str, Callable[[list[str]], int]] = {
-    "run": _with_request(_run),
+    "run": _with_request("run"),
     "again": _again,
-    "plan": _with_request(_plan),
+    "plan": _with_request("plan"),
     "list": _list,
-    "merge": _with_request(_merge, stored=True),
-    "figures": _with_request(_figures, stored=True),
+    "merge": _with_request("merge", stored=True),
+    "figures": _with_request("figures", stored=True),
     "compare": _compare,
     "report": _report,
     "verify": _verify,

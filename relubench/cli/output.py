@@ -32,15 +32,12 @@ class Forgiving:
 
     @contextlib.contextmanager
     def _forgiven(self) -> Any:
-        if self.error is None:
-            try:
-                yield
-            except OSError as error:
+        try:
+            yield
+        except OSError as error:
+            if self.error is None:
                 self.error = error
                 self._redirect()
-        else:
-            with contextlib.suppress(OSError):
-                yield
 
     def _redirect(self) -> None:
         """Let the file descriptor lead nowhere: Python flushes at its exit what the stream still holds."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import time
-from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn
@@ -23,19 +22,15 @@ class Progress:
         self.begun = self.reported = time.monotonic()
         self.console = console
         columns = (BarColumn(), TextColumn("{task.description}"))
-        self.bar = Bar(*columns, console=console, transient=True) if console.is_terminal else None
-        self.task = self.bar.add_task("compiling", total=max(run_steps, runs)) if self.bar else None
+        self.bar = Bar(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self.task = self.bar.add_task("compiling", total=max(run_steps, runs))
 
     def __enter__(self) -> Progress:
-        if self.bar:
-            self.bar.start()
+        self.bar.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self.bar:
-            self.bar.stop()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.bar.stop()
         if kind is not None and issubclass(kind, KeyboardInterrupt):
             self.console.print(f"{self.done_runs:,} of {self.total_runs:,} runs finished and are safe on disk")
 
@@ -50,7 +45,7 @@ class Progress:
         self._tell()
 
     def _tell(self) -> None:
-        if self.bar and self.task is not None:
+        if not self.bar.disable:
             done = self.done_steps if self.total_steps else self.done_runs
             self.bar.update(self.task, completed=done, description=self._words())
         elif time.monotonic() - self.reported >= LINE_SECONDS:

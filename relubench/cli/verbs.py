@@ -115,33 +115,34 @@ def _reduced(request: Request) -> str:
     return "; ".join(filter(None, (request.config.reduced, f"other {', '.join(changed)}" if changed else "", fewer)))
 
 
+#: What makes a way in which parts are computed.
+_COMPUTED = ("fingerprint", "devices", "versions", "commit", "mixed")
+
+
 def _provenance(request: Request, folder: folders.Folder) -> dict[str, Any]:
     """What the results come from: one entry for each way in which parts were computed."""
-    ways: dict[str, dict[str, Any]] = {}
+    ways: dict[str, list[dict[str, Any]]] = {}
     for origin in folder.origins():
-        computed = {k: origin[k] for k in ("fingerprint", "devices", "versions", "commit", "mixed")}
-        way = ways.setdefault(
-            json.dumps(computed, sort_keys=True),
-            {
-                **computed,
-                "runs": 0,
-                "run_steps": 0,
-                "seconds": 0.0,
-                "first": origin["finished"],
-                "last": origin["finished"],
-            },
-        )
-        for number in ("runs", "run_steps", "seconds"):
-            way[number] += origin[number]
-        way["first"], way["last"] = min(way["first"], origin["finished"]), max(way["last"], origin["finished"])
-    for way in ways.values():
-        way["run_steps_per_second"] = way["run_steps"] / max(way["seconds"], 1e-9)
-        way["repeatable_bits"] = way["fingerprint"]["backend"] == "cpu"
+        ways.setdefault(json.dumps([origin[key] for key in _COMPUTED], sort_keys=True), []).append(origin)
     return {
         "name": request.config.name,
         "command": ["python", "-m", "relubench", *request.overrides],
         "runs_in_grid": len(request.grid),
-        "computed": list(ways.values()),
+        "computed": [_way(origins) for origins in ways.values()],
+    }
+
+
+def _way(origins: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return how parts of these origins were computed, and what they make together."""
+    way = {key: origins[0][key] for key in _COMPUTED}
+    way |= {key: sum(origin[key] for origin in origins) for key in ("runs", "run_steps", "seconds")}
+    finished = [origin["finished"] for origin in origins]
+    return {
+        **way,
+        "first": min(finished),
+        "last": max(finished),
+        "run_steps_per_second": way["run_steps"] / max(way["seconds"], 1e-9),
+        "repeatable_bits": way["fingerprint"]["backend"] == "cpu",
     }
 
 
@@ -176,18 +177,21 @@ def _print_paths(folder: folders.Folder, drawn: list[Path], console: Console) ->
 
 def merge(request: Request) -> int:
     """Write tables, summary and figures from the parts; say how many runs are missing."""
-    folder = folders.Folder(request.config.out)
-    _require(folder)
-    return _finish(request, folder, _console())
+    return _finish(request, _existing(request), _console())
 
 
 def figures(request: Request) -> int:
     """Draw the figures again."""
-    folder = folders.Folder(request.config.out)
-    _require(folder)
-    for path in _draw(folder):
+    for path in _draw(_existing(request)):
         print(f"wrote {path}")
     return 0
+
+
+def _existing(request: Request) -> folders.Folder:
+    folder = folders.Folder(request.config.out)
+    if not folder.path.is_dir():
+        raise UserError(f"out={folder.path}: no such folder; run the experiment first")
+    return folder
 
 
 def verify(request: Request, rows: Sequence[int]) -> int:
@@ -254,11 +258,6 @@ def compare(a: Path, b: Path, out: Path | None) -> int:
         for path in [out / comparison.FILE, *(save(figure, out / "figures") if figure else [])]:
             print(f"wrote {path}")
     return 0
-
-
-def _require(folder: folders.Folder) -> None:
-    if not folder.path.is_dir():
-        raise UserError(f"out={folder.path}: no such folder; run the experiment first")
 
 
 def plan(request: Request) -> int:
