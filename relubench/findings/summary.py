@@ -33,9 +33,8 @@ def summarize(runs: pl.DataFrame, axes: Axes) -> pl.DataFrame:
     losses = numbered.group_by(_POINT).agg(
         n_diverged=pl.col("diverged").sum().cast(pl.Int64), n_collapsed=pl.col("collapsed").sum().cast(pl.Int64)
     )
-    order = {name: place for place, name in enumerate(METRICS)}
     table = pl.concat(tables).join(losses, on=_POINT)
-    table = table.sort(_POINT, pl.col("metric").replace_strict(order, return_dtype=pl.Int64))
+    table = table.sort(_POINT, pl.col("metric").cast(pl.Enum(list(METRICS))))
     columns = ("metric", "mean", "ci_low", "ci_high", "median", "n", "n_diverged", "n_collapsed")
     return points.join(table, on=_POINT, maintain_order="right").select(*axes, *columns)
 

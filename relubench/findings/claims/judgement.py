@@ -8,7 +8,6 @@ from typing import Any
 import polars as pl
 
 from relubench.findings.claims.claim import Claim, Condition, overall
-from relubench.findings.claims.effect import Effect
 from relubench.findings.claims.measurements import Measurement
 from relubench.findings.claims.metrics import are_there
 from relubench.findings.claims.published import DIRECTION, NUMBER, Published
@@ -87,30 +86,21 @@ def _condition(claim: Claim, condition: Condition, tables: Tables, reduced: str)
         row = {"condition": label, **claim.rule._asdict()}
     else:
         row = {"condition": label, "direction": published.rule.direction, "reduced": reduced}
-        row |= {name: getattr(published, name) for name in ("relation", "rounding")} | {"published": published.value}
+        row |= {"relation": published.relation, "rounding": published.rounding, "published": published.value}
     if not _all_there(tables, measure):
         return row | {"verdict": NOT_MEASURED}
     effect = measure(tables)
-    row |= {
-        "remark": effect.remark,
-        "value": effect.value,
-        "ci_low": effect.low,
-        "ci_high": effect.high,
-        "n": effect.n,
-        "lost_a": effect.lost[0],
-        "lost_b": effect.lost[1],
-    }
+    row |= {"value": effect.value, "ci_low": effect.low, "ci_high": effect.high, "n": effect.n, "remark": effect.remark}
+    row |= dict(zip(("lost_a", "lost_b"), effect.lost, strict=True))
     if published is None:
         return row | {"p": effect.p(claim.rule.boundary(effect.value)), "verdict": claim.verdict(effect)}
-    return row | (_direction(published, tables) if reduced else _number(published, effect))
+    if not reduced:
+        return row | {"judged": NUMBER, "verdict": published.verdict(effect)}
+    return row | _direction(published, tables)
 
 
 def _all_there(tables: Tables, measure: Measurement) -> bool:
     return all(are_there(tables, side) for side in measure.sides)
-
-
-def _number(published: Published, effect: Effect) -> dict[str, Any]:
-    return {"judged": NUMBER, "verdict": published.verdict(effect)}
 
 
 def _direction(published: Published, tables: Tables) -> dict[str, Any]:
@@ -140,11 +130,7 @@ def holm(tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
     kept = kept.join(family.select("_row", p_holm=pl.Series(adjusted)), on="_row", how="left", maintain_order="left")
     lost = pl.col("p_holm") > LEVEL  # null, so false, for claims that need no seeds
     kept = kept.with_columns(verdict_holm=pl.when(lost).then(pl.lit(NOT_DECIDED)).otherwise("verdict"))
-    rows = [row for _, claim in kept.group_by(_CLAIM, maintain_order=True) for row in _judged(claim)]
-    verdicts = pl.DataFrame(rows, {"_row": pl.UInt32, "claim_verdict_holm": pl.String}, orient="row")
-    return kept.join(verdicts, on="_row", maintain_order="left").drop("_row")
-
-
-def _judged(claim: pl.DataFrame) -> list[dict[str, Any]]:
-    verdict = overall(claim["verdict_holm"].to_list(), claim["condition"].to_list())
-    return [{"_row": row, "claim_verdict_holm": verdict} for row in claim["_row"].to_list()]
+    claims = kept.group_by(_CLAIM, maintain_order=True).agg("_row", "verdict_holm", "condition")
+    verdicts = [overall(*of_claim) for of_claim in claims.select("verdict_holm", "condition").iter_rows()]
+    claims = claims.select("_row", claim_verdict_holm=pl.Series(verdicts, dtype=pl.String)).explode("_row")
+    return kept.join(claims, on="_row", maintain_order="left").drop("_row")

@@ -36,6 +36,16 @@ class Measurement(NamedTuple):
         return self.effect(tables)
 
 
+def _of_one_side(metric: Metric, where: Where, effect_of: Callable[[pl.DataFrame], Effect]) -> Measurement:
+    """Measure what `effect_of` makes of the chosen runs; those without a number count as lost."""
+
+    def effect(tables: Tables) -> Effect:
+        rows = of_runs(tables, metric, where)
+        return effect_of(rows)._replace(lost=(rows["value"].null_count(), 0))
+
+    return Measurement(effect, (where,), needs_of(metric))
+
+
 def mean_of(
     metric: Metric, where: Where, *, bounds: Bounds | None = None, confidence: float = CONFIDENCE
 ) -> Measurement:
@@ -44,11 +54,8 @@ def mean_of(
     Where several runs have the same seed, their mean counts as one: they share weights and batches. `bounds` are
     the least and the greatest value that the metric can have, known for the metrics of summary.parquet.
     """
-
-    def effect(tables: Tables) -> Effect:
-        return _mean_effect(of_runs(tables, metric, where), bounds_of(metric, bounds), confidence)
-
-    return Measurement(effect, (where,), needs_of(metric))
+    ends = bounds_of(metric, bounds)
+    return _of_one_side(metric, where, lambda rows: mean_effect(_seed_means(rows), ends, confidence))
 
 
 def share_of(flag: Metric, where: Where, *, confidence: float = CONFIDENCE) -> Measurement:
@@ -57,37 +64,23 @@ def share_of(flag: Metric, where: Where, *, confidence: float = CONFIDENCE) -> M
     Clopper and Pearson's interval; where several runs have the same seed, that of a mean over seeds.
     """
 
-    def effect(tables: Tables) -> Effect:
-        rows = of_runs(tables, flag, where)
-        finite = rows.filter(pl.col("value").is_not_null())
-        repeated = finite["seed"].is_duplicated().any()
-        if repeated:
-            measured = mean_effect(_seed_means(finite), (0.0, 1.0), confidence)
-        else:
-            measured = share_effect(finite["value"].to_numpy(), confidence)
-        return measured._replace(lost=(rows.height - finite.height, 0))
+    def share(rows: pl.DataFrame) -> Effect:
+        finite = rows.drop_nulls("value")
+        if finite["seed"].is_duplicated().any():
+            return mean_effect(_seed_means(finite), (0.0, 1.0), confidence)
+        return share_effect(finite["value"].to_numpy(), confidence)
 
-    return Measurement(effect, (where,), needs_of(flag))
+    return _of_one_side(flag, where, share)
 
 
 def range_of(metric: Metric, where: Where, *, confidence: float = CONFIDENCE) -> Measurement:
     """Measure the mean of `metric`, and instead of its interval the range of that share of the runs around it."""
-
-    def effect(tables: Tables) -> Effect:
-        rows = of_runs(tables, metric, where)
-        return range_effect(_seed_means(rows), confidence)._replace(lost=(rows["value"].null_count(), 0))
-
-    return Measurement(effect, (where,), needs_of(metric))
+    return _of_one_side(metric, where, lambda rows: range_effect(_seed_means(rows), confidence))
 
 
 def total_of(metric: Metric, where: Where) -> Measurement:
     """Measure the sum of `metric` over the runs that have it: an exact count, for an exact test."""
-
-    def effect(tables: Tables) -> Effect:
-        rows = of_runs(tables, metric, where)
-        return total_effect(rows["value"].drop_nulls().to_numpy())._replace(lost=(rows["value"].null_count(), 0))
-
-    return Measurement(effect, (where,), needs_of(metric))
+    return _of_one_side(metric, where, lambda rows: total_effect(rows["value"].drop_nulls().to_numpy()))
 
 
 def paired(
@@ -140,13 +133,10 @@ def mean_at_best(
     """
 
     def effect(tables: Tables) -> Effect:
-        rows, best = [], []
-        for fold in _folds(tables, [where]):
-            chosen, at_best = _at_best(tables, where, fold, choose, key, higher_is_better)
-            best.append(chosen)
-            rows.append(of_runs(tables, metric, at_best))
-        remark = f"best {_short(key)} {_rates(best)}"
-        return _mean_effect(pl.concat(rows), bounds_of(metric, bounds))._replace(remark=remark)
+        halves, remark = _at_best(tables, [where], choose, key, higher_is_better)
+        rows = pl.concat(of_runs(tables, metric, at_best) for (at_best,) in halves)
+        measured = mean_effect(_seed_means(rows), bounds_of(metric, bounds))
+        return measured._replace(lost=(rows["value"].null_count(), 0), remark=remark)
 
     return Measurement(effect, (where,), needs_of(metric))
 
@@ -164,21 +154,11 @@ def paired_at_best(
     """Measure `paired` with each side at its own best value of `key`, chosen as `mean_at_best` does."""
 
     def effect(tables: Tables) -> Effect:
-        pairs, best_a, best_b = [], [], []
-        for fold in _folds(tables, [where_a, where_b]):
-            found_a, a = _at_best(tables, where_a, fold, choose, key, higher_is_better)
-            found_b, b = _at_best(tables, where_b, fold, choose, key, higher_is_better)
-            best_a.append(found_a)
-            best_b.append(found_b)
-            pairs.append(_pairs(tables, metric, a, b, "seed"))
-        remark = f"best {_short(key)} {_rates(best_b)} against {_rates(best_a)}"
-        return _paired_effect(pl.concat(pairs), difference_bounds(metric, bounds))._replace(remark=remark)
+        halves, remark = _at_best(tables, [where_a, where_b], choose, key, higher_is_better)
+        pairs = pl.concat(_pairs(tables, metric, a, b, "seed") for a, b in halves)
+        return _paired_effect(pairs, difference_bounds(metric, bounds))._replace(remark=remark)
 
     return Measurement(effect, (where_a, where_b), needs_of(metric))
-
-
-def _mean_effect(rows: pl.DataFrame, bounds: Bounds | None, confidence: float = CONFIDENCE) -> Effect:
-    return mean_effect(_seed_means(rows), bounds, confidence)._replace(lost=(rows["value"].null_count(), 0))
 
 
 def difference_bounds(metric: Metric, bounds: Bounds | None = None) -> Bounds | None:
@@ -235,28 +215,27 @@ def _given(pairs: pl.DataFrame, a: object, b: object) -> pl.DataFrame:
     )
 
 
-#: Seeds to choose on, and seeds to measure on.
-_Fold = tuple[list[int], list[int]]
-
-
-def _folds(tables: Tables, sides: Sequence[Where]) -> list[_Fold]:
-    """Return every other seed and the rest, and the reverse."""
-    seeds = sorted({seed for side in sides for seed in of_runs(tables, "seed", side)["seed"].to_list()})
-    return [(seeds[::2], seeds[1::2]), (seeds[1::2], seeds[::2])]
-
-
 class _Best(NamedTuple):
     value: object  # None where no run has a number to choose by
     at_edge: bool  # whether the grid ends there: beyond it may be better ones
 
 
 def _at_best(
-    tables: Tables, where: Where, fold: _Fold, choose: Metric, key: str, higher_is_better: bool
-) -> tuple[_Best, Where]:
-    """Return the best value of `key` on the seeds to choose on, and the runs there of the seeds to measure on."""
-    chosen_on, measured_on = fold
-    best = _best(tables, {**where, "seed": chosen_on}, choose, key, higher_is_better)
-    return best, {**where, key: best.value, "seed": measured_on}
+    tables: Tables, sides: Sequence[Where], choose: Metric, key: str, higher_is_better: bool
+) -> tuple[list[list[Where]], str]:
+    """Return (for each half of the seeds the runs of each side at its best value of `key`, these values in words).
+
+    The best value is chosen on the seeds of the other half; every other seed makes a half.
+    """
+    seeds = sorted({seed for side in sides for seed in of_runs(tables, "seed", side)["seed"].to_list()})
+    halves: list[list[Where]] = []
+    best: list[list[_Best]] = []
+    for chosen_on, measured_on in ((seeds[::2], seeds[1::2]), (seeds[1::2], seeds[::2])):
+        best.append([_best(tables, {**side, "seed": chosen_on}, choose, key, higher_is_better) for side in sides])
+        pairs = zip(sides, best[-1], strict=True)
+        halves.append([{**side, key: chosen.value, "seed": measured_on} for side, chosen in pairs])
+    words = [_rates(of_side) for of_side in zip(*best, strict=True)]
+    return halves, f"best {key.rpartition('.')[2].replace('_', ' ')} {' against '.join(reversed(words))}"
 
 
 def _best(tables: Tables, where: Where, choose: Metric, key: str, higher_is_better: bool) -> _Best:
@@ -270,11 +249,6 @@ def _best(tables: Tables, where: Where, choose: Metric, key: str, higher_is_bett
     means = rows.group_by(key).agg(pl.col("value").fill_null(worst).mean()).sort(key)
     place = (means["value"].arg_max() if higher_is_better else means["value"].arg_min()) or 0
     return _Best(means[key].to_list()[place], means.height > 1 and place in (0, means.height - 1))
-
-
-def _short(key: str) -> str:
-    """Return the last word of a key, as prose."""
-    return key.rpartition(".")[2].replace("_", " ")
 
 
 def _rates(best: Sequence[_Best]) -> str:

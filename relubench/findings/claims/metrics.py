@@ -120,11 +120,7 @@ def _is_near(key: str, value: float | None) -> pl.Expr:
 
 def of_probes(number: pl.Expr, *, step: int | None = None) -> Metric:
     """Return the metric `number`, an aggregation of the columns of probes.parquet, at the last probe up to `step`."""
-
-    def values(tables: Tables) -> pl.DataFrame:
-        return aggregated(tables, _at_step(tables.probes, step), number)
-
-    return values
+    return lambda tables: aggregated(tables, _at_step(tables.probes, step), number)
 
 
 def of_layers(number: pl.Expr, *, layer: int | None = None, step: int | None = None) -> Metric:
@@ -133,11 +129,7 @@ def of_layers(number: pl.Expr, *, layer: int | None = None, step: int | None = N
     It is taken at the last probe up to `step` (None: the last of all), as in
     `of_layers(pl.col("dead_train").sum() / pl.col("units").sum(), step=100)`.
     """
-
-    def values(tables: Tables) -> pl.DataFrame:
-        return aggregated(tables, _at_step(_in_layer(tables.layers, layer), step), number)
-
-    return values
+    return lambda tables: aggregated(tables, _at_step(_in_layer(tables.layers, layer), step), number)
 
 
 def of_units(number: pl.Expr, *, layer: int | None = None) -> Metric:
