@@ -60,10 +60,8 @@ def _blanked(names: list[str], before: list[str]) -> list[str]:
 
 
 def _cell(value: dict[str, Any], metric: str) -> str:
-    if metric == "diverged":
-        return f"{value['n_diverged']}/{value['n']}"
-    if metric == "collapsed":
-        return f"{value['n_collapsed']}/{value['n']}"
+    if metric in ("diverged", "collapsed"):
+        return f"{value[f'n_{metric}']}/{value['n']}"
     if value["mean"] is None:
         return "-"
     if metric == "test_accuracy":

@@ -78,9 +78,8 @@ def differences(a: Side, b: Side, matches: Sequence[tuple[int, int]]) -> pl.Data
 
 def _means(side: Side, places: Sequence[int], name: str) -> pl.DataFrame:
     """Return the rows of the summary at these points, sorted by metric and point."""
-    order = {metric: place for place, metric in enumerate(METRICS)}
     rows = side.numbered(side.summary.filter(pl.col("metric").is_in(METRICS)), places)
-    rows = rows.sort(pl.col("metric").replace_strict(order, return_dtype=pl.Int64), POINT)
+    rows = rows.sort(pl.col("metric").cast(pl.Enum(METRICS)), POINT)
     numbers = [pl.col(column).cast(pl.Float64).alias(f"{column}_{name}") for column in _MEAN]
     return rows.select(POINT, "metric", *numbers, pl.col("n").alias(f"n_{name}"))
 

@@ -20,6 +20,11 @@ _EXACT = {
     "engine.precision": "float64", "model.widths": [64], "train.batch_size": None, "probe.count": 2,
     "data.examples": 200, "data.name": "gaussian", "data.features": 6, "data.classes": 3,
 }  # fmt: skip
+#: Networks at birth, on one input.
+_ONE_INPUT = {
+    "data.name": "interval", "data.examples": 4, "data.scale": 0.0, "data.offset": 1.0, "data.normalize": "none",
+    "loss.name": "squared_error", "train.steps": 0, "train.batch_size": 2, "probe.count": 2,
+}  # fmt: skip
 
 
 class Check(NamedTuple):
@@ -85,11 +90,10 @@ def one_step() -> Check:
 def summed_loss() -> Check:
     """Oracle 3: SGD on the summed loss at rate r is SGD on the mean at n r."""
     examples, rate = 160, 0.16  # of the training set
-    mean = api.sweep(_EXACT | {"train.steps": 20, "optimizer.learning_rate": rate}, {"seed": _SEEDS})
-    total = api.sweep(
-        _EXACT | {"train.steps": 20, "optimizer.learning_rate": rate / examples, "loss.reduction": "sum"},
-        {"seed": _SEEDS},
-    )
+    setting = _EXACT | {"train.steps": 20, "optimizer.learning_rate": rate}
+    mean = api.sweep(setting, {"seed": _SEEDS})
+    setting |= {"optimizer.learning_rate": rate / examples, "loss.reduction": "sum"}
+    total = api.sweep(setting, {"seed": _SEEDS})
     close = np.isclose(_unit_numbers(mean), _unit_numbers(total), rtol=1e-9, atol=1e-12)
     return Check(3, "a summed loss at rate r is the mean at n r", close.size, int((~close).sum()))
 
@@ -129,11 +133,7 @@ def stuck_or_not() -> Check:
 def born_dead() -> Check:
     """Oracle 5: on one input, networks are born dead as often as Lu et al.'s bound."""
     width, hidden, networks = 3, 9, 10_000
-    setting = {
-        "data.name": "interval", "data.examples": 4, "data.scale": 0.0, "data.offset": 1.0, "data.normalize": "none",
-        "loss.name": "squared_error", "train.steps": 0, "train.batch_size": 2, "probe.count": 2,
-        "model.widths": [width] * hidden,
-    }  # fmt: skip
+    setting = _ONE_INPUT | {"model.widths": [width] * hidden}
     # On one input every network's output is constant: what tells a dead one is that its last layer is dead.
     layers = api.sweep(setting, {"seed": list(range(networks))})["layers"]
     dead = layers.filter(pl.col("layer") == hidden).select(pl.col("dead_train") == width).to_series().to_numpy()
@@ -158,11 +158,7 @@ def two_inputs() -> Check:
 def dispersion(networks: int = 4_000) -> Check:
     """Oracle 7: the dispersion of the squared length of the last hidden activations is Hanin and Rolnick's."""
     widths = [30] * 8
-    setting = {
-        "data.name": "interval", "data.examples": 4, "data.scale": 0.0, "data.offset": 1.0, "data.normalize": "none",
-        "loss.name": "squared_error", "train.steps": 0, "train.batch_size": 2, "probe.count": 2, "model.widths": widths,
-        "probe.measures": ["second_moment"],
-    }  # fmt: skip
+    setting = _ONE_INPUT | {"model.widths": widths, "probe.measures": ["second_moment"]}
     moments = api.sweep(setting, {"seed": list(range(networks))})["measures"].filter(pl.col("layer") == len(widths))
     last = moments["value"].to_numpy()
     ratio = (last / last.mean()) ** 2
