@@ -12,6 +12,7 @@ nothing elsewhere. This module needs neither JAX nor Hydra, so that planning a s
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import types
 import typing
@@ -27,28 +28,23 @@ MOST = 2**31 - 1
 #: denormal: processors take them for 0.
 MAGNITUDES = {"float64": (2.2250738585072014e-308, 1.7976931348623157e308)}
 SINGLE = (1.1754943508222875e-38, 3.4028234663852886e38)
+#: Limits that a value either has or has not, as an error tells them.
+_IN_WORDS = {"filled": " of at least one letter", "positive": " > 0", "nonzero": " other than 0"}
 
 
-def _field(default: Any, doc: str, **limits: Any) -> Any:
-    metadata = {"doc": doc, **limits}
-    if isinstance(default, list):
-        return field(default_factory=lambda: list(default), metadata=metadata)
+def _field(kind: str, default: Any, doc: str, **limits: Any) -> Any:
+    metadata = {"kind": kind, "doc": doc, **limits}
+    if isinstance(default, list | dict):
+        return field(default_factory=default.copy, metadata=metadata)
     return field(default=default, metadata=metadata)
 
 
-def static(default: Any, doc: str, **limits: Any) -> Any:
-    """A part of the setting that shapes the compiled program (`low`, `high`, `choices`, `positive`, `nonzero`)."""
-    return _field(default, doc, kind="static", **limits)
-
-
-def knob(default: Any, doc: str, **limits: Any) -> Any:
-    """A number of the setting that may differ between runs of one compiled program."""
-    return _field(default, doc, kind="knob", **limits)
-
-
-def outside(default: Any, doc: str, **limits: Any) -> Any:
-    """A key that does not influence the result of a run."""
-    return _field(default, doc, kind="outside", **limits)
+#: A part of the setting that shapes the compiled program (`low`, `high`, `choices`, `positive`, `nonzero`).
+static = functools.partial(_field, "static")
+#: A number of the setting that may differ between runs of one compiled program.
+knob = functools.partial(_field, "knob")
+#: A key that does not influence the result of a run.
+outside = functools.partial(_field, "outside")
 
 
 def own() -> Any:
@@ -203,10 +199,8 @@ class Config(Setting):
     name: str = outside("custom", "name of the experiment", filled=True)
     seeds: Any = outside(None, "number of seeds, or a list: short for grid.seed")
     size: str = outside("small", "size of the experiment", choices=("small", "reference", "full"))
-    factors: dict[str, Any] = field(
-        default_factory=dict, metadata={"kind": "outside", "doc": "named levels to cross, each some keys"}
-    )
-    grid: dict[str, Any] = field(default_factory=dict, metadata={"kind": "outside", "doc": "lists to cross"})
+    factors: dict[str, Any] = outside({}, "named levels to cross, each some keys")
+    grid: dict[str, Any] = outside({}, "lists to cross")
     reduced: str = outside("", "what is less, or other, than at the source of the published numbers")
     shard: str | None = outside(None, "i/n: train only the i-th of n shares, from 0")
     out: str = outside("results/${name}", "folder of the results", filled=True, path=True)
@@ -240,29 +234,25 @@ class Key:
     def parse(self, value: Any) -> Any:
         """Return `value` in the key's type, or raise a `UserError` naming key, value and what is allowed."""
         value = _plain(value)
-        if value is None:
-            if self.optional:
-                return None
+        if value is None and self.optional:
+            return None
+        if not self.is_list:
+            return self._scalar(value, value)
+        items = [value] if isinstance(value, int) and not isinstance(value, bool) else value
+        if not isinstance(items, list | tuple):
             raise self._refuse(value)
-        if self.is_list:
-            items = [value] if isinstance(value, int) and not isinstance(value, bool) else value
-            if not isinstance(items, list | tuple):
-                raise self._refuse(value)
-            return tuple(self._scalar(item, value) for item in items)
-        return self._scalar(value, value)
+        return tuple(self._scalar(item, value) for item in items)
 
     def _scalar(self, value: Any, whole: Any) -> Any:
         if self.type is bool or isinstance(value, bool):
             fits = isinstance(value, bool) and self.type is bool
         elif self.type is float:
-            fits = isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
+            fits = isinstance(value, int | float) and abs(value) <= MAGNITUDES["float64"][1]  # nor NaN
         elif self.type is int:
             fits = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
         else:
             fits = isinstance(value, self.type)
         if not fits:
-            raise self._refuse(whole)
-        if self.type is float and abs(value) > MAGNITUDES["float64"][1]:  # a whole number of hundreds of digits
             raise self._refuse(whole)
         value = self.type(value) + 0.0 if self.type is float else self.type(value)  # -0.0 is 0.0
         self._check_limits(value, whole)
@@ -293,17 +283,9 @@ class Key:
     def allowed(self) -> str:
         """What the key takes, in words."""
         words = {int: "a whole number", float: "a number", str: "a name", bool: "true or false"}[self.type]
-        low, high = self.metadata.get("low"), self.metadata.get("high", MOST if self.type is int else None)
-        if low is not None:
-            words += f" >= {low}"
-        if high is not None:
-            words += f" and <= {high}" if low is not None else f" <= {high}"
-        if self.metadata.get("filled"):
-            words += " of at least one letter"
-        if self.metadata.get("positive"):
-            words += " > 0"
-        if self.metadata.get("nonzero"):
-            words += " other than 0"
+        ends = {">=": self.metadata.get("low"), "<=": self.metadata.get("high", MOST if self.type is int else None)}
+        words += " and".join(f" {sign} {end}" for sign, end in ends.items() if end is not None)
+        words += "".join(text for limit, text in _IN_WORDS.items() if self.metadata.get(limit))
         if self.is_list:
             words = f"a list, each {words}"
         return words + (", or null" if self.optional else "")
@@ -442,12 +424,8 @@ def over_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def stored_values(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the setting of a row of runs: a key that the row lacks, or does not read, has its default."""
-    held = {name: row[name] for name in SETTING_KEYS if name in row}
-    choices = {name: held.get(name, key.default) for name, key in SETTING_KEYS.items()}
-    return {
-        name: key.parse(held[name]) if name in held and key.is_read(choices) else key.default
-        for name, key in SETTING_KEYS.items()
-    }
+    held = {name: row.get(name, key.default) for name, key in SETTING_KEYS.items()}
+    return {name: SETTING_KEYS[name].parse(value) for name, value in effective(held).items()}
 
 
 def effective(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -471,11 +449,8 @@ Schema = TypeVar("Schema", bound=Setting)
 def fill(setting: Schema, values: Mapping[str, Any]) -> Schema:
     """Put `values` (by dotted name) into the nested `setting`, and return it."""
     for name, value in values.items():
-        group: Any = setting
-        *parents, leaf = name.split(".")
-        for parent in parents:
-            group = getattr(group, parent)
-        put(group, leaf, value)
+        *groups, leaf = name.split(".")
+        put(functools.reduce(getattr, groups, setting), leaf, value)
     return setting
 
 
