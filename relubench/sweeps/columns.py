@@ -63,16 +63,9 @@ FROM_DIVERGENCE_ON = Gap("from divergence on", _from_divergence_on)
 # Values.
 
 
-def _of_probes(name: str) -> Value:
-    return lambda trained: trained.state.records.probes[name]
-
-
-def _at_end(name: str) -> Value:
-    return lambda trained: trained.state.records.probes[name][:, -1]
-
-
-def _at_birth(name: str) -> Value:
-    return lambda trained: trained.state.records.probes[name][:, 0]
+def _of_probes(name: str, probe: int | slice = slice(None)) -> Value:
+    """What is recorded at every probe, or at the first (0) or the last (-1)."""
+    return lambda trained: trained.state.records.probes[name][:, probe]
 
 
 def _of_layers(name: str) -> Value:
@@ -203,17 +196,17 @@ RUNS = (
     Column("revivals", int, "changes from dead to alive between probes", _total("revivals"), (DIVERGED,), "revivals",
            fold="mean"),
     *(
-        Column(column.name, float, f"{column.definition}, at the end", _at_end(column.name), (DIVERGED,), column.title,
-               column.bounds, "mean")
+        Column(column.name, float, f"{column.definition}, at the end", _of_probes(column.name, -1), (DIVERGED,),
+               column.title, column.bounds, "mean")
         for column in PROBES[1:]
     ),
     Column("steps", int, "updates", lambda trained: np.full(len(trained.grid), trained.layout.setting.train.steps)),
     Column("diverged", bool, "a number was not finite", _diverged, title="diverged runs", bounds=SHARE, fold="share"),
     Column("diverged_step", int, "first step with a number that was not finite",
            lambda trained: trained.state.diverged_step, (Gap("unless diverged", lambda trained: ~_diverged(trained)),)),
-    Column("born_collapsed", bool, "the same output for every training input at step 0", _at_birth("collapsed"),
+    Column("born_collapsed", bool, "the same output for every training input at step 0", _of_probes("collapsed", 0),
            (DIVERGED,), "runs collapsed at birth", SHARE, "share"),
-    Column("collapsed", bool, "the same output for every training input at the end", _at_end("collapsed"),
+    Column("collapsed", bool, "the same output for every training input at the end", _of_probes("collapsed", -1),
            (DIVERGED,), "collapsed runs", SHARE, "share"),
     Column("max_abs_param", float, "largest finite magnitude of a parameter over the probes",
            lambda trained: trained.state.records.probes["max_abs_param"].max(1), title="largest parameter",

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
@@ -25,6 +25,9 @@ from relubench.sweeps.grid import Grid
 from relubench.sweeps.layout import STEP_OVERHEAD, Layout, device_arrays, group_setting
 from relubench.sweeps.machine import Machine, pinned
 
+if TYPE_CHECKING:
+    from relubench.sweeps.folders import Folder
+
 #: Long runs are saved to disk this often.
 CHECKPOINT_SECONDS = 60.0
 #: How often the wait for a compilation is interrupted to report progress.
@@ -32,19 +35,6 @@ POLL_SECONDS = 0.1
 #: Compiled programs that a process keeps loaded, to be used again. Each takes about a thousand mappings of memory, of
 #: which Linux grants 65,530: a process with more ends in a segmentation fault.
 MOST_PROGRAMS = 8
-
-
-class Checkpoints(Protocol):
-    """Where the states of long runs are kept between calls."""
-
-    def find(self, run_ids: np.ndarray, origin: str) -> Iterator[tuple[np.ndarray, int, list[np.ndarray]]]:
-        """Yield (run ids, step, leaves of their states) of each checkpoint of `origin` that lies within `run_ids`."""
-
-    def save(self, run_ids: np.ndarray, origin: str, step: int, leaves: list[np.ndarray]) -> None:
-        """Keep the states of these runs at `step`; only the same `origin` may go on from them."""
-
-    def clear(self, run_ids: np.ndarray) -> None:
-        """Forget the states of these runs."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +64,7 @@ class Clock:
 def train_grid(
     layouts: Sequence[Layout],
     *,
-    checkpoints: Checkpoints | None = None,
+    checkpoints: Folder | None = None,
     progress: Callable[[int], None] = lambda run_steps: None,
     clock: Clock | None = None,
     hurried: Callable[[], bool] = lambda: False,
@@ -171,11 +161,7 @@ def jitted(mesh: Mesh, signature: Hashable) -> Any:
     """Return a function of its own for each program: JAX keeps what it compiled for as long as the function lives."""
     runs, shared = PartitionSpec("runs"), PartitionSpec()
     mapped = jax.shard_map(
-        _block_loop,
-        mesh=mesh,
-        in_specs=(runs, shared, runs, shared, shared, runs),
-        out_specs=runs,
-        check_vma=False,
+        _block_loop, mesh=mesh, in_specs=(runs, shared, runs, shared, shared, runs), out_specs=runs, check_vma=False
     )
     return jax.jit(mapped, donate_argnums=5)
 
@@ -229,7 +215,7 @@ class Chunk:
             lambda a: np.asarray(a).reshape(self.program.layout.slots, *a.shape[2:])[self.slots], self.program.state
         )
 
-    def save(self, checkpoints: Checkpoints) -> None:
+    def save(self, checkpoints: Folder) -> None:
         """Keep the states, unless a call that was cut off has consumed them."""
         leaves = jax.tree.leaves(self.program.state)
         if self.step > 0 and not any(leaf.is_deleted() for leaf in leaves):
@@ -248,7 +234,7 @@ class Chunk:
         self.program.state, self.step = jax.tree.unflatten(treedef, placed), step
 
 
-def _chunks(program: Program, checkpoints: Checkpoints | None) -> Iterator[Chunk]:
+def _chunks(program: Program, checkpoints: Folder | None) -> Iterator[Chunk]:
     """Yield the group's runs in chunks: first those that a checkpoint holds, then the rest in order."""
     layout = program.layout
     left = np.arange(len(layout.group.rows))
@@ -272,7 +258,7 @@ def _chunks(program: Program, checkpoints: Checkpoints | None) -> Iterator[Chunk
 def _run_chunk(
     chunk: Chunk,
     clock: Clock,
-    checkpoints: Checkpoints | None,
+    checkpoints: Folder | None,
     progress: Callable[[int], None],
     hurried: Callable[[], bool],
 ) -> float:

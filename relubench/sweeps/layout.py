@@ -140,7 +140,7 @@ def _layout(grid: Grid, group: Group, load: Callable[[config.Data], Dataset], ma
     check_precision(group.static["engine.precision"], machine)
     data = load(config.build_setting(group.static).data)
     with pinned(group.static["engine.precision"]):
-        arrays = _array_shapes(data, group.static["engine.precision"])
+        arrays = _arrays(data, group.static["engine.precision"], _shape)
         setting = group_setting(group, slice(0, 1), arrays.x.dtype)
         batch = batch_size(setting.train, arrays.train_examples)
         one = jax.tree.map(lambda a: jax.ShapeDtypeStruct((), a.dtype), setting)
@@ -215,31 +215,24 @@ def estimate(layouts: Sequence[Layout]) -> Estimate:
     return Estimate(len(layouts), sum(chunks), max(sizes, default=0), memory, seconds)
 
 
-def _dtype(precision: str) -> Any:
-    return np.float64 if precision == "float64" else np.float32
+def _arrays(data: Dataset, precision: str, made_of: Callable[[Sequence[np.ndarray], Any], Any]) -> Arrays:
+    """Return the data set in the precision of the runs; classes stay whole numbers.
 
-
-def _arrays(data: Dataset, x: Any, y: Any) -> Arrays:
+    `made_of` makes one array of those for training and for testing, of a given type.
+    """
+    dtype: Any = np.float64 if precision == "float64" else np.float32
+    x = made_of((data.x_train, data.x_test), dtype)
+    y = made_of((data.y_train, data.y_test), np.int32 if are_classes(data.y_train) else dtype)
     return Arrays(x, y, len(data.x_train), data.outputs, data.image_shape)
 
 
 def device_arrays(data: Dataset, precision: str) -> Arrays:
     """Return the data set in the precision of the runs."""
-    x = jnp.asarray(np.concatenate([data.x_train, data.x_test]), _dtype(precision))
-    y = np.concatenate([data.y_train, data.y_test])
-    return _arrays(data, x, jnp.asarray(y, _label_dtype(data, precision)))
+    return _arrays(data, precision, lambda arrays, dtype: jnp.asarray(np.concatenate(arrays), dtype))
 
 
-def _array_shapes(data: Dataset, precision: str) -> Arrays:
-    examples = len(data.x_train) + len(data.x_test)
-    x = jax.ShapeDtypeStruct((examples, data.x_train.shape[1]), _dtype(precision))
-    y = jax.ShapeDtypeStruct((examples, *data.y_train.shape[1:]), _label_dtype(data, precision))
-    return _arrays(data, x, y)
-
-
-def _label_dtype(data: Dataset, precision: str) -> Any:
-    """Classes stay whole numbers; targets are in the precision of the runs."""
-    return np.int32 if are_classes(data.y_train) else _dtype(precision)
+def _shape(arrays: Sequence[np.ndarray], dtype: Any) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct((sum(map(len, arrays)), *arrays[0].shape[1:]), dtype)
 
 
 def group_setting(group: Group, rows: np.ndarray | slice, dtype: Any) -> config.Setting:

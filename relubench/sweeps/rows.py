@@ -76,18 +76,11 @@ def _one_measure(trained: Trained, name: str, layer: int | None, values: np.ndar
     """Rows of one array [runs, probes, ...]; its axes after the probes are flattened into items."""
     flat = values.astype(np.float64).reshape(*values.shape[:2], -1)
     items = np.arange(flat.shape[2]) if values.ndim > 2 else [None]
-    run, step, item = (
-        np.broadcast_to(axis, flat.shape).ravel()
-        for axis in (
-            np.arange(flat.shape[0])[:, None, None],
-            trained.probes[None, :, None],
-            np.arange(flat.shape[2]),
-        )
-    )
-    diverged = columns.FROM_DIVERGENCE_ON.where(trained)[:, :, None]
-    return pl.DataFrame({"run": run, "step": step.astype(np.int64)}).with_columns(
+    run, probe, item = (place.ravel() for place in np.indices(flat.shape))
+    null = columns.FROM_DIVERGENCE_ON.where(trained)[run, probe] | np.isnan(flat).ravel()
+    return pl.DataFrame({"run": run, "step": trained.probes[probe].astype(np.int64)}).with_columns(
         measure=pl.lit(name),
         layer=pl.lit(layer, pl.Int64),
         item=pl.Series("item", items, pl.Int64)[item],
-        value=_masked("value", flat.ravel(), np.broadcast_to(diverged, flat.shape).ravel() | np.isnan(flat).ravel()),
+        value=_masked("value", flat.ravel(), null),
     )

@@ -87,11 +87,7 @@ def lay_out(request: Request, grid: Grid) -> tuple[Machine, list[Layout]]:
 
 
 def _train(
-    request: Request,
-    folder: folders.Folder,
-    layouts: list[Layout],
-    console: Console,
-    progressing: Progressing,
+    request: Request, folder: folders.Folder, layouts: list[Layout], console: Console, progressing: Progressing
 ) -> None:
     from relubench.sweeps import engine, rows
 
