@@ -18,19 +18,8 @@ from relubench.errors import UserError, shown, unknown
 from relubench.sweeps import engine, folders, grid, interrupts, layout, machine, rows, storage
 
 
-def _table(name: str) -> functools.cached_property[pl.DataFrame]:
-    return functools.cached_property(lambda results: storage.read_table(results.path / f"{name}.parquet"))
-
-
 class Results:
     """The tables of a results folder, each read when it is first asked for; a missing one is a `UserError`."""
-
-    runs = _table("runs")  # a row a run: its setting and how it ended
-    probes = _table("probes")  # a row a run and probe: losses and accuracies
-    layers = _table("layers")  # a row a run, probe and layer: counts of units
-    units = _table("units")  # a row a run, layer and unit, for experiments that keep them
-    summary = _table("summary")  # a row a grid point and metric: mean, interval, median, numbers of runs
-    curves = _table("curves")  # the points of the curves that figures draw
 
     def __init__(self, out: str | Path) -> None:
         if not isinstance(out, str | os.PathLike):
@@ -38,6 +27,39 @@ class Results:
         self.path = Path(out)
         if not self.path.is_dir():
             raise UserError(f"out={self.path}: no such folder")
+
+    def _read(self, name: str) -> pl.DataFrame:
+        return storage.read_table(self.path / f"{name}.parquet")
+
+    @functools.cached_property
+    def runs(self) -> pl.DataFrame:
+        """A row a run: its setting and how it ended."""
+        return self._read("runs")
+
+    @functools.cached_property
+    def probes(self) -> pl.DataFrame:
+        """A row a run and probe: losses and accuracies."""
+        return self._read("probes")
+
+    @functools.cached_property
+    def layers(self) -> pl.DataFrame:
+        """A row a run, probe and layer: counts of units."""
+        return self._read("layers")
+
+    @functools.cached_property
+    def units(self) -> pl.DataFrame:
+        """A row a run, layer and unit, for experiments that keep them."""
+        return self._read("units")
+
+    @functools.cached_property
+    def summary(self) -> pl.DataFrame:
+        """A row a grid point and metric: mean, interval, median, numbers of runs."""
+        return self._read("summary")
+
+    @functools.cached_property
+    def curves(self) -> pl.DataFrame:
+        """The points of the curves that figures draw."""
+        return self._read("curves")
 
 
 def load(out: str | Path) -> Results:

@@ -7,7 +7,6 @@ again before the next probe has one spell.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from weakref import WeakKeyDictionary
 
 import polars as pl
 
@@ -15,8 +14,6 @@ from relubench.findings.claims.metrics import measures_of, needing
 from relubench.sweeps.folders import Tables
 
 _UNIT = ("run_id", "layer", "unit")
-#: Those of tables that are in use: claims ask for the same again and again.
-_KNOWN: WeakKeyDictionary[Tables, pl.DataFrame] = WeakKeyDictionary()
 
 
 def spells(tables: Tables) -> pl.DataFrame:
@@ -25,9 +22,7 @@ def spells(tables: Tables) -> pl.DataFrame:
     `died` is the step of the first probe of the spell, `until` that of the probe that finds the unit active again
     (null: none does), `end` that of the run's last probe.
     """
-    if tables not in _KNOWN:
-        _KNOWN[tables] = _spells(tables)
-    return _KNOWN[tables]
+    return tables.derived(_spells)
 
 
 def _spells(tables: Tables) -> pl.DataFrame:

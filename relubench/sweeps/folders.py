@@ -7,13 +7,14 @@ whole or not at all. Everything else in the folder can be made again from the pa
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import io
 import os
 import warnings
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,7 +52,18 @@ class Tables:
     def of(self, run_ids: Collection[str]) -> Tables:
         """Return the rows of these runs."""
         kept = pl.col("run_id").is_in(pl.Series(list(run_ids), dtype=pl.String).implode())
-        return Tables(**{name: rows.filter(kept) for name, rows in vars(self).items() if rows is not None})
+        held = {item.name: getattr(self, item.name) for item in fields(self)}
+        return Tables(**{name: rows.filter(kept) for name, rows in held.items() if rows is not None})
+
+    def derived(self, compute: Callable[[Tables], pl.DataFrame]) -> pl.DataFrame:
+        """Return what `compute` makes of these tables, computed once: claims ask for the same again and again."""
+        if compute not in self._derived:
+            self._derived[compute] = compute(self)
+        return self._derived[compute]
+
+    @functools.cached_property
+    def _derived(self) -> dict[Callable[[Tables], pl.DataFrame], pl.DataFrame]:
+        return {}
 
 
 def tables(parts: Sequence[pl.LazyFrame]) -> dict[str, pl.DataFrame]:
