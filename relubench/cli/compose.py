@@ -254,6 +254,8 @@ def _one_line(error: BaseException) -> str:
 
 def _first_line(text: str) -> str:
     lines = re.sub(r"^\w+ raised while resolving interpolation: ", "", text.strip()).splitlines()
+    if lines[0].startswith("Ambiguous value"):  # of the three ways out that Hydra lists, the one that is meant
+        return f"{lines[0]}; with -m each of its values is taken"
     return f"{lines[0]} {lines[1].strip()}" if lines[0].endswith(":") and len(lines) > 1 else lines[0]
 
 
@@ -316,6 +318,8 @@ def _checked_override(text: str, choices: Mapping[str, list[str]]) -> str:
             )
         config.find_key(key.removeprefix("grid."))
         return f"++{key}=null"
+    if key in choices and override.value_type is ValueType.GLOB_CHOICE_SWEEP:
+        return f"{key}={_fitting(override, choices[key])}"
     if key.startswith("factors."):
         return f"++{text.lstrip('+')}"
     if key.startswith(FACTOR):
@@ -325,6 +329,15 @@ def _checked_override(text: str, choices: Mapping[str, list[str]]) -> str:
         return f"++{text.lstrip('+')}"
     _check_override(override, choices)
     return text
+
+
+def _fitting(override: Override, names: list[str]) -> str:
+    """Return the names that a pattern stands for, those on shelves included, which Hydra's own search leaves out."""
+    pattern: Any = override.value()
+    fitting = pattern.filter(names)
+    if not fitting:
+        raise UserError(f"{override.input_line}: no name fits; {override.key_or_group} takes one of {', '.join(names)}")
+    return ",".join(fitting)
 
 
 def _with_home(text: str) -> str:
@@ -365,9 +378,7 @@ def _parse(text: str) -> Override:
 
 def _check_override(override: Override, choices: Mapping[str, list[str]]) -> None:
     key = override.key_or_group
-    if override.value_type in _OPEN_SWEEPS and not (
-        key in choices and override.value_type is ValueType.GLOB_CHOICE_SWEEP
-    ):
+    if override.value_type in _OPEN_SWEEPS:
         raise UserError(
             f"{shown(override.input_line)}: it takes values, such as {key}=a,b with -m; no glob, no interval"
         )
@@ -502,6 +513,10 @@ def _prune(tree: dict[str, Any], written: Mapping[str, str]) -> None:
 def _check_keys(tree: Mapping[str, Any]) -> None:
     """Refuse keys that the schema lacks: Hydra lets `+key=…` and a YAML file at the root add any."""
     for key in config.flatten({name: value for name, value in tree.items() if name not in config.TREES}):
+        if key.startswith(f"{EXPERIMENT}."):  # where Hydra puts the keys of such a file
+            raise UserError(
+                f"{key}: an experiment's YAML file sets the keys of a run; it begins with # @package _global_"
+            )
         if key not in KEYS:
             raise unknown("configuration key", key, KEYS)
 

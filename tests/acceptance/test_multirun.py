@@ -19,3 +19,9 @@ def test_jobs_in_other_processes_count(relubench, monkeypatch, statuses):
     jobs = [JobReturn(status=JobStatus.COMPLETED, _return_value=status) for status in statuses]
     monkeypatch.setattr(sweeper.BasicSweeper, "sweep", lambda self, arguments: [jobs])
     assert relubench("plan", "-m", "experiment=custom", "shard=0/2,1/2")[0] == max(statuses)
+
+
+def test_a_pattern_stands_for_all_names_that_fit_it_on_shelves_too(relubench):
+    status, planned, _ = relubench("plan", "-m", "experiment=glob(published/born*, exclude=*rai)")
+    assert status == 0
+    assert [line.split()[1] for line in planned.splitlines() if line.startswith("runs")] == ["160,000", "80,000"]

@@ -121,13 +121,18 @@ def test_arrays_given_from_python_have_ids_of_their_own(own):
         (("experiment=custom", "data=spiral"), "unknown data 'spiral'"),
         (("--config-dir=taken",), "relubench has experiment=bias already"),
         (("--config-dir=spoilt", "experiment=spoilt"), "spoilt.yaml: it cannot be read"),
+        (
+            ("--config-dir=bare", "experiment=bare"),
+            "experiment.name: an experiment's YAML file sets the keys of a run; it",
+        ),
     ],
     ids=str,
 )
 def test_what_cannot_be_brought_is_refused_by_name(own, words, told):
     (own / "myconf/my_broken.py").write_text("share = 1 / 0\n")
     (own / "myconf/my_twice.py").write_text("from relubench.nn import ACTIVATIONS\nACTIVATIONS.register('relu')(abs)\n")
-    for name, text in {"taken/experiment/bias.yaml": "name: bias\n", "spoilt/experiment/spoilt.yaml": "a: [\n"}.items():
+    files = {"taken/experiment/bias.yaml": "name: bias\n", "bare/experiment/bare.yaml": "name: bare\n"}
+    for name, text in {**files, "spoilt/experiment/spoilt.yaml": "a: [\n"}.items():
         (own / name).parent.mkdir(parents=True)
         (own / name).write_text(text)
     assert told in run(own, "plan", *words, statuses=(2,))
