@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from relubench.experiments.anatomy.metrics import BATCH, FACTOR, SETTINGS
+from relubench.experiments.anatomy.metrics import BATCH
+from relubench.experiments.cases import crossed, each, of_levels
 from relubench.findings.claims import Claim, Condition, Tables, mean_of, of_layers, of_measures, of_units, total_of
 from relubench.findings.claims.metrics import Metric, aggregated
 
@@ -16,10 +17,8 @@ _PLACE = BATCH.bit_length() - 1
 
 def _each(metric: Metric, label: str = "", *, low: float = 0.0) -> tuple[Condition, ...]:
     """Measure the mean of a metric between `low` and 1 at each optimiser and rate."""
-    return tuple(
-        Condition(", ".join(filter(None, [title, label])), mean_of(metric, {FACTOR: level}, bounds=(low, 1.0)))
-        for level, title in SETTINGS.items()
-    )
+    cases = crossed(of_levels("anatomy", "setting"), {label: {}})
+    return each(cases, lambda runs: mean_of(metric, runs, bounds=(low, 1.0)))
 
 
 def _share_of_deaths(number: pl.Expr, among: pl.Expr) -> Metric:

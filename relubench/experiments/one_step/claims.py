@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from relubench.experiments.cases import crossed, each, of_levels
 from relubench.experiments.one_step.fates import RATE, of_fates, tenth_deadly_rate
 from relubench.experiments.one_step.metrics import VARIANTS, of
 from relubench.findings.claims import Claim, Condition, Tables, mean_of, paired, paired_ratio
@@ -17,8 +18,8 @@ USUAL = 0.1
 HIGH = 10.0
 
 
-def _at(variant: str, rate: float = USUAL) -> Where:
-    return {**of(variant), RATE: rate}
+def _at(variant: str) -> Where:
+    return {**of(variant), RATE: USUAL}
 
 
 @needing(*needs_of(tenth_deadly_rate))
@@ -48,13 +49,12 @@ _BY_BIAS = Claim(
     source="answer",
     statistic="share of the units killed by the first step that the move of the bias alone would kill",
     threshold=0.5,
-    conditions=tuple(
-        Condition(
-            f"{VARIANTS[variant]}, rate {rate:g}",
-            mean_of(of_fates(pl.col("by_bias")), _at(variant, rate), bounds=(0.0, 1.0)),
-        )
-        for variant in ("loss_100", "one_input_far")
-        for rate in (USUAL, HIGH)
+    conditions=each(
+        crossed(
+            of_levels("one_step", "variant", ("loss_100", "one_input_far")),
+            {f"rate {rate:g}": {RATE: rate} for rate in (USUAL, HIGH)},
+        ),
+        lambda runs: mean_of(of_fates(pl.col("by_bias")), runs, bounds=(0.0, 1.0)),
     ),
     note=(
         "The step moves z on x by x·x' + 1, summed over the examples x' on which the unit is active, times their "
@@ -85,9 +85,9 @@ _INPUTS = Claim(
     direction="below",
     threshold=1.0,
     smallest=0.5,
-    conditions=tuple(
-        Condition(VARIANTS[variant], paired_ratio(tenth_deadly_rate, of("plain"), of(variant)))
-        for variant in ("inputs_10", "inputs_positive")
+    conditions=each(
+        of_levels("one_step", "variant", ("inputs_10", "inputs_positive")),
+        lambda runs: paired_ratio(tenth_deadly_rate, of("plain"), runs),
     ),
     note="A factor of 2 counts.",
 )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from relubench.experiments.by_optimizer import RATE, Where
+from relubench.experiments.cases import RATE, Cases, each
 from relubench.findings.claims import Claim, Condition, paired
+from relubench.findings.claims.metrics import Where
 
 FACTOR, MOMENTUM = "factor.target", "optimizer.momentum"
 
@@ -24,21 +23,18 @@ def _steps(momentum: float, effective: bool) -> dict[str, float]:
     return {MOMENTUM: momentum, RATE: round(PROPER * (1 - momentum), 10) if effective else PROPER}
 
 
-def _ways() -> Iterator[tuple[str, dict[str, float]]]:
-    """Yield (label, momentum and rate) of each way to take steps that a claim is judged under."""
-    yield "plain SGD", _steps(0.0, effective=False)
-    for momentum in (0.9, 0.99):
-        yield f"momentum {momentum}, same rate", _steps(momentum, effective=False)
-        yield f"momentum {momentum}, same effective rate", _steps(momentum, effective=True)
+#: The ways to take steps that a claim is judged under.
+PLAIN = _steps(0.0, effective=False)
+WITH_MOMENTUM: Cases = {
+    f"momentum {momentum}, same {'effective ' if effective else ''}rate": _steps(momentum, effective)
+    for momentum in (0.9, 0.99)
+    for effective in (False, True)
+}
 
 
 def _against_near(target: Where) -> tuple[Condition, ...]:
-    return tuple(Condition(label, paired(DEAD, {**NEAR, **way}, {**target, **way})) for label, way in _ways())
-
-
-def _against_plain(target: Where) -> tuple[Condition, ...]:
-    (_, plain), *others = _ways()
-    return tuple(Condition(label, paired(DEAD, {**target, **plain}, {**target, **way})) for label, way in others)
+    ways = {"plain SGD": PLAIN, **WITH_MOMENTUM}
+    return each(ways, lambda way: paired(DEAD, {**NEAR, **way}, {**target, **way}))
 
 
 _NOTE = (
@@ -61,7 +57,7 @@ CLAIMS = (
         source=SOURCE,
         statistic="dead share with momentum less that of plain SGD, target's mean at 10",
         smallest=FIVE_POINTS,
-        conditions=_against_plain(FAR),
+        conditions=each(WITH_MOMENTUM, lambda way: paired(DEAD, {**FAR, **PLAIN}, {**FAR, **way})),
         note=_NOTE,
     ),
     Claim(
