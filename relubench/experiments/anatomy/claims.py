@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import polars as pl
 
 from relubench.experiments.anatomy.metrics import BATCH
@@ -30,14 +32,14 @@ def _dead_on(item: pl.Expr | int) -> pl.Expr:
     return pl.col("dead_on_first").filter(pl.col("item") == item).sum() / pl.col("units").first()
 
 
-_OUTSIDE_DATA = Claim(
+#: A claim that a count is 0.
+_exact = functools.partial(Claim, kind="exact test", direction="below", threshold=1.0)
+
+_OUTSIDE_DATA = _exact(
     id=4,
     statement="A dead unit's decision plane lies outside all data",
     source="answer",
-    kind="exact test",
     statistic="number of units, all runs and layers",
-    direction="below",
-    threshold=1.0,
     conditions=(
         Condition("dead, with the plane among its inputs", total_of(of_units((_DEAD & ~_OUTSIDE).sum()), {})),
         Condition("alive, with the plane beyond its inputs", total_of(of_units((~_DEAD & _OUTSIDE).sum()), {})),
@@ -51,14 +53,11 @@ def _slope_and_sign(tables: Tables) -> pl.DataFrame:
     return aggregated(tables, tables.layers, (pl.col("dead_train") - pl.col("silent_train")).abs().sum())
 
 
-_CONSTANT = Claim(
+_CONSTANT = _exact(
     id=8,
     statement="A dead unit's output is constant",
     source="answer",
-    kind="exact test",
     statistic="number of dead units beyond those of constant output, all runs and layers",
-    direction="below",
-    threshold=1.0,
     conditions=(
         Condition(
             "", total_of(of_layers((pl.col("dead_train") - pl.col("constant_train")).clip(lower_bound=0).sum()), {})
@@ -78,14 +77,11 @@ _LARGE_BIAS = Claim(
     ),
     note="The bias as trained, on the unit's inputs of the trained network. Runs without a death have no share.",
 )
-_ONE_INPUT = Claim(
+_ONE_INPUT = _exact(
     id=21,
     statement="A unit is alive if one input activates it, and only then",
     source="answer",
-    kind="exact test",
     statistic="difference of the numbers of units with slope 0 on every input and with z <= 0 on every one, all probes",
-    direction="below",
-    threshold=1.0,
     conditions=(Condition("", total_of(_slope_and_sign, {})),),
     note="And tests/experiments/test_anatomy.py: parameters get a gradient other than 0 in these cases alone.",
 )
@@ -109,14 +105,11 @@ _WEIGHTS = Claim(
     ),
     note="Suffice: dead with the other of birth, on the unit's inputs of the trained network.",
 )
-_NO_ROLE = Claim(
+_NO_ROLE = _exact(
     id=40,
     statement="Dead units take no role: masking them changes nothing",
     source="answer",
-    kind="exact test",
     statistic="outputs on the training set of which a bit changes when dead units' outgoing weights are 0, all runs",
-    direction="below",
-    threshold=1.0,
     conditions=(Condition("", total_of(of_measures(pl.col("masked_changes").sum()), {})),),
 )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import polars as pl
 
 from relubench.experiments.cases import crossed, each, of_levels
@@ -30,6 +32,9 @@ def _tenth_an_example(tables: Tables) -> pl.DataFrame:
     rates = tenth_deadly_rate(tables).join(summed, on="run_id", maintain_order="left")
     return rates.select("run_id", value=pl.col("value") * factor)
 
+
+#: A claim that a test proves.
+_proved = functools.partial(Claim, kind="exact test", decided="holds")
 
 _FOR_GOOD = Claim(
     id=1,
@@ -61,20 +66,16 @@ _BY_BIAS = Claim(
         "errors: the 1 is the bias's part, small beside many inputs."
     ),
 )
-_LOCAL_GRADIENT = Claim(
+_LOCAL_GRADIENT = _proved(
     id=19,
     statement="ReLU's local gradient is 0 or 1, and 0 at a tie",
     source="answer",
-    kind="exact test",
-    decided="holds",
     note="tests/nn/test_relu_slope.py, over all float32 numbers; leaky units take slope 1 at z = 0, other libraries ½.",
 )
-_AUGMENTED = Claim(
+_AUGMENTED = _proved(
     id=20,
     statement="The bias is a weight w0 on a constant input of 1",
     source="answer",
-    kind="exact test",
-    decided="holds",
     note="tests/experiments/test_one_step.py: trained so, weights are the same and the same units die.",
 )
 _INPUTS = Claim(
@@ -103,12 +104,10 @@ _SUMMED = Claim(
     ),
     note=f"n = {EXAMPLES:,} training examples. Both ratios are 1 but for rounding.",
 )
-_CHAIN_RULE = Claim(
+_CHAIN_RULE = _proved(
     id=34,
     statement="The chain rule gives the gradient, 0 for a dead unit",
     source="comment",
-    kind="exact test",
-    decided="holds",
     note="tests/experiments/test_one_step.py: formula, automatic differentiation and finite differences agree.",
 )
 _UPSTREAM = Claim(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from relubench.experiments.cases import RATE, Cases, each
 from relubench.findings.claims import Claim, Condition, paired
 from relubench.findings.claims.metrics import Where
@@ -9,7 +11,6 @@ from relubench.findings.claims.metrics import Where
 FACTOR, MOMENTUM = "factor.target", "optimizer.momentum"
 
 DEAD = "dead_train_fraction"
-SOURCE = "Arnekvist et al. 2020"
 #: The smallest difference of dead shares that counts.
 FIVE_POINTS = 0.05
 #: A proper rate of plain SGD here: it learns fast, and no unit dies on a target of mean 0 and variance 1.
@@ -41,32 +42,22 @@ _NOTE = (
     "The teacher's target has mean 0 and standard deviation 1 before the change. Plain SGD's rate is .01; the same "
     "effective rate is .01 times 1 - momentum, which moves a steady gradient's weights as fast in the end."
 )
+_claim = functools.partial(Claim, id=42, source="Arnekvist et al. 2020", smallest=FIVE_POINTS, note=_NOTE)
+
 CLAIMS = (
-    Claim(
-        id=42,
+    _claim(
         statement="A target far from the network's output kills units",
-        source=SOURCE,
         statistic="dead share with the target's mean at 10 less that at 0",
-        smallest=FIVE_POINTS,
         conditions=_against_near(FAR),
-        note=_NOTE,
     ),
-    Claim(
-        id=42,
+    _claim(
         statement="On a target far from the network's output, momentum kills more units",
-        source=SOURCE,
         statistic="dead share with momentum less that of plain SGD, target's mean at 10",
-        smallest=FIVE_POINTS,
         conditions=each(WITH_MOMENTUM, lambda way: paired(DEAD, {**FAR, **PLAIN}, {**FAR, **way})),
-        note=_NOTE,
     ),
-    Claim(
-        id=42,
+    _claim(
         statement="A target of little variance kills units",
-        source=SOURCE,
         statistic="dead share with the target's standard deviation at .01 less that at 1",
-        smallest=FIVE_POINTS,
         conditions=_against_near(FLAT),
-        note=_NOTE,
     ),
 )
