@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import polars as pl
+
+from relubench.findings.claims import Effect
+
+_NUMBERS = {"mean": pl.Float64, "ci_low": pl.Float64, "ci_high": pl.Float64, "n": pl.Int64}
+
+
+def rows_of(effects: Iterable[tuple[Any, Effect]], keys: Mapping[str, Any]) -> pl.DataFrame:
+    """Return rows of curves.parquet: pairs of the values of `keys`, columns with their types, and what they have."""
+    rows = [(*values, effect.value, effect.low, effect.high, effect.n) for values, effect in effects]
+    table = pl.DataFrame(rows, {**keys, **_NUMBERS}, orient="row")
+    return table.with_columns(pl.col("mean", "ci_low", "ci_high").fill_nan(None))
 
 
 def mean_over_runs(values: pl.DataFrame, by: Sequence[str], metric: str) -> pl.DataFrame:

@@ -44,20 +44,21 @@ def _zeros(shape: Shape) -> Array:
     return jnp.zeros(shape[-1:])
 
 
-def _normal(variance: Callable[[int, int], float]) -> Initializer:
+def _scaled(flat: Callable[[Array, Shape], Array], square: Callable[[int, int], float]) -> Initializer:
+    """Return the initialiser that draws times the root of `square`(fan_in, fan_out), with biases of 0."""
+
     def draw(key: Array, shape: Shape, fan_in: int, fan_out: int) -> tuple[Array, Array]:
-        unit = _flat_normal(jax.random.fold_in(key, _KERNEL), shape)
-        return unit * math.sqrt(variance(fan_in, fan_out)), _zeros(shape)
+        return flat(jax.random.fold_in(key, _KERNEL), shape) * math.sqrt(square(fan_in, fan_out)), _zeros(shape)
 
     return draw
+
+
+def _normal(variance: Callable[[int, int], float]) -> Initializer:
+    return _scaled(_flat_normal, variance)
 
 
 def _uniform(variance: Callable[[int, int], float]) -> Initializer:
-    def draw(key: Array, shape: Shape, fan_in: int, fan_out: int) -> tuple[Array, Array]:
-        unit = _flat_uniform(jax.random.fold_in(key, _KERNEL), shape)
-        return unit * math.sqrt(3 * variance(fan_in, fan_out)), _zeros(shape)
-
-    return draw
+    return _scaled(_flat_uniform, lambda fan_in, fan_out: 3 * variance(fan_in, fan_out))
 
 
 def _he(fan_in: int, fan_out: int) -> float:

@@ -52,25 +52,38 @@ class Activate(nnx.Module):
         return Layer(z, fn(z), local_slope(fn, lax.stop_gradient(z)))
 
 
-def initialized(layer: Any, init: config.Init, key: Array, hidden: bool) -> Any:
-    """Return a fresh affine module with its initial weights; the constant bias, if any, is for `hidden` layers."""
-    layer.kernel[...], layer.bias[...] = initialize(init, key, layer.kernel.shape, hidden)
+def _initialized(
+    kind: Callable[..., Any], sizes: tuple[Any, ...], model: config.Model, key: Array, hidden: bool
+) -> Any:
+    """Return an affine module with its initial weights; the constant bias, if any, is for `hidden` layers."""
+    zeros, dtype = nnx.initializers.zeros_init(), jnp.result_type(float)
+    layer = kind(*sizes, kernel_init=zeros, dtype=dtype, param_dtype=dtype, rngs=nnx.Rngs(0))
+    layer.kernel[...], layer.bias[...] = initialize(model.init, key, layer.kernel.shape, hidden)
     return layer
 
 
 def linear(model: config.Model, key: Array, size: int, out: int, hidden: bool) -> nnx.Linear:
     """Return a dense layer from `size` inputs to `out` outputs with its initial weights."""
-    zeros, dtype = nnx.initializers.zeros_init(), jnp.result_type(float)
-    layer = nnx.Linear(size, out, kernel_init=zeros, dtype=dtype, param_dtype=dtype, rngs=nnx.Rngs(0))
-    return initialized(layer, model.init, key, hidden)
+    return _initialized(nnx.Linear, (size, out), model, key, hidden)
+
+
+def convolution(model: config.Model, key: Array, size: int, out: int, hidden: bool) -> nnx.Conv:
+    """Return a 3x3 convolution from `size` channels to `out` channels with its initial weights."""
+    return _initialized(nnx.Conv, (size, out, (3, 3)), model, key, hidden)
 
 
 class Chain(nnx.Module):
     """Affine layers that follow each other, all but the last with their norm and activation."""
 
-    affine: nnx.List
-    activate: nnx.List
-    output: nnx.Module
+    def __init__(
+        self, model: config.Model, keys: Callable[[int], Array], size: int, outputs: int, affine: Callable[..., Any]
+    ) -> None:
+        sizes = [size, *model.widths]
+        self.affine = nnx.List(
+            [affine(model, keys(n), *pair, hidden=True) for n, pair in enumerate(itertools.pairwise(sizes), start=1)]
+        )
+        self.activate = nnx.List([Activate(model, width) for width in model.widths])
+        self.output = linear(model, keys(len(sizes)), sizes[-1], outputs, hidden=False)
 
     def affine_layers(self) -> list[nnx.Module]:
         """Return the affine layers in order from the input."""
@@ -87,15 +100,7 @@ class MLP(Chain):
     """Fully connected layers of `widths` units, then an affine output layer."""
 
     def __init__(self, model: config.Model, keys: Callable[[int], Array], features: int, outputs: int) -> None:
-        sizes = [features, *model.widths]
-        self.affine = nnx.List(
-            [
-                linear(model, keys(n), size, out, hidden=True)
-                for n, (size, out) in enumerate(itertools.pairwise(sizes), start=1)
-            ]
-        )
-        self.activate = nnx.List([Activate(model, width) for width in model.widths])
-        self.output = linear(model, keys(len(sizes)), sizes[-1], outputs, hidden=False)
+        super().__init__(model, keys, features, outputs, linear)
 
     def __call__(self, x: Array, train: bool) -> Forward:
         """Return the pass of inputs [examples, features]."""
@@ -115,22 +120,8 @@ class CNN(Chain):
     def __init__(
         self, model: config.Model, keys: Callable[[int], Array], image_shape: tuple[int, int, int], outputs: int
     ) -> None:
+        super().__init__(model, keys, image_shape[2], outputs, convolution)
         self.image_shape = image_shape
-        sizes = [image_shape[2], *model.widths]
-        zeros, dtype = nnx.initializers.zeros_init(), jnp.result_type(float)
-        self.affine = nnx.List(
-            [
-                initialized(
-                    nnx.Conv(size, out, (3, 3), kernel_init=zeros, dtype=dtype, param_dtype=dtype, rngs=nnx.Rngs(0)),
-                    model.init,
-                    keys(n),
-                    hidden=True,
-                )
-                for n, (size, out) in enumerate(itertools.pairwise(sizes), start=1)
-            ]
-        )
-        self.activate = nnx.List([Activate(model, width) for width in model.widths])
-        self.output = linear(model, keys(len(sizes)), sizes[-1], outputs, hidden=False)
 
     def __call__(self, x: Array, train: bool) -> Forward:
         """Return the pass of flat images [examples, height * width * channels]."""

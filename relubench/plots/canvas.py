@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import matplotlib
@@ -26,7 +26,7 @@ _MOST_TICKS = 12
 
 
 class Interval(NamedTuple):
-    """Points with their intervals: arrays of one length, NaN where there is none."""
+    """Points with their intervals: arrays of one shape, NaN where there is none."""
 
     mean: np.ndarray
     low: np.ndarray
@@ -81,6 +81,40 @@ def blank(
     return plt.subplots(
         rows, columns, figsize=size, sharex=True, sharey=sharey, squeeze=False, layout="constrained", **options
     )
+
+
+def panel_rows(
+    rows: Mapping[str, pl.DataFrame],
+    columns: str | None,
+    draw: Callable[[Any, pl.DataFrame], None],
+    *,
+    height: float,
+    percent: bool | Collection[str],
+    log_y: bool | Collection[str],
+) -> tuple[mpl_figure.Figure, Any]:
+    """Return a figure, and its axes, with a row of panels for each frame, under its label.
+
+    A panel column for each value of `columns`; `draw`(axis, its rows) fills one. `percent` names the rows that are
+    shares, `log_y` those with a logarithmic axis.
+    """
+    column_values = values(rows.values(), columns)
+    figure, axes = blank(len(rows), len(column_values), height=height + 1.45 * len(rows))
+    for row_axes, (label, frame) in zip(axes, rows.items(), strict=True):
+        for axis, value in zip(row_axes, column_values, strict=True):
+            draw(axis, where(frame, columns, value))
+        row_axes[0].set_ylabel(label)
+        shares, logarithmic = (chosen(which, label, rows) for which in (percent, log_y))
+        ordinate(row_axes[0], frame, percent=shares, log=logarithmic)
+    column_titles(axes, columns, column_values)
+    return figure, axes
+
+
+def series(
+    panel: pl.DataFrame, lines: str | None, line_values: Sequence[Any]
+) -> Iterator[tuple[str, pl.DataFrame, dict[str, Any]]]:
+    """Yield the name, the rows and the look of each line of a panel."""
+    for value, look in zip(line_values, looks(line_values), strict=True):
+        yield style.name(value, lines or ""), where(panel, lines, value), look
 
 
 def looks(line_values: Sequence[Any]) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -25,14 +25,6 @@ _MARGIN = 1.5
 _DIGIT = 0.62
 
 
-class _Cells(NamedTuple):
-    """A panel's numbers, [rows, columns] each, NaN where there is none."""
-
-    middle: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-
-
 @canvas.house_style()
 def heat_map(
     frame: pl.DataFrame,
@@ -52,10 +44,10 @@ def heat_map(
     """
     at_x, at_y, of = (canvas.values([frame], key) for key in (x, y, panels))
     cells = [_cells(canvas.where(frame, panels, one), x, y, at_x, at_y, value) for one in of]
-    norm = _norm(np.concatenate([part.middle.ravel() for part in cells]), percent, log)
+    norm = _norm(np.concatenate([part.mean.ravel() for part in cells]), percent, log)
     figure, axes, cell = _blank(len(of), len(at_x), len(at_y))
     for axis, part, one in zip(axes, cells, of, strict=True):
-        mesh = axis.pcolormesh(part.middle, norm=norm, cmap=matplotlib.colormaps[style.HEAT], edgecolors="white", lw=1)
+        mesh = axis.pcolormesh(part.mean, norm=norm, cmap=matplotlib.colormaps[style.HEAT], edgecolors="white", lw=1)
         _print(axis, part, mesh, percent, 72 * cell)
         axis.set_title("" if panels is None else style.title(one, panels))
     _dress(axes, x, y, at_x, at_y)
@@ -65,8 +57,9 @@ def heat_map(
     return figure
 
 
-def _cells(rows: pl.DataFrame, x: str, y: str, at_x: Sequence[Any], at_y: Sequence[Any], value: str) -> _Cells:
-    cells = _Cells(*(np.full((len(at_y), len(at_x)), np.nan) for _ in range(3)))
+def _cells(rows: pl.DataFrame, x: str, y: str, at_x: Sequence[Any], at_y: Sequence[Any], value: str) -> canvas.Interval:
+    """Return a panel's numbers, [rows, columns] each, NaN where there is none."""
+    cells = canvas.Interval(*(np.full((len(at_y), len(at_x)), np.nan) for _ in range(3)))
     columns, lines = ([at.index(cell) for cell in rows[key].to_list()] for key, at in ((x, at_x), (y, at_y)))
     for table, column in zip(cells, canvas.interval(rows, value), strict=True):
         table[lines, columns] = column
@@ -98,15 +91,15 @@ def _blank(count: int, wide: int, high: int) -> tuple[mpl_figure.Figure, list[An
     return figure, list(axes.flat[:count]), cell
 
 
-def _print(axis: Any, cells: _Cells, mesh: Any, percent: bool, room: float) -> None:
+def _print(axis: Any, cells: canvas.Interval, mesh: Any, percent: bool, room: float) -> None:
     """Write each cell's number and interval in `room` points, in black or white by the shade under it."""
-    places = [at for at in np.ndindex(cells.middle.shape) if not np.isnan(cells.middle[at])]
-    middles = {at: canvas.short(float(cells.middle[at]), percent) for at in places}
+    places = [at for at in np.ndindex(cells.mean.shape) if not np.isnan(cells.mean[at])]
+    middles = {at: canvas.short(float(cells.mean[at]), percent) for at in places}
     spans = {at: canvas.span(float(cells.low[at]), float(cells.high[at]), percent) for at in places}
     large, small = _fitting(middles.values(), room, 8.0), _fitting(spans.values(), room, 6.0)
-    for row, column in np.ndindex(cells.middle.shape):
+    for row, column in np.ndindex(cells.mean.shape):
         text, spanned = middles.get((row, column), "none"), spans.get((row, column), "")
-        ink = _ink(mesh.cmap(mesh.norm(cells.middle[row, column]))) if (row, column) in middles else "black"
+        ink = _ink(mesh.cmap(mesh.norm(cells.mean[row, column]))) if (row, column) in middles else "black"
         at: dict[str, Any] = {"xy": (column + 0.5, row + 0.5), "textcoords": "offset points", "ha": "center"}
         at["in_layout"] = False  # it lies within its cell, and asking each text costs seconds
         axis.annotate(text, xytext=(0, 0), va="bottom" if spanned else "center", fontsize=large, color=ink, **at)

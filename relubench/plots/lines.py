@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import polars as pl
@@ -28,29 +28,20 @@ def line_panels(
     A panel column for each value of `columns`, a line for each value of `lines`; the band is the interval.
     `percent` names the rows that are shares from 0 to 1 (by default all), `log_y` those with a logarithmic axis.
     """
-    column_values = canvas.values(rows.values(), columns)
     line_values = canvas.values(rows.values(), lines)
-    figure, axes = canvas.blank(len(rows), len(column_values), height=1.0 + 1.45 * len(rows))
-    for row_axes, (label, frame) in zip(axes, rows.items(), strict=True):
-        for axis, value in zip(row_axes, column_values, strict=True):
-            _lines(axis, canvas.where(frame, columns, value), x, lines, line_values)
-        row_axes[0].set_ylabel(label)
-        shares, logarithmic = (canvas.chosen(which, label, rows) for which in (percent, log_y))
-        canvas.ordinate(row_axes[0], frame, percent=shares, log=logarithmic)
-    canvas.column_titles(axes, columns, column_values)
+
+    def draw(axis: Any, panel: pl.DataFrame) -> None:
+        for name, line, look in canvas.series(panel.sort(x), lines, line_values):
+            at, points = line[x].to_numpy(), canvas.interval(line)
+            axis.plot(at, points.mean, label=name, **look)
+            canvas.band(axis, at, points, look)
+
+    figure, axes = canvas.panel_rows(rows, columns, draw, height=1.0, percent=percent, log_y=log_y)
     for axis in axes[-1]:
         axis.set_xlabel(style.name(x))
         _abscissa(axis, rows, x, log_x, symlog_x)
     canvas.legend(figure, axes[0, 0], lines)
     return figure
-
-
-def _lines(axis: Any, panel: pl.DataFrame, x: str, lines: str | None, line_values: Sequence[Any]) -> None:
-    for value, look in zip(line_values, canvas.looks(line_values), strict=True):
-        rows = canvas.where(panel, lines, value).sort(x)
-        at, points = rows[x].to_numpy(), canvas.interval(rows)
-        axis.plot(at, points.mean, label=style.name(value, lines or ""), **look)
-        canvas.band(axis, at, points, look)
 
 
 def _abscissa(axis: Any, rows: Mapping[str, pl.DataFrame], x: str, log: bool, symlog: bool) -> None:

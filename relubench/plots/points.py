@@ -32,30 +32,20 @@ def points(
     A panel column for each value of `columns`; in each category a point for each value of `lines`, the bar is its
     interval. `percent` names the rows that are shares (by default all), `log_y` those with a logarithmic axis.
     """
-    categories, column_values, line_values = (canvas.values(rows.values(), key) for key in (x, columns, lines))
-    figure, axes = canvas.blank(len(rows), len(column_values), height=1.1 + 1.45 * len(rows))
-    for row_axes, (label, frame) in zip(axes, rows.items(), strict=True):
-        for axis, value in zip(row_axes, column_values, strict=True):
-            _points(axis, canvas.where(frame, columns, value), x, categories, lines, line_values)
-        row_axes[0].set_ylabel(label)
-        shares, logarithmic = (canvas.chosen(which, label, rows) for which in (percent, log_y))
-        canvas.ordinate(row_axes[0], frame, percent=shares, log=logarithmic)
-    canvas.column_titles(axes, columns, column_values)
+    categories, line_values = (canvas.values(rows.values(), key) for key in (x, lines))
+
+    def draw(axis: Any, panel: pl.DataFrame) -> None:
+        for place, (name, line, look) in enumerate(canvas.series(panel, lines, line_values)):
+            shift = _ROOM * ((place + 0.5) / len(line_values) - 0.5)
+            at = np.array([categories.index(cell) + shift for cell in line[x].to_list()])
+            interval = canvas.interval(line)
+            axis.vlines(at, interval.low, interval.high, color=look["color"], linewidth=1.2)
+            axis.plot(at, interval.mean, label=name, **(look | {"linestyle": "none"}))
+
+    figure, axes = canvas.panel_rows(rows, columns, draw, height=1.1, percent=percent, log_y=log_y)
     _categories(axes, x, categories, figure.get_figwidth() - 0.6)
     canvas.legend(figure, axes[0, 0], lines)
     return figure
-
-
-def _points(
-    axis: Any, panel: pl.DataFrame, x: str, categories: Sequence[Any], lines: str | None, line_values: Sequence[Any]
-) -> None:
-    for place, (value, look) in enumerate(zip(line_values, canvas.looks(line_values), strict=True)):
-        rows = canvas.where(panel, lines, value)
-        shift = _ROOM * ((place + 0.5) / len(line_values) - 0.5)
-        at = np.array([categories.index(cell) + shift for cell in rows[x].to_list()])
-        interval = canvas.interval(rows)
-        axis.vlines(at, interval.low, interval.high, color=look["color"], linewidth=1.2)
-        axis.plot(at, interval.mean, label=style.name(value, lines or ""), **(look | {"linestyle": "none"}))
 
 
 def _categories(axes: Any, x: str, categories: Sequence[Any], room: float) -> None:

@@ -38,11 +38,10 @@ def survival_panels(
 
 
 def _curves(axis: Any, panel: pl.DataFrame, lines: str | None, line_values: Sequence[Any]) -> None:
-    for value, look in zip(line_values, canvas.looks(line_values), strict=True):
-        rows = canvas.where(panel, lines, value).sort("step")
+    for name, rows, look in canvas.series(panel.sort("step"), lines, line_values):
         at, points = _whole(rows["step"].to_numpy(), canvas.interval(rows))
         plain = {key: part for key, part in look.items() if key != "marker"}
-        axis.plot(at, points.mean, label=style.name(value, lines or ""), drawstyle="steps-post", **plain)
+        axis.plot(at, points.mean, label=name, drawstyle="steps-post", **plain)
         canvas.band(axis, at, points, look, step="post")
 
 

@@ -155,15 +155,8 @@ class Records(NamedTuple):
 
 def room(example: Records, probes: int) -> Records:
     """Return room for the records of so many probes; `example` has the shapes of one's."""
-
-    def empty(shape: jax.ShapeDtypeStruct) -> Array:
-        return jnp.zeros(shape.shape, shape.dtype)
-
-    def empty_rows(shape: jax.ShapeDtypeStruct) -> Array:
-        return jnp.zeros((probes, *shape.shape), shape.dtype)
-
-    rows = jax.tree.map(empty_rows, example._replace(units={}))
-    return rows._replace(units=jax.tree.map(empty, example.units))
+    rows = jax.tree.map(lambda one: jnp.zeros((probes, *one.shape), one.dtype), example._replace(units={}))
+    return rows._replace(units=jax.tree.map(jnp.zeros_like, example.units))
 
 
 def put(records: Records, index: Array, taken: Records) -> Records:

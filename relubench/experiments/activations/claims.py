@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import polars as pl
 
-from relubench.experiments.by_optimizer import AT_BEST, Where, at, at_best_rates, at_rates, labelled
-from relubench.experiments.designs import titles
-from relubench.findings.claims import Claim, Condition, Tables, mean_of, of_layers
+from relubench.experiments.cases import AT_BEST, Cases, at_rates, crossed, each, of_levels, of_optimizers
+from relubench.findings.claims import Claim, Tables, mean_of, of_layers, paired, paired_at_best
+from relubench.findings.claims.metrics import Where
 
 FACTOR = "factor.activation"
-TITLES = titles("activations", "activation")
-OPTIMIZERS = ("sgd", "adam")
 #: Rates at which plain ReLU networks lose many units; those of them at which no other network diverges; and rates at
 #: which bounded units may saturate.
 HIGH_RATES = (("sgd", 1.0), ("adam", 0.03), ("adam", 0.1))
@@ -21,10 +19,8 @@ SATURATING_RATES = (("adam", 0.03), ("adam", 0.1), ("adam", 0.3))
 NO_PAIRS = "Under SGD the other networks diverge at the rates at which ReLU units die: see the figure."
 
 RELU: Where = {FACTOR: "relu"}
-ELU: Where = {FACTOR: "elu"}
 #: Leaky ReLU with slopes as they are used.
-LEAKY = ("leaky_001", "leaky_01")
-NEGATIVE: Where = {FACTOR: "leaky_minus_01"}
+LEAKY = of_levels("activations", "activation", ("leaky_001", "leaky_01"))
 
 
 def woken(tables: Tables) -> pl.DataFrame:
@@ -40,7 +36,7 @@ def woken(tables: Tables) -> pl.DataFrame:
 
 
 def _recover() -> tuple[Claim, Claim]:
-    statement, levels = "Leaky ReLU gives silent units a chance to recover", LEAKY
+    statement, leaky = "Leaky ReLU gives silent units a chance to recover", at_rates(COMPARED_RATES, LEAKY)
     return (
         Claim(
             id=11,
@@ -49,13 +45,7 @@ def _recover() -> tuple[Claim, Claim]:
             statistic="share of leaky units silent at the end less that of ReLU units, at a high rate",
             direction="below",
             smallest=0.05,
-            conditions=tuple(
-                condition
-                for level in levels
-                for condition in at_rates(
-                    "silent_train_fraction", COMPARED_RATES, RELU, {FACTOR: level}, label=TITLES[level]
-                )
-            ),
+            conditions=each(leaky, lambda runs: paired("silent_train_fraction", {**runs, **RELU}, runs)),
             note=f"A silent unit has z <= 0 on every training input; a silent ReLU unit is dead. {NO_PAIRS}",
         ),
         Claim(
@@ -64,20 +54,14 @@ def _recover() -> tuple[Claim, Claim]:
             source="answer",
             statistic="share of leaky units silent at some probe and no more at the end, at least, at a high rate",
             smallest=0.05,
-            conditions=tuple(
-                Condition(
-                    labelled(optimizer, f"rate {rate:g}", TITLES[level]),
-                    mean_of(woken, {**at(optimizer, rate), FACTOR: level}, bounds=(0.0, 1.0)),
-                )
-                for level in levels
-                for optimizer, rate in COMPARED_RATES
-            ),
+            conditions=each(leaky, lambda runs: mean_of(woken, runs, bounds=(0.0, 1.0))),
             note="The most silent units at any probe, less those at the end: a lower bound.",
         ),
     )
 
 
 def _keep_a_gradient() -> Claim:
+    bounded = {level: {FACTOR: level} for level in ("sigmoid", "tanh")}
     without = of_layers(pl.col("dead_train").sum() / pl.col("saturated_train").sum())
     return Claim(
         id=12,
@@ -86,21 +70,20 @@ def _keep_a_gradient() -> Claim:
         statistic="share of the saturated units that have no gradient at all in float32",
         direction="below",
         threshold=0.05,
-        conditions=tuple(
-            Condition(
-                f"{activation}, {labelled(optimizer, f'rate {rate:g}')}",
-                mean_of(without, {FACTOR: activation, **at(optimizer, rate)}, bounds=(0.0, 1.0)),
-            )
-            for activation in ("sigmoid", "tanh")
-            for optimizer, rate in SATURATING_RATES
+        conditions=each(
+            crossed(bounded, at_rates(SATURATING_RATES)), lambda runs: mean_of(without, runs, bounds=(0.0, 1.0))
         ),
         note="In exact arithmetic the slope is never 0. In float32 1 - tanh(z)^2 is 0 from |z| of about 9 on, and "
         "sigmoid's slope from z of about 17, left of 0 only from about -88. Only runs with saturated units count.",
     )
 
 
-def _better(id_: int, statement: str, a: Where, b: Where, metric: str, shown: str) -> tuple[Claim, Claim]:
-    """Return the claims that b is better than a: more accurate, and with fewer units that do nothing (`metric`)."""
+def _at_best(activation: Where) -> Cases:
+    return crossed(of_optimizers(("sgd", "adam")), {"": activation})
+
+
+def _better(id_: int, statement: str, a: Where, b: Where, shown: str) -> tuple[Claim, Claim]:
+    """Return the claims that b is better than a: more accurate, and with fewer units that are as `shown`."""
     return (
         Claim(
             id=id_,
@@ -108,7 +91,7 @@ def _better(id_: int, statement: str, a: Where, b: Where, metric: str, shown: st
             source="comment",
             statistic="difference of test accuracy, each at its best rate",
             smallest=0.01,
-            conditions=at_best_rates("test_accuracy", OPTIMIZERS, a, b, choose="test_accuracy"),
+            conditions=each(_at_best(b), lambda runs: paired_at_best("test_accuracy", {**runs, **a}, runs)),
             note=AT_BEST,
         ),
         Claim(
@@ -118,7 +101,9 @@ def _better(id_: int, statement: str, a: Where, b: Where, metric: str, shown: st
             statistic=f"difference of {shown} units at a high rate",
             direction="below",
             smallest=0.05,
-            conditions=at_rates(metric, COMPARED_RATES, a, b),
+            conditions=each(
+                at_rates(COMPARED_RATES, {"": b}), lambda runs: paired(f"{shown}_train_fraction", {**runs, **a}, runs)
+            ),
             note=NO_PAIRS,
         ),
     )
@@ -127,22 +112,17 @@ def _better(id_: int, statement: str, a: Where, b: Where, metric: str, shown: st
 CLAIMS = (
     *_recover(),
     _keep_a_gradient(),
-    *_better(13, "ELU is better than ReLU", RELU, ELU, "dead_train_fraction", "dead"),
-    *_better(
-        24,
-        "A slope of 0.1 is better than 0.01",
-        {FACTOR: LEAKY[0]},
-        {FACTOR: LEAKY[1]},
-        "silent_train_fraction",
-        "silent",
-    ),
+    *_better(13, "ELU is better than ReLU", RELU, {FACTOR: "elu"}, "dead"),
+    *_better(24, "A slope of 0.1 is better than 0.01", {FACTOR: "leaky_001"}, {FACTOR: "leaky_01"}, "silent"),
     Claim(
         id=26,
         statement="A negative slope left of 0 works as well as ReLU",
         source="comment",
         statistic="test accuracy with slope -0.1 less that of ReLU, each at its best rate",
         threshold=-0.01,
-        conditions=at_best_rates("test_accuracy", OPTIMIZERS, RELU, NEGATIVE, choose="test_accuracy"),
+        conditions=each(
+            _at_best({FACTOR: "leaky_minus_01"}), lambda runs: paired_at_best("test_accuracy", {**runs, **RELU}, runs)
+        ),
         note=f"As well: at most 1 point less. Its units cannot die, as with any slope but 0. {AT_BEST}",
     ),
 )

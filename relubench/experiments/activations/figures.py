@@ -8,7 +8,7 @@ import polars as pl
 
 from relubench.experiments.activations.claims import FACTOR, HIGH_RATES
 from relubench.experiments.base import Frames
-from relubench.experiments.by_optimizer import OPTIMIZER, RATE, labelled
+from relubench.experiments.cases import OPTIMIZER, RATE, at_rates
 from relubench.plots import points
 from relubench.plots.figure import Figure, interval_note, line_panels
 
@@ -31,10 +31,10 @@ def _over_time(frames: Frames) -> list[Figure]:
     """Draw the silent units of ReLU and of what leaks, a panel for each high rate that a run has."""
     held = frames.titled(frames.curve_of("silent_train").filter(pl.col(FACTOR).is_in(LEAKING)))
     panels = [
-        held.filter((pl.col(RATE) / rate - 1).abs() < 1e-6, pl.col(OPTIMIZER) == optimizer).with_columns(
-            panel=pl.lit(labelled(optimizer, f"rate {rate:g}"))
+        held.filter((pl.col(RATE) / where[RATE] - 1).abs() < 1e-6, pl.col(OPTIMIZER) == where[OPTIMIZER]).with_columns(
+            panel=pl.lit(label)
         )
-        for optimizer, rate in HIGH_RATES
+        for label, where in at_rates(HIGH_RATES).items()
     ]
     rows = {"silent units": pl.concat(panels)}
     if rows["silent units"].is_empty():

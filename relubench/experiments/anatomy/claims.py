@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+
 import polars as pl
 
-from relubench.experiments.anatomy.metrics import BATCH, FACTOR, SETTINGS
+from relubench.experiments.anatomy.metrics import BATCH
+from relubench.experiments.cases import crossed, each, of_levels
 from relubench.findings.claims import Claim, Condition, Tables, mean_of, of_layers, of_measures, of_units, total_of
 from relubench.findings.claims.metrics import Metric, aggregated
 
@@ -16,10 +19,8 @@ _PLACE = BATCH.bit_length() - 1
 
 def _each(metric: Metric, label: str = "", *, low: float = 0.0) -> tuple[Condition, ...]:
     """Measure the mean of a metric between `low` and 1 at each optimiser and rate."""
-    return tuple(
-        Condition(", ".join(filter(None, [title, label])), mean_of(metric, {FACTOR: level}, bounds=(low, 1.0)))
-        for level, title in SETTINGS.items()
-    )
+    cases = crossed(of_levels("anatomy", "setting"), {label: {}})
+    return each(cases, lambda runs: mean_of(metric, runs, bounds=(low, 1.0)))
 
 
 def _share_of_deaths(number: pl.Expr, among: pl.Expr) -> Metric:
@@ -31,14 +32,14 @@ def _dead_on(item: pl.Expr | int) -> pl.Expr:
     return pl.col("dead_on_first").filter(pl.col("item") == item).sum() / pl.col("units").first()
 
 
-_OUTSIDE_DATA = Claim(
+#: A claim that a count is 0.
+_exact = functools.partial(Claim, kind="exact test", direction="below", threshold=1.0)
+
+_OUTSIDE_DATA = _exact(
     id=4,
     statement="A dead unit's decision plane lies outside all data",
     source="answer",
-    kind="exact test",
     statistic="number of units, all runs and layers",
-    direction="below",
-    threshold=1.0,
     conditions=(
         Condition("dead, with the plane among its inputs", total_of(of_units((_DEAD & ~_OUTSIDE).sum()), {})),
         Condition("alive, with the plane beyond its inputs", total_of(of_units((~_DEAD & _OUTSIDE).sum()), {})),
@@ -52,14 +53,11 @@ def _slope_and_sign(tables: Tables) -> pl.DataFrame:
     return aggregated(tables, tables.layers, (pl.col("dead_train") - pl.col("silent_train")).abs().sum())
 
 
-_CONSTANT = Claim(
+_CONSTANT = _exact(
     id=8,
     statement="A dead unit's output is constant",
     source="answer",
-    kind="exact test",
     statistic="number of dead units beyond those of constant output, all runs and layers",
-    direction="below",
-    threshold=1.0,
     conditions=(
         Condition(
             "", total_of(of_layers((pl.col("dead_train") - pl.col("constant_train")).clip(lower_bound=0).sum()), {})
@@ -79,14 +77,11 @@ _LARGE_BIAS = Claim(
     ),
     note="The bias as trained, on the unit's inputs of the trained network. Runs without a death have no share.",
 )
-_ONE_INPUT = Claim(
+_ONE_INPUT = _exact(
     id=21,
     statement="A unit is alive if one input activates it, and only then",
     source="answer",
-    kind="exact test",
     statistic="difference of the numbers of units with slope 0 on every input and with z <= 0 on every one, all probes",
-    direction="below",
-    threshold=1.0,
     conditions=(Condition("", total_of(_slope_and_sign, {})),),
     note="And tests/experiments/test_anatomy.py: parameters get a gradient other than 0 in these cases alone.",
 )
@@ -110,14 +105,11 @@ _WEIGHTS = Claim(
     ),
     note="Suffice: dead with the other of birth, on the unit's inputs of the trained network.",
 )
-_NO_ROLE = Claim(
+_NO_ROLE = _exact(
     id=40,
     statement="Dead units take no role: masking them changes nothing",
     source="answer",
-    kind="exact test",
     statistic="outputs on the training set of which a bit changes when dead units' outgoing weights are 0, all runs",
-    direction="below",
-    threshold=1.0,
     conditions=(Condition("", total_of(of_measures(pl.col("masked_changes").sum()), {})),),
 )
 

@@ -8,7 +8,7 @@ import polars as pl
 
 from relubench.experiments.base import Frames
 from relubench.experiments.bias.claims import EARLY
-from relubench.experiments.by_optimizer import OPTIMIZER, RATE
+from relubench.experiments.cases import OPTIMIZER, RATE
 from relubench.plots import points
 from relubench.plots.figure import Figure, interval_note
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 
+from relubench.experiments.cases import OPTIMIZER, Cases, crossed, each, of_levels, of_optimizers
 from relubench.experiments.designs import titles
-from relubench.findings.claims import Claim, Condition, mean_of, of_measures
-from relubench.plots import style
+from relubench.findings.claims import Claim, mean_of, of_measures
 
-START, OPTIMIZER = "factor.start", "optimizer.name"
+START = "factor.start"
 STARTS = titles("initialization", "start")
 #: The rate is proper for the first and high for the second.
 OPTIMIZERS = ("sgd", "adam")
@@ -20,16 +22,14 @@ SMALL = ("normal_001", "normal_01", "pytorch")
 BY_SIZE = ("he", "glorot", "pytorch", "rai")
 
 
-def _where(start: str, optimizer: str) -> dict[str, object]:
-    return {START: start, OPTIMIZER: optimizer}
-
-
-def _after(start: str, optimizer: str) -> str:
-    return f"{STARTS[start]}, {style.name(optimizer)}"
-
-
 _moment = pl.col("second_moment").sort_by("layer")
+_choked = of_measures((_moment.last() / _moment.first()).log10(), step=0)
 _drift = pl.col("dead_train_fraction") - pl.col("born_dead_fraction")
+
+
+def _trained(starts: Sequence[str]) -> Cases:
+    return crossed(of_levels("initialization", "start", starts), of_optimizers(OPTIMIZERS))
+
 
 CLAIMS = (
     Claim(
@@ -39,12 +39,8 @@ CLAIMS = (
         statistic="log10 of the mean square activation of hidden layer 6 over that of layer 1, at birth",
         direction="below",
         threshold=-2.0,
-        conditions=tuple(
-            Condition(
-                STARTS[start],
-                mean_of(of_measures((_moment.last() / _moment.first()).log10(), step=0), _where(start, AT_BIRTH)),
-            )
-            for start in STARTS
+        conditions=each(
+            of_levels("initialization", "start"), lambda runs: mean_of(_choked, {**runs, OPTIMIZER: AT_BIRTH})
         ),
         note="Six hidden layers of 100 ReLU units; N(0, s²) multiplies the mean square by 100 s²/2 a layer, He by 1.",
     ),
@@ -55,11 +51,7 @@ CLAIMS = (
         statistic="test accuracy, chance being .1",
         direction="below",
         threshold=0.2,
-        conditions=tuple(
-            Condition(_after(start, optimizer), mean_of("test_accuracy", _where(start, optimizer)))
-            for start in SMALL
-            for optimizer in OPTIMIZERS
-        ),
+        conditions=each(_trained(SMALL), lambda runs: mean_of("test_accuracy", runs)),
         note="At twice the accuracy of chance or more, some learning has taken place.",
     ),
     Claim(
@@ -68,11 +60,7 @@ CLAIMS = (
         source="comment",
         statistic="dead share after training less that at birth",
         smallest=0.05,
-        conditions=tuple(
-            Condition(_after(start, optimizer), mean_of(_drift, _where(start, optimizer), bounds=(-1.0, 1.0)))
-            for start in BY_SIZE
-            for optimizer in OPTIMIZERS
-        ),
+        conditions=each(_trained(BY_SIZE), lambda runs: mean_of(_drift, runs, bounds=(-1.0, 1.0))),
         note="Rate .03: proper for SGD, ten times a proper one for Adam.",
     ),
 )

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from relubench.experiments.by_optimizer import Where, at, labelled
+from relubench.experiments.cases import at_rates, crossed, each
 from relubench.findings.claims import Claim, Condition, Tables, mean_of
-from relubench.findings.claims.metrics import Metric, needing
+from relubench.findings.claims.metrics import Metric, Where, needing
 
 FACTOR, NORMALIZE = "factor.inputs", "data.normalize"
 #: What is done to the pixels by `data.normalize`, in words.
@@ -37,20 +37,14 @@ def still_dead(layers: Sequence[int]) -> Metric:
 
 def _still_die() -> Claim:
     died = pl.col("dead_train_fraction") - pl.col("born_dead_fraction")
+    normalized = {NORMALIZED[name]: {FACTOR: "times_1", NORMALIZE: name} for name in ("scalar", "feature")}
     return Claim(
         id=28,
         statement="Units die with normalised inputs too",
         source="comment",
         statistic="share of ReLU units dead at the end less those born dead",
         threshold=0.05,
-        conditions=tuple(
-            Condition(
-                labelled(optimizer, f"rate {rate:g}", NORMALIZED[normalize]),
-                mean_of(died, {**at(optimizer, rate), FACTOR: "times_1", NORMALIZE: normalize}),
-            )
-            for optimizer, rate in (*PROPER_RATES, *HIGH_RATES)
-            for normalize in ("scalar", "feature")
-        ),
+        conditions=each(crossed(at_rates((*PROPER_RATES, *HIGH_RATES)), normalized), lambda runs: mean_of(died, runs)),
         note="Normalised on the training set to mean 0 and standard deviation 1: all inputs alike, or each input.",
     )
 
@@ -64,11 +58,8 @@ def _stuck() -> Claim:
         statistic="share of the units born dead that are dead without a break to the end, inputs offset by 3",
         threshold=0.9,
         conditions=tuple(
-            Condition(
-                labelled(optimizer, f"rate {rate:g}", words),
-                mean_of(still_dead(layers), {**at(optimizer, rate), **offset}, bounds=(0.0, 1.0)),
-            )
-            for optimizer, rate in PROPER_RATES
+            Condition(f"{label}, {words}", mean_of(still_dead(layers), runs, bounds=(0.0, 1.0)))
+            for label, runs in at_rates(PROPER_RATES, {"": offset}).items()
             for words, layers in (("layer 1", [1]), ("layers 2 and 3", [2, 3]))
         ),
         note="Normalised inputs plus 3 are all positive. Nothing moves a dead unit of the first layer, whose inputs "

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from relubench.experiments.base import Frames
-from relubench.experiments.by_optimizer import OPTIMIZER, RATE
+from relubench.experiments.cases import OPTIMIZER, RATE
 from relubench.experiments.inputs.claims import NORMALIZE, NORMALIZED
 from relubench.plots import points, style
 from relubench.plots.figure import Figure, interval_note

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from relubench.experiments.by_optimizer import AT_BEST, OPTIMIZER, at, labelled
+from relubench.experiments.cases import AT_BEST, OPTIMIZER, RATE, crossed, each, of_optimizers
 from relubench.findings.claims import Claim, Condition, Tables, mean_at_best, paired
+from relubench.plots import style
 
 ACTIVATION = "model.activation.name"
 RELU = {ACTIVATION: "relu"}
@@ -26,13 +27,11 @@ def dead_in_working(tables: Tables) -> pl.DataFrame:
 
 def _most_dead(optimizer: str) -> list[Condition]:
     """Measure the dead share at the rate where it is largest, of all networks and of those that still work."""
-    where = {OPTIMIZER: optimizer, **RELU}
+    where, name = {OPTIMIZER: optimizer, **RELU}, style.name(optimizer)
     all_, working = "dead_train_fraction", dead_in_working
     return [
-        Condition(labelled(optimizer, "any accuracy"), mean_at_best(all_, where, choose=all_)),
-        Condition(
-            labelled(optimizer, "accuracy kept"), mean_at_best(working, where, choose=working, bounds=(0.0, 1.0))
-        ),
+        Condition(f"{name}, any accuracy", mean_at_best(all_, where, choose=all_)),
+        Condition(f"{name}, accuracy kept", mean_at_best(working, where, choose=working, bounds=(0.0, 1.0))),
     ]
 
 
@@ -56,9 +55,8 @@ CLAIMS = (
         statistic="share of ReLU units dead at the rate with the best test accuracy",
         direction="below",
         threshold=0.05,
-        conditions=tuple(
-            Condition(labelled(optimizer), mean_at_best("dead_train_fraction", {OPTIMIZER: optimizer, **RELU}))
-            for optimizer in HIGH_RATES
+        conditions=each(
+            crossed(of_optimizers(HIGH_RATES), {"": RELU}), lambda runs: mean_at_best("dead_train_fraction", runs)
         ),
         note=f"{AT_BEST} Units born dead count too.",
     ),
@@ -70,8 +68,8 @@ CLAIMS = (
         smallest=0.05,
         conditions=tuple(
             Condition(
-                labelled(optimizer, f"rate {rate:.3g} against {LOW_RATE:g}"),
-                paired(_DEATHS, {**at(optimizer, LOW_RATE), **RELU}, {**at(optimizer, rate), **RELU}),
+                f"{style.name(optimizer)}, rate {rate:.3g} against {LOW_RATE:g}",
+                paired(_DEATHS, *({OPTIMIZER: optimizer, RATE: at, **RELU} for at in (LOW_RATE, rate))),
             )
             for optimizer, rate in HIGH_RATES.items()
         ),

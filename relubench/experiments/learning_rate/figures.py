@@ -8,7 +8,7 @@ import polars as pl
 
 from relubench.config import SETTING_KEYS
 from relubench.experiments.base import Frames
-from relubench.experiments.by_optimizer import OPTIMIZER, RATE, labelled
+from relubench.experiments.cases import OPTIMIZER, RATE
 from relubench.plots import heat_map, style
 from relubench.plots.figure import Figure, interval_note, line_panels
 
@@ -20,7 +20,8 @@ def _with_panels(rows: pl.DataFrame, drawn: Sequence[str]) -> pl.DataFrame:
     """Return the rows with the name of their panel: the optimiser, and what else a grid varies that is not `drawn`."""
     varied = [key for key in SETTING_KEYS if key not in (OPTIMIZER, *drawn) and rows[key].n_unique() > 1]
     names = [
-        labelled(row[OPTIMIZER], *(style.title(row[key], key) for key in varied)) for row in rows.iter_rows(named=True)
+        ", ".join([style.name(row[OPTIMIZER]), *(style.title(row[key], key) for key in varied)])
+        for row in rows.iter_rows(named=True)
     ]
     return rows.with_columns(pl.Series(PANEL, names, pl.String))
 

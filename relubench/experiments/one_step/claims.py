@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+
 import polars as pl
 
+from relubench.experiments.cases import crossed, each, of_levels
 from relubench.experiments.one_step.fates import RATE, of_fates, tenth_deadly_rate
 from relubench.experiments.one_step.metrics import VARIANTS, of
 from relubench.findings.claims import Claim, Condition, Tables, mean_of, paired, paired_ratio
@@ -17,8 +20,8 @@ USUAL = 0.1
 HIGH = 10.0
 
 
-def _at(variant: str, rate: float = USUAL) -> Where:
-    return {**of(variant), RATE: rate}
+def _at(variant: str) -> Where:
+    return {**of(variant), RATE: USUAL}
 
 
 @needing(*needs_of(tenth_deadly_rate))
@@ -29,6 +32,9 @@ def _tenth_an_example(tables: Tables) -> pl.DataFrame:
     rates = tenth_deadly_rate(tables).join(summed, on="run_id", maintain_order="left")
     return rates.select("run_id", value=pl.col("value") * factor)
 
+
+#: A claim that a test proves.
+_proved = functools.partial(Claim, kind="exact test", decided="holds")
 
 _FOR_GOOD = Claim(
     id=1,
@@ -48,33 +54,28 @@ _BY_BIAS = Claim(
     source="answer",
     statistic="share of the units killed by the first step that the move of the bias alone would kill",
     threshold=0.5,
-    conditions=tuple(
-        Condition(
-            f"{VARIANTS[variant]}, rate {rate:g}",
-            mean_of(of_fates(pl.col("by_bias")), _at(variant, rate), bounds=(0.0, 1.0)),
-        )
-        for variant in ("loss_100", "one_input_far")
-        for rate in (USUAL, HIGH)
+    conditions=each(
+        crossed(
+            of_levels("one_step", "variant", ("loss_100", "one_input_far")),
+            {f"rate {rate:g}": {RATE: rate} for rate in (USUAL, HIGH)},
+        ),
+        lambda runs: mean_of(of_fates(pl.col("by_bias")), runs, bounds=(0.0, 1.0)),
     ),
     note=(
         "The step moves z on x by x·x' + 1, summed over the examples x' on which the unit is active, times their "
         "errors: the 1 is the bias's part, small beside many inputs."
     ),
 )
-_LOCAL_GRADIENT = Claim(
+_LOCAL_GRADIENT = _proved(
     id=19,
     statement="ReLU's local gradient is 0 or 1, and 0 at a tie",
     source="answer",
-    kind="exact test",
-    decided="holds",
     note="tests/nn/test_relu_slope.py, over all float32 numbers; leaky units take slope 1 at z = 0, other libraries ½.",
 )
-_AUGMENTED = Claim(
+_AUGMENTED = _proved(
     id=20,
     statement="The bias is a weight w0 on a constant input of 1",
     source="answer",
-    kind="exact test",
-    decided="holds",
     note="tests/experiments/test_one_step.py: trained so, weights are the same and the same units die.",
 )
 _INPUTS = Claim(
@@ -85,9 +86,9 @@ _INPUTS = Claim(
     direction="below",
     threshold=1.0,
     smallest=0.5,
-    conditions=tuple(
-        Condition(VARIANTS[variant], paired_ratio(tenth_deadly_rate, of("plain"), of(variant)))
-        for variant in ("inputs_10", "inputs_positive")
+    conditions=each(
+        of_levels("one_step", "variant", ("inputs_10", "inputs_positive")),
+        lambda runs: paired_ratio(tenth_deadly_rate, of("plain"), runs),
     ),
     note="A factor of 2 counts.",
 )
@@ -103,12 +104,10 @@ _SUMMED = Claim(
     ),
     note=f"n = {EXAMPLES:,} training examples. Both ratios are 1 but for rounding.",
 )
-_CHAIN_RULE = Claim(
+_CHAIN_RULE = _proved(
     id=34,
     statement="The chain rule gives the gradient, 0 for a dead unit",
     source="comment",
-    kind="exact test",
-    decided="holds",
     note="tests/experiments/test_one_step.py: formula, automatic differentiation and finite differences agree.",
 )
 _UPSTREAM = Claim(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import polars as pl
 
+from relubench.experiments.derived import rows_of
 from relubench.findings.claims import Tables, mean_effect
 from relubench.findings.claims.metrics import measures_of, needing
 
@@ -61,13 +62,11 @@ def _changes(tables: Tables) -> pl.DataFrame:
         for name in CHANGING
     ]
     finite = pl.concat(changes).filter(pl.col("value").is_finite())  # a regression has no accuracy
-    rows = []
-    for (name, *point), runs in finite.group_by("name", *keys, maintain_order=True):
-        effect = mean_effect(runs["value"].to_numpy(), CHANGING[str(name)])
-        rows.append((*point, f"{name}_change", effect.value, effect.low, effect.high, effect.n))
-    numbers = {"metric": pl.String, "mean": pl.Float64, "ci_low": pl.Float64, "ci_high": pl.Float64, "n": pl.Int64}
-    schema = {key: tables.runs.schema[key] for key in keys} | numbers
-    return pl.DataFrame(rows, schema, orient="row").with_columns(pl.col("ci_low", "ci_high").fill_nan(None))
+    effects = (
+        ((*point, f"{name}_change"), mean_effect(runs["value"].to_numpy(), CHANGING[str(name)]))
+        for (name, *point), runs in finite.group_by("name", *keys, maintain_order=True)
+    )
+    return rows_of(effects, {key: tables.runs.schema[key] for key in keys} | {"metric": pl.String})
 
 
 CURVES = ("dead_train", "dormant_train", "online_accuracy", "online_loss")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
 
 import polars as pl
 
+from relubench.experiments.derived import rows_of
 from relubench.experiments.remedies.variants import FACTOR, HIGH_RATE, NONE, OPTIMIZER, RATE, REMEDIES, VARIANT, levels
 from relubench.findings.claims import Tables, mean_of, paired, paired_at_best, paired_ratio
 from relubench.findings.claims.measurements import Measurement
@@ -55,30 +55,18 @@ _ROWS = {
     "accuracy_at_best_rate": lambda *cell: at_best_rate("test_accuracy", *cell),
     "highest_rate": _usable_rate,
 }
-_SCHEMA: dict[str, Any] = {
-    "metric": pl.String,
-    OPTIMIZER: pl.String,
-    VARIANT: pl.String,
-    "mean": pl.Float64,
-    "ci_low": pl.Float64,
-    "ci_high": pl.Float64,
-    "n": pl.Int64,
-}
 
 
 def remedy_rows(tables: Tables) -> pl.DataFrame:
     """Return a row for each of `_ROWS`, optimiser with a high rate and remedy of the runs."""
-    optimizers, rows = [name for name in HIGH_RATE if name in tables.runs[OPTIMIZER]], []
-    for metric, measure in _ROWS.items():
-        for optimizer, remedy in itertools.product(optimizers, levels(tables.runs)):
-            if remedy != NONE or metric == "highest_rate":  # the others are differences to none
-                effect = measure(optimizer, remedy)(tables)
-                rows.append(
-                    (metric, optimizer, REMEDIES.get(remedy, remedy), effect.value, effect.low, effect.high, effect.n)
-                )
-    return pl.DataFrame(rows, _SCHEMA, orient="row").with_columns(
-        pl.col("mean", "ci_low", "ci_high").fill_nan(None), layer=pl.lit(None, pl.Int64)
+    optimizers = [name for name in HIGH_RATE if name in tables.runs[OPTIMIZER]]
+    effects = (
+        ((metric, optimizer, REMEDIES.get(remedy, remedy)), _ROWS[metric](optimizer, remedy)(tables))
+        for metric, optimizer, remedy in itertools.product(_ROWS, optimizers, levels(tables.runs))
+        if remedy != NONE or metric == "highest_rate"  # the others are differences to none
     )
+    rows = rows_of(effects, {"metric": pl.String, OPTIMIZER: pl.String, VARIANT: pl.String})
+    return rows.with_columns(layer=pl.lit(None, pl.Int64))
 
 
 DERIVED = (remedy_rows,)

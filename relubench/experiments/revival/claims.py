@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import polars as pl
 
+from relubench.experiments.cases import Cases, each
 from relubench.experiments.revival.cases import HIGH, LOW, OPTIMIZERS, RATES, Where, case
 from relubench.findings.claims import Claim, Condition, Tables, mean_of, of_layers, paired, total_of
 from relubench.findings.claims.measurements import Measurement
@@ -24,11 +25,13 @@ def _moved(tables: Tables) -> pl.DataFrame:
     return both.group_by("run_id").agg(value=changed.n_unique())
 
 
-def _never(number: int, statement: str, source: str, counted: str, conditions: Iterable[Condition], note: str) -> Claim:
+def _never(
+    number: int, statement: str, source: str, counted: str, conditions: tuple[Condition, ...], note: str
+) -> Claim:
     """Return a claim that something never happens: an exact count, which must be 0."""
     return Claim(
         id=number, statement=statement, source=source, statistic=f"{counted}, counted", kind="exact test",
-        direction="below", threshold=1, smallest=1, conditions=tuple(conditions), note=note,
+        direction="below", threshold=1, smallest=1, conditions=conditions, note=note,
     )  # fmt: skip
 
 
@@ -40,7 +43,11 @@ def _share(where: Where, layer: int) -> Measurement:
     return mean_of(of_spells(REVIVED_SHARE, layer=layer), where, bounds=(0, 1))
 
 
-_PLAIN = {OPTIMIZERS[name]: case(name, "high") for name in HIGH}
+def _cases(names: Iterable[str], variant: str) -> Cases:
+    return {OPTIMIZERS[name]: case(name, variant) for name in names}
+
+
+_PLAIN = _cases(HIGH, "high")
 _BOTH_RATES = {
     f"{OPTIMIZERS[name]}, rate {rates[name]:g}": case(name, kind) for name in LOW for kind, rates in RATES.items()
 }
@@ -50,9 +57,10 @@ _FROZEN = [
     for name in LOW
     for layer, frozen in ((2, "frozen_1"), (3, "frozen_2"))
 ]
-_EQUAL_DECAY = {OPTIMIZERS[name]: case(name, "equal_decay") for name in LOW}
-_BIAS_DECAY = {OPTIMIZERS[name]: case(name, "bias_decay") for name in LOW}
 _LEFT_DEAD = pl.col("until").is_null().sum().cast(pl.Int64)
+_MORE_DEAD = of_spells(_LEFT_DEAD - dead_at(HALFWAY).sum().cast(pl.Int64), without=0)
+_WAKEN = of_spells(pl.col("until").is_not_null().mean(), among=dead_at(HALFWAY))
+_RARELY_ACTIVE = of_layers(1 - pl.col("dead_train").sum() / pl.col("batch_dead").sum())
 _RATES = "Rates: " + ", ".join(f"{OPTIMIZERS[name]} {rate:g}" for name, rate in HIGH.items()) + "."
 _REVIVED = "share of a run's dead units that a later probe finds active"
 
@@ -74,7 +82,7 @@ CLAIMS = (
     ),
     _never(
         10, "A dead unit of the first layer never comes back", "answer", "revivals in layer 1",
-        (Condition(label, _revivals(1, where)) for label, where in _PLAIN.items()),
+        each(_PLAIN, lambda runs: _revivals(1, runs)),
         "A law under plain SGD: its gradient is 0 for good. Momentum and Adam carry it on for some steps.",
     ),
     Claim(
@@ -91,7 +99,7 @@ CLAIMS = (
     ),
     _never(
         32, "With all earlier layers frozen no dead unit comes back", "comment", "revivals in the layer after them",
-        (Condition(label, _revivals(layer, frozen)) for label, layer, frozen, _ in _FROZEN),
+        tuple(Condition(label, _revivals(layer, frozen)) for label, layer, frozen, _ in _FROZEN),
         "The layer's inputs stand still, as those of layer 1 do. Adam's momentum may carry a unit on for some steps.",
     ),
     Claim(
@@ -100,10 +108,7 @@ CLAIMS = (
         source="comment",
         statistic="share of the units inactive on a batch that are active on the training set, at the end",
         threshold=0.5,
-        conditions=tuple(
-            Condition(label, mean_of(of_layers(1 - pl.col("dead_train").sum() / pl.col("batch_dead").sum()), where))
-            for label, where in _BOTH_RATES.items()
-        ),
+        conditions=each(_BOTH_RATES, lambda runs: mean_of(_RARELY_ACTIVE, runs)),
         note="Inactive on a batch of 64: the mean over the steps between the last two probes.",
     ),
     Claim(
@@ -112,13 +117,7 @@ CLAIMS = (
         source="comment",
         statistic="share of the units dead halfway that a later probe finds active",
         smallest=0.05,
-        conditions=tuple(
-            Condition(
-                label,
-                mean_of(of_spells(pl.col("until").is_not_null().mean(), among=dead_at(HALFWAY)), where, bounds=(0, 1)),
-            )
-            for label, where in _BOTH_RATES.items()
-        ),
+        conditions=each(_BOTH_RATES, lambda runs: mean_of(_WAKEN, runs, bounds=(0, 1))),
         note="As many epochs again; units of all layers.",
     ),
     Claim(
@@ -128,23 +127,18 @@ CLAIMS = (
         statistic="dead units at the end less those halfway, in the same run",
         direction="below",
         smallest=1,
-        conditions=tuple(
-            Condition(
-                label, mean_of(of_spells(_LEFT_DEAD - dead_at(HALFWAY).sum().cast(pl.Int64), without=0), where)
-            )
-            for label, where in _BOTH_RATES.items()
-        ),
+        conditions=each(_BOTH_RATES, lambda runs: mean_of(_MORE_DEAD, runs)),
         note="As many epochs again. Some units wake, others die: this is what is left.",
     ),
     _never(
         39, "A dead unit's own weights stay as they are for good", "comment",
         "units of layer 1 of whose weights or bias a bit changed after they had died",
-        (Condition(label, total_of(_moved, where)) for label, where in _PLAIN.items()),
+        each(_PLAIN, lambda runs: total_of(_moved, runs)),
         "Bits are compared by a checksum, at the probe that found the unit dead and at the end.",
     ),
     _never(
         6, "Equal decay of weights and bias cannot bring layer 1 back", "answer", "revivals in layer 1",
-        (Condition(label, _revivals(1, where)) for label, where in _EQUAL_DECAY.items()),
+        each(_cases(LOW, "equal_decay"), lambda runs: _revivals(1, runs)),
         "Under plain SGD decay shrinks a dead unit's pre-activations and keeps their signs. Adam rescales the decay of "
         "each weight by itself, so that the unit's plane turns.",
     ),
@@ -154,7 +148,7 @@ CLAIMS = (
         source="answer",
         statistic=f"{_REVIVED}, layer 1",
         smallest=0.05,
-        conditions=tuple(Condition(label, _share(where, 1)) for label, where in _BIAS_DECAY.items()),
+        conditions=each(_cases(LOW, "bias_decay"), lambda runs: _share(runs, 1)),
         note="A unit comes back so only if it is its bias that holds it down: where its weights alone suffice, it "
         "stays dead.",
     ),

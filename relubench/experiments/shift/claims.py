@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+from relubench.experiments.cases import crossed, each, of_levels
 from relubench.experiments.designs import titles
 from relubench.experiments.shift.metrics import WAKE, WHEN_CHANGED, woken_by
-from relubench.findings.claims import Claim, Condition, mean_of, paired, total_of
-from relubench.findings.claims.metrics import Where
+from relubench.findings.claims import Claim, mean_of, paired, total_of
 from relubench.findings.spells import REVIVALS, of_spells
 
-OPTIMIZERS = titles("shift", "optimizer")
-#: The changes by level.
-CHANGES = {level: title for level, title in titles("shift", "change").items() if level != "same"}
-
-
-def _at(optimizer: str, change: str) -> Where:
-    return {"factor.optimizer": optimizer, "factor.change": change}
+CHANGE = "factor.change"
+OPTIMIZERS = of_levels("shift", "optimizer")
+#: The levels that change the data, and those of them that change the inputs.
+CHANGES = [level for level in titles("shift", "change") if level != "same"]
+OF_INPUTS = [level for level in CHANGES if level != "new_labels"]
 
 
 def _claim_36(statement: str, layer: int | None, note: str) -> Claim:
@@ -26,10 +24,9 @@ def _claim_36(statement: str, layer: int | None, note: str) -> Claim:
         source="comment",
         statistic="share of the units dead at the change that a later probe finds active, less that without a change",
         smallest=0.05,
-        conditions=tuple(
-            Condition(f"{title}, {label}", paired(metric, _at(name, "same"), _at(name, change), bounds=(0, 1)))
-            for change, title in CHANGES.items()
-            for name, label in OPTIMIZERS.items()
+        conditions=each(
+            crossed(of_levels("shift", "change", CHANGES), OPTIMIZERS),
+            lambda runs: paired(metric, {**runs, CHANGE: "same"}, runs, bounds=(0, 1)),
         ),
         note=note,
     )
@@ -43,15 +40,13 @@ CLAIMS = (
         statistic="share of the units dead on the training set that are active on the other inputs",
         smallest=0.05,
         conditions=(
-            *(
-                Condition(f"same distribution, {label}", mean_of(woken_by("test"), _at(name, "same"), bounds=(0, 1)))
-                for name, label in OPTIMIZERS.items()
+            *each(
+                crossed({"same distribution": {CHANGE: "same"}}, OPTIMIZERS),
+                lambda runs: mean_of(woken_by("test"), runs, bounds=(0, 1)),
             ),
-            *(
-                Condition(f"{title}, {label}", mean_of(woken_by("next_task"), _at(name, change), bounds=(0, 1)))
-                for change, title in CHANGES.items()
-                if change != "new_labels"
-                for name, label in OPTIMIZERS.items()
+            *each(
+                crossed(of_levels("shift", "change", OF_INPUTS), OPTIMIZERS),
+                lambda runs: mean_of(woken_by("next_task"), runs, bounds=(0, 1)),
             ),
         ),
         note="Same distribution: the test set. Else: the changed training inputs; weights as the first task left them.",
@@ -76,15 +71,9 @@ CLAIMS = (
         direction="below",
         threshold=1,
         smallest=1,
-        conditions=tuple(
-            Condition(
-                label,
-                total_of(
-                    of_spells(REVIVALS, layer=1, among=WHEN_CHANGED, without=0),
-                    _at(name, "new_labels"),
-                ),
-            )
-            for name, label in OPTIMIZERS.items()
+        conditions=each(
+            crossed(OPTIMIZERS, {"": {CHANGE: "new_labels"}}),
+            lambda runs: total_of(of_spells(REVIVALS, layer=1, among=WHEN_CHANGED, without=0), runs),
         ),
         note="A law under plain SGD: with the same inputs the gradient stays 0, whatever the labels.",
     ),

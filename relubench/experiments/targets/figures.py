@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from relubench.experiments.base import Frames
-from relubench.experiments.by_optimizer import RATE
+from relubench.experiments.cases import RATE
 from relubench.experiments.targets.claims import FACTOR, MOMENTUM
 from relubench.plots import style
 from relubench.plots.figure import Figure, interval_note, line_panels

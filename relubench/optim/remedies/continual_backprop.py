@@ -28,7 +28,7 @@ from relubench.config import knob
 from relubench.lazy import jnp, optax
 from relubench.optim.remedies.choices import REMEDIES
 from relubench.optim.remedies.lens import AffineLayers, Initialize, check_activations, check_lens, read
-from relubench.optim.remedies.reset import Reset, fresh_layers, overwrite, unit_masks
+from relubench.optim.remedies.reset import Reset, fresh_layers, new_units, overwrite
 
 if TYPE_CHECKING:
     from jax import Array
@@ -49,12 +49,6 @@ class ContinualBackpropState(NamedTuple):
     inner: Any  # that of the wrapped transformation
     step: Array  # int32: updates so far
     hidden: tuple[LayerRecord, ...]  # one a hidden layer
-
-
-class _Rule(NamedTuple):
-    replacement_rate: ArrayLike
-    maturity: ArrayLike
-    utility_decay: ArrayLike
 
 
 @REMEDIES.register(
@@ -92,7 +86,7 @@ def continual_backprop(
     checks.number("maturity", maturity, low=0, high=checks.MOST, whole=True)
     checks.number("utility_decay", utility_decay, low=0, high=1)
     inner = optax.with_extra_args_support(inner)
-    rule = _Rule(replacement_rate, maturity, utility_decay)
+    test = functools.partial(_test, replacement_rate, maturity, utility_decay)
 
     def init(params: Any) -> ContinualBackpropState:
         affine = read(layers, params, params)
@@ -111,20 +105,12 @@ def continual_backprop(
         hidden = check_activations(layers, affine, activations)
         updates, inner_state = inner.update(updates, state.inner, params, activations=activations, **extra)
         step = optax.safe_increment(state.step)
-        moved = layers.get(optax.apply_updates(params, updates))
-        tested = [
-            _test(rule, record, h, moved[after][0])
-            for record, h, (_, after) in zip(state.hidden, hidden, layers.around(affine), strict=True)
-        ]
+        outgoing = _outgoing(layers, optax.apply_updates(params, updates))
+        tested = [test(*three) for three in zip(state.hidden, hidden, outgoing, strict=True)]
         replaced = [mask for mask, _ in tested]
 
         def resets() -> list[Reset]:
-            return [
-                Reset((incoming | outgoing, own), (jnp.where(incoming, kernel, 0), bias))
-                for (incoming, outgoing, own), (kernel, bias) in zip(
-                    unit_masks(layers, affine, replaced), fresh_layers(initialize, key, step, affine), strict=True
-                )
-            ]
+            return new_units(layers, replaced, fresh_layers(initialize, key, step, affine), keep_between=True)
 
         due = functools.reduce(jnp.logical_or, map(jnp.any, replaced), jnp.zeros((), bool))
         updates, inner_state = overwrite(inner, layers, due, resets, params, updates, inner_state)
@@ -137,18 +123,31 @@ def _new_record(bias: Array) -> LayerRecord:
     return LayerRecord(jnp.zeros_like(bias), jnp.zeros(bias.shape, jnp.int32), jnp.zeros((), bias.dtype))
 
 
-def _test(rule: _Rule, record: LayerRecord, h: Array, outgoing: Array) -> tuple[Array, LayerRecord]:
+def _outgoing(layers: AffineLayers, params: Any) -> list[Array]:
+    """Return the outgoing weights of each hidden layer: the kernel of the layer after it."""
+    affine = layers.get(params)
+    return [affine[after][0] for _, after in layers.around(affine)]
+
+
+def _test(
+    replacement_rate: ArrayLike,
+    maturity: ArrayLike,
+    utility_decay: ArrayLike,
+    record: LayerRecord,
+    h: Array,
+    outgoing: Array,
+) -> tuple[Array, LayerRecord]:
     """Return the units of a layer to replace, bool [units], and the record after it.
 
     `h` [examples, ..., units] are its activations, `outgoing` [..., units, out] the next layer's kernel.
     """
     dtype = record.utility.dtype
-    rate, decay = jnp.asarray(rule.replacement_rate, dtype), jnp.asarray(rule.utility_decay, dtype)
+    rate, decay = jnp.asarray(replacement_rate, dtype), jnp.asarray(utility_decay, dtype)
     strength = jnp.sum(jnp.abs(outgoing), (*range(outgoing.ndim - 2), -1))
     contribution = jnp.mean(jnp.abs(h), tuple(range(h.ndim - 1))) * strength
     utility = decay * record.utility + (1 - decay) * contribution
     age = record.age + 1
-    mature = age > jnp.asarray(rule.maturity, age.dtype)
+    mature = age > jnp.asarray(maturity, age.dtype)
     owed = record.owed + rate * jnp.sum(mature).astype(dtype)
     number = jnp.floor(owed)
     rank = jnp.argsort(jnp.argsort(jnp.where(mature, utility, jnp.inf)))

@@ -10,7 +10,7 @@ from relubench.config import knob
 from relubench.lazy import jnp, optax
 from relubench.optim.remedies.choices import PERIOD, REMEDIES
 from relubench.optim.remedies.lens import AffineLayers, Initialize, check_activations, check_lens, check_start, read
-from relubench.optim.remedies.reset import Reset, fresh_layers, overwrite, unit_masks
+from relubench.optim.remedies.reset import Reset, fresh_layers, new_units, overwrite
 
 if TYPE_CHECKING:
     from jax import Array
@@ -68,13 +68,8 @@ def redo(
         due = step % jnp.asarray(period, step.dtype) == 0
 
         def resets() -> list[Reset]:
-            masks = unit_masks(layers, affine, [due & _dormant(h, tau) for h in hidden])
-            return [
-                Reset((incoming | outgoing, own), (jnp.where(outgoing, 0, kernel), bias))
-                for (incoming, outgoing, own), (kernel, bias) in zip(
-                    masks, fresh_layers(initialize, key, step, affine), strict=True
-                )
-            ]
+            dormant = [due & _dormant(h, tau) for h in hidden]
+            return new_units(layers, dormant, fresh_layers(initialize, key, step, affine), keep_between=False)
 
         updates, inner_state = overwrite(inner, layers, due, resets, params, updates, inner_state)
         return updates, RedoState(inner_state, step)

@@ -44,25 +44,26 @@ def fresh_layers(initialize: Initialize, key: Array, step: Array, affine: Sequen
     ]
 
 
-def unit_masks(
-    layers: AffineLayers, affine: Sequence[Affine], units: Sequence[Array]
-) -> list[tuple[Array, Array, Array]]:
-    """Return of each layer which (incoming weights, outgoing weights, biases) belong to the hidden `units`.
+def new_units(
+    layers: AffineLayers, units: Sequence[Array], drawn: Sequence[Affine], *, keep_between: bool
+) -> list[Reset]:
+    """Return what makes hidden units anew: incoming weights and biases as `drawn`, outgoing weights of 0.
 
-    `units` has a bool mask [units] for each hidden layer. Incoming and outgoing are shaped like the layer's kernel:
-    the incoming weights of its own units, and the outgoing weights of the units before it.
+    `units` has a bool mask [units] for each hidden layer, `drawn` a draw of each affine layer. A weight from one new
+    unit to another is as drawn where `keep_between` is set, else 0.
     """
-    own = [jnp.zeros_like(bias, bool) for _, bias in affine]
-    read = [jnp.zeros(kernel.shape[-2], bool) for kernel, _ in affine]
-    for (before, after), mask in zip(layers.around(affine), units, strict=True):
+    own = [jnp.zeros_like(bias, bool) for _, bias in drawn]
+    read = [jnp.zeros(kernel.shape[-2], bool) for kernel, _ in drawn]
+    for (before, after), mask in zip(layers.around(drawn), units, strict=True):
         own[before], read[after] = mask, mask
-    masks = []
-    for (kernel, _), inputs, outputs in zip(affine, read, own, strict=True):
+    resets = []
+    for (kernel, bias), inputs, outputs in zip(drawn, read, own, strict=True):
         wide = (1,) * (kernel.ndim - 2)
         incoming = jnp.broadcast_to(outputs.reshape(*wide, 1, -1), kernel.shape)
         outgoing = jnp.broadcast_to(inputs.reshape(*wide, -1, 1), kernel.shape)
-        masks.append((incoming, outgoing, outputs))
-    return masks
+        kept = incoming if keep_between else ~outgoing
+        resets.append(Reset((incoming | outgoing, outputs), (jnp.where(kept, kernel, 0), bias)))
+    return resets
 
 
 def overwrite(

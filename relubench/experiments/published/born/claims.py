@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from relubench.experiments.designs import titles
 from relubench.findings.claims import Claim, Number
 from relubench.findings.claims.published import MONTE_CARLO
@@ -18,7 +20,6 @@ CONSTANT = {
     "w10_l10": (0.0014, 5e-5),
     "w10_l11": (0.002, 5e-4),
 }
-_STATISTIC = "share of networks with constant output at initialisation"
 
 
 def _born(label: str, network: str) -> Number:
@@ -27,25 +28,23 @@ def _born(label: str, network: str) -> Number:
 
 _THREE, _FIVE, _TEN = (_born(f"width {width}", f"w{width}_l10") for width in (3, 5, 10))
 
+_claim = functools.partial(
+    Claim, id=1, kind="published", statistic="share of networks with constant output at initialisation"
+)
+
 CLAIMS = (
-    Claim(
-        id=1,
-        kind="published",
+    _claim(
         statement="1-D input, He normal, zero bias, 10 layers of one width",
         source="Lu et al. 2020",
-        statistic=_STATISTIC,
         conditions=(
             _THREE.beside(0.60, "~", 0.05),
             _FIVE.beside(0.10, ">"),
             _TEN.beside(0.01, "<", less=_FIVE, sign=-1),
         ),
     ),
-    Claim(
-        id=1,
-        kind="published",
+    _claim(
         statement="1-D input, He normal, zero bias, affine layers of one hidden width",
         source=MONTE_CARLO,
-        statistic=_STATISTIC,
         conditions=tuple(
             _born(_TITLES[network], network).beside(value, rounding=rounding)
             for network, (value, rounding) in CONSTANT.items()

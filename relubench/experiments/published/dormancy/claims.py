@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+
 import polars as pl
 
-from relubench.findings.claims import Claim, Condition, Number, of_layers
+from relubench.findings.claims import Claim, Number, of_layers
 
 
 def _dormant(label: str, level: str, step: int | None = None) -> Number:
@@ -12,30 +14,20 @@ def _dormant(label: str, level: str, step: int | None = None) -> Number:
     return Number(label, of_layers(share, step=step), {"factor.labels": level})
 
 
-def _claim(labels: str, *conditions: Condition, note: str) -> Claim:
-    return Claim(
-        id=10,
-        kind="published",
-        statement=f"CIFAR-10, {labels}",
-        source="Sokar et al. 2023",
-        statistic="share of .025-dormant units",
-        conditions=conditions,
-        note=note,
-    )
-
-
+_claim = functools.partial(
+    Claim, id=10, kind="published", source="Sokar et al. 2023", statistic="share of .025-dormant units"
+)
 _START, _END = _dormant("fixed labels, start", "fixed", step=0), _dormant("fixed labels, end", "fixed")
 
 CLAIMS = (
     _claim(
-        "fixed labels",
-        _START.beside(0.10, "~", 0.01),
-        _END.beside(0.02, "~", 0.01, less=_START, sign=-1),
+        statement="CIFAR-10, fixed labels",
+        conditions=(_START.beside(0.10, "~", 0.01), _END.beside(0.02, "~", 0.01, less=_START, sign=-1)),
         note="read off a figure; needs CIFAR-10",
     ),
     _claim(
-        "labels reshuffled every 20 epochs",
-        _dormant("reshuffled labels, end", "reshuffled").beside(0.35, "~", 0.05, less=_END),
+        statement="CIFAR-10, labels reshuffled every 20 epochs",
+        conditions=(_dormant("reshuffled labels, end", "reshuffled").beside(0.35, "~", 0.05, less=_END),),
         note="30 to 40 %; read off a figure; needs CIFAR-10",
     ),
 )
