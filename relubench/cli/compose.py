@@ -336,7 +336,7 @@ def _fitting(override: Override, names: list[str]) -> str:
     pattern: Any = override.value()
     fitting = pattern.filter(names)
     if not fitting:
-        raise UserError(f"{override.input_line}: no name fits; {override.key_or_group} takes one of {', '.join(names)}")
+        raise UserError(f"{override.input_line}: no name fits; {override.key_or_group} takes names such as {names[0]}")
     return ",".join(fitting)
 
 
