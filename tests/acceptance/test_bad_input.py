@@ -68,7 +68,7 @@ CASES = {
     (CUSTOM, "data.function=glob(*)"): "no glob",
     (CUSTOM, "optimizer.learning_rate=interval(0,1)"): "no interval",
     ("-m", CUSTOM, "seed=glob(*)"): "no glob",
-    ("plan", "-m", "experiment=glob(no*)"): "experiment=glob(no*): no name fits; experiment takes names such as activations",
+    ("plan", "-m", "experiment=glob(no*)"): "glob(no*): no name fits; experiment takes names such as activations",
     ("plan", CUSTOM, "model=glob(*)"): "with -m each of its values is taken",
     (CUSTOM, "seed=1,2"): "with -m each of its values is taken",
     ("-m", "plan", CUSTOM, "seed=1,2"): "a verb comes first",
