@@ -1,4 +1,4 @@
-"""JAX and what stands on it, imported when they are first used: whoever only declares names starts at once."""
+"""Packages that take long to import, imported when they are first used: whoever only declares names starts at once."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import jax
     import jax.numpy as jnp
     import optax
+    import polars as pl
     from jax import lax
 else:
 
@@ -23,6 +24,6 @@ else:
             setattr(self, attribute, value)
             return value
 
-    jax, jnp, lax, optax = map(_Lazy, ("jax", "jax.numpy", "jax.lax", "optax"))
+    jax, jnp, lax, optax, pl = map(_Lazy, ("jax", "jax.numpy", "jax.lax", "optax", "polars"))
 
-__all__ = ["jax", "jnp", "lax", "optax"]
+__all__ = ["jax", "jnp", "lax", "optax", "pl"]

@@ -17,6 +17,7 @@ from rich.console import Console
 from relubench import config, experiments
 from relubench.cli.progress import Progress
 from relubench.errors import UserError
+from relubench.experiments.base import Frames, with_levels
 from relubench.sweeps import folders, interrupts, training
 from relubench.sweeps.storage import read_table, write_json, write_table
 from relubench.sweeps.training import asked, lacking, share
@@ -85,7 +86,7 @@ def _merged(request: Request, folder: folders.Folder) -> folders.Tables:
     design = experiments.design(request.config.name)
     if design is None:
         return tables
-    return replace(tables, runs=experiments.with_levels(tables.runs, design.factors, design.base))
+    return replace(tables, runs=with_levels(tables.runs, design.factors, design.base))
 
 
 def _fold(request: Request, folder: folders.Folder, tables: folders.Tables) -> pl.DataFrame:
@@ -153,7 +154,7 @@ def _draw(folder: folders.Folder) -> list[Path]:
 
     name, values, _, factors = folders.read_config(folder.path / "config.yaml")
     design = experiments.design(name)
-    frames = experiments.Frames(
+    frames = Frames(
         summary=read_table(folder.path / "summary.parquet", name=name),
         curves=read_table(folder.path / "curves.parquet", name=name),
         claims=read_table(folder.path / "claims.parquet", name=name),

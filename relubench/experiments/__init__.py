@@ -20,17 +20,17 @@ from typing import TYPE_CHECKING, Any
 
 from relubench import config
 from relubench.errors import UserError
-from relubench.experiments.base import Frames, with_levels
 from relubench.experiments.designs import Design, design
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from relubench.experiments.base import Frames
     from relubench.findings.claims import Claim, Condition
     from relubench.plots.figure import Figure
     from relubench.sweeps.folders import Tables
 
-__all__ = ["Experiment", "Frames", "design", "find", "names", "register", "with_levels"]
+__all__ = ["Experiment", "design", "find", "names", "register"]
 
 #: An experiment without figures is drawn as this one is.
 _DEFAULT = "custom"

@@ -14,11 +14,11 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import polars as pl
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from relubench import config
 from relubench.errors import UserError, shown, unknown
+from relubench.lazy import pl
 from relubench.sweeps import factors, grid
 
 _PACKAGE = Path(__file__).parent.parent

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import polars as pl
 
 from relubench.config import SETTING_KEYS, flatten, nested, setting_values
 from relubench.errors import Notice, UserError
+from relubench.lazy import pl
 from relubench.sweeps import factors, grid, storage
 from relubench.sweeps.factors import FACTOR, Factor
 from relubench.sweeps.grid import ID_VERSION, Grid

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import polars as pl
 
 from relubench.errors import StorageError, UserError
+from relubench.lazy import pl
 
 #: Version of the columns of every Parquet file, stored in its metadata.
 SCHEMA_VERSION = "4"

@@ -10,6 +10,7 @@ from rich.console import Console
 
 import relubench
 from relubench import config, experiments
+from relubench.experiments.base import Frames
 from relubench.findings import summary
 from relubench.plots.figure import save
 from relubench.report.terminal import print_table
@@ -51,7 +52,7 @@ def folded(tables):
 def frames_of(tables, axes, name):
     metrics = experiments.find(name).curves
     setting = config.setting_values(config.Setting())
-    return experiments.Frames(
+    return Frames(
         summary.summarize(tables["runs"], axes),
         summary.curves(folders.Tables(**tables), axes, metrics),
         pl.DataFrame(),

@@ -125,7 +125,7 @@ def test_whatever_a_reader_raises_becomes_one_line(folder, monkeypatch, error):
     def fail(*arguments, **words):
         raise error
 
-    monkeypatch.setattr(pl, "read_parquet", fail)
+    monkeypatch.setattr(storage.pl, "read_parquet", fail)
     with pytest.raises(UserError, match=r"runs\.parquet: it cannot be read \(.+\); delete it"):
         storage.read_table(folder.path / "runs.parquet")
 
