@@ -45,7 +45,7 @@ def _packages(folder: str, package: str, shelf: str = "") -> Iterator[tuple[str,
 
 
 #: The module or package that is each experiment's part in Python.
-_MODULES = dict(_packages(__path__[0], __name__))
+MODULES = dict(_packages(__path__[0], __name__))
 
 
 class Experiment:
@@ -132,15 +132,15 @@ def _check(name: str, claim: Claim, condition: Condition, whole: Design) -> None
 
 def names() -> list[str]:
     """Return the names of the experiments, those on shelves after the others."""
-    return sorted(_MODULES, key=lambda name: ("/" in name, name))
+    return sorted(MODULES, key=lambda name: ("/" in name, name))
 
 
 def register(name: str, module: str) -> None:
     """Make a module or package, by its dotted name (`__name__`), the part in Python of the experiment `name`."""
-    if _MODULES.setdefault(name, module) != module:
-        raise UserError(f"experiment={name}: both {_MODULES[name]} and {module} are registered as it")
+    if MODULES.setdefault(name, module) != module:
+        raise UserError(f"experiment={name}: both {MODULES[name]} and {module} are registered as it")
 
 
 def find(name: str) -> Experiment:
     """Return the experiment `name`; one known by its YAML file alone has the figures of a custom one."""
-    return Experiment(name, importlib.import_module(_MODULES.get(name, _MODULES[_DEFAULT])))
+    return Experiment(name, importlib.import_module(MODULES.get(name, MODULES[_DEFAULT])))

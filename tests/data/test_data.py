@@ -10,6 +10,7 @@ import pytest
 from relubench import config, data
 from relubench.data import idx
 from relubench.errors import UserError
+from tests.support.registered import forgetting
 
 
 def test_the_split_is_stratified_fixed_and_of_the_size_asked_for():
@@ -137,11 +138,12 @@ def test_a_test_label_that_training_lacks_is_refused(folder):
 @pytest.mark.parametrize(
     ("y", "y_test", "told"), [([1, 1], [1], "has 1 class"), ([0, 1], [2], "no example for training has the label 2")]
 )
-def test_classes_are_checked_whatever_the_source(monkeypatch, y, y_test, told):
+def test_classes_are_checked_whatever_the_source(y, y_test, told):
     examples = data.Examples(np.ones((2, 3)), np.array(y), outputs=3, test=(np.ones((1, 3)), np.array(y_test)))
-    monkeypatch.setitem(data.SOURCES._entries, "digits", lambda data: examples)
-    with pytest.raises(UserError, match=f"data.name=digits: .*{told}"):
-        data.load(config.Data())
+    with forgetting():
+        data.SOURCES.register("mine")(lambda data: examples)
+        with pytest.raises(UserError, match=f"data.name=mine: .*{told}"):
+            data.load(config.make(config.Data, name="mine"))
 
 
 def test_a_missing_file_or_folder_is_named(folder):

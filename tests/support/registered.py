@@ -17,8 +17,8 @@ def forgetting():
         for value in vars(module).values()
         if isinstance(value, Registry)
     }
-    tables = [config.KEYS, config.SETTING_KEYS, config.CHOICES, experiments._MODULES]
-    tables += [table for registry in registries.values() for table in (registry._entries, registry._keys)]
+    tables = [config.KEYS, config.SETTING_KEYS, config.CHOICES, experiments.MODULES]
+    tables += [held for registry in registries.values() for held in vars(registry).values() if isinstance(held, dict)]
     before = [(table, dict(table)) for table in tables]
     readers = [(key.readers, set(key.readers)) for key in config.KEYS.values()]
     choices, modules = {name: list(names) for name, names in config.CHOICES.items()}, set(sys.modules)
