@@ -150,7 +150,7 @@ def _row(stored: Results, run_id: str) -> dict[str, Any]:
 
 
 def _compare(trained: engine.Trained, stored: Results, run_id: str) -> None:
-    """Warn where a run that was trained again differs from what the folder tells of it."""
+    """Warn where a run that was trained again differs from what the folder has of it."""
     again = folders.tables([rows.part_frame(trained, with_units=False).lazy()])
     differing = []
     for name, table in (("runs", stored.runs), ("probes", stored.probes), ("layers", stored.layers)):

@@ -8,6 +8,7 @@ import os
 import re
 import shlex
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -28,11 +29,11 @@ from relubench import config
 from relubench.cli import own, sweeper
 from relubench.cli.groups import EXPERIMENT, Groups, user_folder
 from relubench.config import KEYS, SETTING_KEYS, Config
-from relubench.errors import StorageError, UserError, shown, unknown
+from relubench.errors import Notice, StorageError, UserError, shown, unknown
 from relubench.experiments import designs
 from relubench.experiments.designs import CONF, MOST_LISTED, Design, register_resolvers
 from relubench.sweeps import factors, folders, grid, interrupts
-from relubench.sweeps.factors import FACTOR, PICKED
+from relubench.sweeps.factors import FACTOR, PICKED, Factor
 from relubench.sweeps.request import Request
 
 #: Options of Hydra's that make sense here, with the values that follow some of them.
@@ -75,7 +76,7 @@ def _main(opened: _Opened, task: Callable[[Request], int], again: Path | None) -
         arguments = [*arguments, f"experiment={AGAIN}"]
     job = _Job(task, opened, again)
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then raises instead of printing and exiting
-    sys.argv = ["relubench", *arguments]
+    before, sys.argv = sys.argv, ["relubench", *arguments]
     try:
         hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")(job)()
     except (HydraException, OmegaConfBaseException) as error:
@@ -86,6 +87,8 @@ def _main(opened: _Opened, task: Callable[[Request], int], again: Path | None) -
         if job.composed:
             raise
         raise UserError(f"the command line cannot be composed: {_one_line(error)}") from error  # Hydra's own slips
+    finally:
+        sys.argv = before
     return max(job.statuses, default=0)
 
 
@@ -102,7 +105,7 @@ class _Job:
         with interrupts.noted(), own.importable(self._opened.groups.conf):  # a launcher may run this in another process
             try:
                 status = self._task(self._request(composed))
-            except UserError as error:  # told here, where it happens: this may be another process, behind a launcher
+            except UserError as error:  # reported here: this may be another process, behind a launcher
                 print(f"relubench: {error}", file=sys.stderr)
                 status = error.exit_status
         self.statuses.append(status)
@@ -110,7 +113,7 @@ class _Job:
 
     def _request(self, composed: DictConfig) -> Request:
         overrides: Any = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)  # as they were typed
-        request = _request(composed, overrides, self._opened.groups)
+        request = _request(composed, overrides, self._opened.groups, self._again)
         return replace(request, overrides=_as_typed(overrides, self._opened, self._again))
 
 
@@ -157,9 +160,18 @@ def _imports(opened: _Opened, again: Path | None, stored: bool) -> list[str]:
         name = (_given(opened.words, "name") or [None])[0]
         outs = _given(opened.words, "out") or [tree.get("out", f"results/{name or tree.get('name')}") for tree in trees]
         places = [Path(os.path.expanduser(str(out))) for out in outs]
-        configs = (path for place in places for path in (place / "config.yaml", *sorted(place.glob("*/config.yaml"))))
-        trees += _stored(configs)
+        trees += _stored(place / "config.yaml" for place in places)
+        _bring_those_below(places, opened.groups.conf)
     return _modules_of(*trees)
+
+
+def _bring_those_below(roots: Sequence[Path], conf: Path | None) -> None:
+    """Import what the folders of results under these name, for the questions that their modules ask."""
+    for path in (path for root in roots for path in sorted(root.glob("*/config.yaml"))):
+        try:
+            own.bring(_modules_of(*_stored([path])), conf)
+        except UserError as error:
+            warnings.warn(f"{path.parent}: its question is left out; {error}", Notice, stacklevel=2)
 
 
 def _stored(configs: Iterable[Path]) -> list[dict[str, Any]]:
@@ -320,7 +332,9 @@ def _checked_override(text: str, choices: Mapping[str, list[str]]) -> str:
         return f"++{key}=null"
     if key in choices and override.value_type is ValueType.GLOB_CHOICE_SWEEP:
         return f"{key}={_fitting(override, choices[key])}"
-    if key.startswith("factors."):
+    if key == "factors" or (key.startswith("factors.") and not text.startswith("+")):
+        raise UserError(f"{shown(text)}: it takes levels of one factor, such as '{FACTOR}bias=[zero,none]'")
+    if key.startswith("factors."):  # as a request's words have it
         return f"++{text.lstrip('+')}"
     if key.startswith(FACTOR):
         return f"++{_factor_key(text, override)}={text.partition('=')[2]}"
@@ -425,7 +439,8 @@ def _factor_key(text: str, override: Override) -> str:
     name, _, level = override.key_or_group.removeprefix(FACTOR).partition(".")
     value = override.value()
     if level:
-        if not isinstance(value, dict):
+        level, _, rest = level.partition(".")
+        if rest or not isinstance(value, dict):
             raise UserError(
                 f"{shown(text)}: a level takes its keys, such as '{FACTOR}{name}.{level}={{optimizer: {{name: adam}}}}'"
             )
@@ -449,11 +464,14 @@ def _check_grid_override(text: str, override: Override) -> None:
         )
 
 
-def _request(composed: DictConfig, overrides: Sequence[str], groups: Groups) -> Request:
+def _request(composed: DictConfig, overrides: Sequence[str], groups: Groups, again: Path | None = None) -> Request:
     tree = _resolved(composed)
     own.bring(_module_names(tree["imports"]), groups.conf)  # for this may be another process
     _check_keys(tree)
     written = dict(text.lstrip("+").partition("=")[::2] for text in overrides)
+    if again is None:
+        _check_name(tree["name"], written)
+    _refuse_taken_levels(_factors_of(tree["name"], again), written)
     _prune(tree, written)
     meant = list(_keys_set(written, groups))
     notes = _take_as_meant(tree, written, meant)
@@ -472,6 +490,29 @@ def _request(composed: DictConfig, overrides: Sequence[str], groups: Groups) -> 
         notes=(*notes, *touched),
         yaml=yaml.safe_dump(tree, sort_keys=False, default_flow_style=None, allow_unicode=True),
     )
+
+
+def _check_name(name: str, written: Mapping[str, str]) -> None:
+    """Refuse an experiment whose file gives it another name than the file's own, which is that of its module."""
+    chosen = written.get(EXPERIMENT, DEFAULT)
+    if "name" not in written and name != chosen:
+        raise UserError(f"experiment={chosen}: its YAML file has name: {name}; it takes name: {chosen}")
+
+
+def _factors_of(name: str, again: Path | None) -> Sequence[Factor]:
+    if again is not None:
+        return folders.read_config(again / "config.yaml").factors
+    design = designs.design(name)
+    return design.factors if design else ()
+
+
+def _refuse_taken_levels(held: Sequence[Factor], written: Iterable[str]) -> None:
+    """Refuse to add a level under the name of another one, for which claims and titles would take it."""
+    levels = {f"factors.{factor.name}.{level.name}" for factor in held for level in factor.levels}
+    for key in written:
+        if ".".join(key.split(".")[:3]) in levels:
+            name = key.removeprefix("factors.")
+            raise UserError(f"{FACTOR}{name}: the experiment has a level of this name; one of your own takes another")
 
 
 def _pick_added_levels(tree: Any, written: Iterable[str]) -> None:

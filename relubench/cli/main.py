@@ -172,9 +172,15 @@ def _with_request(task: str, *more: Any, again: Path | None = None, stored: bool
 def _again(arguments: list[str]) -> int:
     from pathlib import Path
 
-    if not arguments or "=" in arguments[0] or arguments[0].startswith("-"):
-        raise UserError("again: it takes a folder of results first, such as: again results/bias seeds=128")
-    return _with_request("run", again=Path(arguments[0]))(arguments[1:])
+    from relubench.cli.groups import user_folder
+
+    conf, words = user_folder(arguments)
+    option = [] if conf is None else [f"--config-dir={conf}"]
+    folder = next((word for word in words if "=" not in word and not word.startswith("-")), None)
+    if folder is None:
+        raise UserError("again: it takes a folder of results, such as: again results/bias seeds=128")
+    words.remove(folder)
+    return _with_request("run", again=Path(folder))([*option, *words])
 
 
 def _compare(arguments: list[str]) -> int:

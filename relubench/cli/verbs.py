@@ -16,7 +16,7 @@ from rich.console import Console
 
 from relubench import config, experiments
 from relubench.cli.progress import Progress
-from relubench.errors import UserError
+from relubench.errors import UserError, unknown
 from relubench.experiments.base import Frames, with_levels
 from relubench.sweeps import folders, interrupts, training
 from relubench.sweeps.storage import read_table, write_json, write_table
@@ -44,13 +44,27 @@ def run(request: Request) -> int:
 
 
 def _train(request: Request, console: Console) -> None:
-    lacking = sorted(experiments.find(request.config.name).needs - asked(request))
-    if lacking:
+    seeds, needed = len(request.grid.values("seed")), _checked(request).seeds
+    if seeds < needed:
+        console.print(f"note: with {seeds} of the {needed} seeds that its claims need they are not decided")
+    training.train_missing(request, console, Progress)
+
+
+def _checked(request: Request) -> experiments.Experiment:
+    """Return the request's experiment, whose claims and curves find in its runs what they read."""
+    from relubench.run.recorder import MEASURES
+
+    experiment = experiments.find(request.config.name)
+    needed = sorted(experiment.needs - asked(request))
+    for name in needed:
+        if name != "units" and name not in MEASURES:
+            raise unknown(f"curve or measure of experiment={request.config.name}", name, MEASURES)
+    if needed:
         raise UserError(
-            f"experiment={request.config.name}: its claims or curves need {', '.join(lacking)}; it takes them in "
+            f"experiment={request.config.name}: its claims or curves need {', '.join(needed)}; it takes them in "
             "probe.measures, or units=true for units"
         )
-    training.train_missing(request, console, Progress)
+    return experiment
 
 
 def _console() -> Console:
@@ -178,7 +192,9 @@ def _print_paths(folder: folders.Folder, drawn: list[Path], console: Console) ->
 
 def merge(request: Request) -> int:
     """Write tables, summary and figures from the parts; say how many runs are missing."""
-    return _finish(request, _existing(request), _console())
+    folder = _existing(request)
+    folder.check_name(request.config.name)
+    return _finish(request, folder, _console())
 
 
 def figures(request: Request) -> int:
@@ -266,8 +282,10 @@ def plan(request: Request) -> int:
     from relubench.sweeps.layout import estimate
 
     started = time.perf_counter()
-    grid = share(request)
-    missing = lacking(grid, folders.Folder(request.config.out), asked(request))
+    _checked(request)
+    grid, folder = share(request), folders.Folder(request.config.out)
+    folder.check_name(request.config.name)
+    missing = lacking(grid, folder, asked(request))
     machine, layouts = training.lay_out(request, missing)
     estimated = estimate(layouts)
     devices = f"{machine.devices} {machine.platform} device{'s' if machine.devices > 1 else ''}"

@@ -90,6 +90,13 @@ class Experiment:
         return _needs(self)
 
     @property
+    def seeds(self) -> int:
+        """How many its claims need at least for a verdict."""
+        from relubench.findings.stats import FEWEST_RUNS
+
+        return FEWEST_RUNS if any(claim.kind == "seeds" for claim in self.claims) else 0
+
+    @property
     def figures(self) -> Callable[[Frames], Sequence[Figure]]:
         """What draws it."""
         return self._own_figures or find(_DEFAULT).figures
@@ -119,15 +126,18 @@ def _needs(experiment: Experiment) -> frozenset[str]:
 
 
 def _check(name: str, claim: Claim, condition: Condition, whole: Design) -> None:
-    from relubench.findings.claims.metrics import check_where
+    from relubench.findings.claims.metrics import check_metric, check_where
 
-    for side in condition.sides:
-        try:
-            check_where(side, whole.values)
-        except UserError as error:
-            raise UserError(
-                f"experiment={name}: claim {claim.id} ({condition.label or claim.statement}): {error}"
-            ) from None
+    try:
+        for measurement in condition.measurements:
+            for metric in measurement.metrics:
+                check_metric(metric)
+            for side in measurement.sides:
+                check_where(side, whole.values)
+    except UserError as error:
+        raise UserError(
+            f"experiment={name}: claim {claim.id} ({condition.label or claim.statement}): {error}"
+        ) from None
 
 
 def names() -> list[str]:

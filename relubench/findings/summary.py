@@ -53,7 +53,7 @@ def curves(tables: Tables, axes: Axes, metrics: Sequence[str]) -> pl.DataFrame:
         bounds = SHARE if name in tables.layers.columns else _BOUNDS.get(name)
         folded.append(_mean_rows(rows.rename({"value": name}), name, ["step", "layer", "item"], bounds))
     if not folded:
-        return pl.DataFrame()
+        return pl.DataFrame(schema={"metric": pl.String, "layer": pl.Int64})  # what is asked of any curve
     table = pl.concat(folded).sort(_POINT, "metric", "layer", "step", "item", nulls_last=False)
     columns = ("metric", "layer", "step", "item", "mean", "ci_low", "ci_high", "n")
     return points.join(table, on=_POINT, maintain_order="right").select(*axes, *columns)

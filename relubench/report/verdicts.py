@@ -17,7 +17,7 @@ _NUMBERED_APART = ("oracle", "published")
 
 
 def print_verdicts(table: pl.DataFrame, console: Console) -> None:
-    """Print a line a claim and condition; published numbers stand beside ours, with remarks below the table."""
+    """Print a line a claim and condition; published numbers beside the measured ones, and remarks below."""
     published = table.filter(pl.col("kind") == "published")
     corrected = [title for title in words.verdicts(table.row(0, named=True)) if title != "verdict"]
     titles = ["claim", "statement", "where", "value [95 %]", "n", "verdict", *corrected]

@@ -66,13 +66,25 @@ class Factor(NamedTuple):
     def axis(self, base: Mapping[str, Any]) -> Axis:
         """Return the factor as an axis: where a level does not set a key it has the base setting's value."""
         names = tuple(level.name for level in self.levels)
-        values = (tuple(level.values.get(key, base[key]) for level in self.levels) for key in self.keys)
+        settings = [tuple(level.values.get(key, base[key]) for key in self.keys) for level in self.levels]
+        for name, setting in zip(names, settings, strict=True):
+            first = names[settings.index(setting)]
+            if first != name:
+                raise equal_levels(self.column, first, name)
+        values = zip(*settings, strict=True)
         return Axis((self.column, *self.keys), (names, *values), (self.column,))
 
     def node(self) -> dict[str, Any]:
         """Return the factor as it is written."""
         levels = {level.name: {"title": level.title, **nested(level.values)} for level in self.levels}
         return {"title": self.title, **levels}
+
+
+def equal_levels(factor: str, one: str, other: str) -> UserError:
+    """The error for two levels of a factor, by its column, that are one."""
+    return UserError(
+        f"{factor}: its levels {one} and {other} come to the same setting: they differ in nothing that a run reads"
+    )
 
 
 def parse(tree: Any) -> list[Factor]:

@@ -106,7 +106,7 @@ def _order(runs: pl.LazyFrame) -> list[pl.Expr]:
 
 
 class Part(NamedTuple):
-    """What a part tells without its rows."""
+    """What a part says without its rows."""
 
     path: Path
     origin: dict[str, Any]  # where its runs come from
@@ -141,12 +141,18 @@ class Folder:
                 )
         storage.write_yaml(path, config_yaml)
 
-    def _check_owner(self, path: Path, name: str, values: Mapping[str, Any], axes: set[str]) -> None:
-        stored = read_config(path)
-        if stored.name != name:
+    def check_name(self, name: str) -> None:
+        """Refuse a folder of another experiment than `name`."""
+        path = self.path / "config.yaml"
+        stored = read_config(path).name if os.path.lexists(path) else name
+        if stored != name:
             raise UserError(
-                f"out={self.path}: it holds the experiment {stored.name!r}, not {name!r}; choose another out="
+                f"out={self.path}: it holds the experiment {stored!r}, not {name!r}; choose another out= or experiment="
             )
+
+    def _check_owner(self, path: Path, name: str, values: Mapping[str, Any], axes: set[str]) -> None:
+        self.check_name(name)
+        stored = read_config(path)
         free = axes | stored.axes | grid.NOT_IN_ID
         for key, value in values.items():
             if key.startswith(FIXED_PREFIXES) and key not in free and stored.values.get(key, value) != value:

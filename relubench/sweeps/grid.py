@@ -18,7 +18,7 @@ import numpy as np
 from relubench import data, memory, nn, optim  # noqa: F401 the schema is whole once their choices are declared
 from relubench.config import SETTING_KEYS, Key, effective, find_key, flatten, nested
 from relubench.errors import UserError, shown
-from relubench.sweeps.factors import FACTOR, Axis, Factor
+from relubench.sweeps.factors import FACTOR, Axis, Factor, equal_levels
 
 #: Memory that planning takes for a run, in bytes: its place, its positions, its id and the search for it on disk.
 RUN_BYTES = 400
@@ -337,10 +337,7 @@ def _refuse_equal_levels(cells: Grid, same_as: np.ndarray) -> None:
         levels, other = cells.codes[:, place], cells.codes[same_as, place]
         for cell in np.flatnonzero(levels != other)[:1]:
             pair = [axis.column(name)[code] for code in (int(other[cell]), int(levels[cell]))]
-            raise UserError(
-                f"{name}: its levels {pair[0]} and {pair[1]} come to the same setting: they differ in nothing that a "
-                "run reads"
-            )
+            raise equal_levels(name, *pair)
 
 
 def _axis(key: str, leaf: Any) -> Axis:

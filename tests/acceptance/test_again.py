@@ -33,8 +33,8 @@ def test_a_folder_is_run_again_as_it_is_and_with_changes(relubench, tmp_path):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ((), "again: it takes a folder of results first"),
-        (("seeds=3",), "again: it takes a folder of results first"),
+        ((), "again: it takes a folder of results, such as"),
+        (("seeds=3",), "again: it takes a folder of results, such as"),
         (("nowhere",), "no config.yaml there"),
     ],
 )

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 import relubench
-from relubench.errors import UserError
+from relubench.errors import Notice, UserError
 from tests.support.command_line import command
 from tests.support.pages import DOCS, shown_files, write_files
 from tests.support.registered import forgetting
@@ -60,7 +60,7 @@ def test_choices_of_one_s_own_train_from_the_command_line_and_from_python(own, m
     assert runs["train_loss"].n_unique() == 2
     stored = json.loads((own / "results/custom/provenance.json").read_text())["command"]
     assert stored[3:5] == [CONF, CHOICES]
-    again = run(own, "again", "results/custom", CONF, "loss.focus=1")
+    again = run(own, "again", CONF, "results/custom", "loss.focus=1")
     assert "2 of 2 runs are on disk already" in again
     run(own, "again", "results/custom", CONF, "data.turns=2.0", "out=elsewhere", "shard=0/2")
     assert run(own, "merge", "out=elsewhere", "experiment=custom", CONF, *CHOSEN, "data.turns=2.0", "seeds=2", *TINY,
@@ -122,6 +122,10 @@ def test_arrays_given_from_python_have_ids_of_their_own(own):
         (("--config-dir=taken",), "relubench has experiment=bias already"),
         (("--config-dir=spoilt", "experiment=spoilt"), "spoilt.yaml: it cannot be read"),
         (
+            ("--config-dir=bare", "experiment=other"),
+            "experiment=other: its YAML file has name: bias; it takes name: other",
+        ),
+        (
             ("--config-dir=bare", "experiment=bare"),
             "experiment.name: an experiment's YAML file sets the keys of a run; it",
         ),
@@ -132,17 +136,50 @@ def test_what_cannot_be_brought_is_refused_by_name(own, words, told):
     (own / "myconf/my_broken.py").write_text("share = 1 / 0\n")
     (own / "myconf/my_twice.py").write_text("from relubench.nn import ACTIVATIONS\nACTIVATIONS.register('relu')(abs)\n")
     files = {"taken/experiment/bias.yaml": "name: bias\n", "bare/experiment/bare.yaml": "name: bare\n"}
+    files["bare/experiment/other.yaml"] = "# @package _global_\nname: bias\n"
     for name, text in {**files, "spoilt/experiment/spoilt.yaml": "a: [\n"}.items():
-        (own / name).parent.mkdir(parents=True)
+        (own / name).parent.mkdir(parents=True, exist_ok=True)
         (own / name).write_text(text)
     assert told in run(own, "plan", *words, statuses=(2,))
 
 
-def test_a_claim_about_levels_that_the_yaml_file_lacks_is_refused(own):
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("SCALE: 4.0", "SCALE: 3.0", "init_scale: claim 901 (rate 0.1): unknown value of model.init.scale '3.0'"),
+        (
+            'paired("dead_train',
+            'paired("deda_train',
+            "unknown metric 'deda_train_fraction'; did you mean 'dead_train_fr",
+        ),
+        ("CLAIMS =", 'CURVES = ("deadly_rat",)\nCLAIMS =', "curve or measure of experiment=init_scale 'deadly_rat'"),
+        ("CLAIMS =", 'CURVES = ("deadly_rate",)\nCLAIMS =', "need deadly_rate; it takes them in probe.measures"),
+    ],
+)
+def test_what_claims_and_curves_lack_is_refused_before_training_and_by_plan(own, old, new, told):
     path = own / "myconf/my_init_scale.py"
-    path.write_text(path.read_text().replace("SCALE: 4.0", "SCALE: 3.0"))
-    told = run(own, CONF, "experiment=init_scale", "seeds=1", *TINY, statuses=(2,))
-    assert "experiment=init_scale: claim 901 (rate 0.1): unknown value of model.init.scale '3.0'" in told
+    path.write_text(path.read_text().replace(old, new))
+    for verb in ((), ("plan",)):
+        with forgetting():
+            assert told in run(own, *verb, CONF, "experiment=init_scale", "seeds=1", *TINY, statuses=(2,))
+
+
+def test_an_experiment_without_curves_and_figures_is_drawn(own):
+    path = own / "myconf/my_init_scale.py"
+    path.write_text(path.read_text().replace("def figures", "CURVES = ()\n\n\ndef undrawn"))
+    told = run(own, CONF, "experiment=init_scale", "seeds=1", *TINY[:-1], "factor.rate=[proper]")
+    assert "with 1 of the 5 seeds that its claims need they are not decided" in told
+    assert (own / "results/init_scale/claims.parquet").exists()
+
+
+def test_a_report_goes_on_without_a_module_that_is_not_there(own):
+    with forgetting():
+        run(own, CONF, "experiment=init_scale", "seeds=1", *TINY, "factor.rate=[proper]")
+    with pytest.warns(
+        Notice, match=r"results/init_scale: its question is left out; imports=\[my_init_scale\]: there is no"
+    ):
+        told = run(own, "report")
+    assert "Larger initial weights kill more units" in told
 
 
 def test_a_run_of_a_choice_that_is_not_imported_is_not_trained_again(own):

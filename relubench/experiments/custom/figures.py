@@ -28,6 +28,8 @@ def _named(points: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
 
 def figures(frames: Frames) -> Sequence[Figure]:
     """Draw dead units and accuracy over the steps; a line for each grid point."""
+    if "step" not in frames.curves.columns:
+        return []  # an experiment that keeps no curves
     varied = [key for key in frames.curves.columns if "." in key]
     rows = {title: _named(curve, varied) for title, curve in frames.curve_panels(*PANELS).items()}
     figure = line_panels(rows, x="step", columns="panel", lines="point", symlog_x=True)

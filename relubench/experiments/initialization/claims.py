@@ -14,7 +14,7 @@ START = "factor.start"
 STARTS = titles("initialization", "start")
 #: The rate is proper for the first and high for the second.
 OPTIMIZERS = ("sgd", "adam")
-#: Weights at birth hang on the seed alone; but runs that diverge later are left out, and with Adam the fewest do.
+#: Weights at birth depend on the seed alone; but runs that diverge later are left out, and with Adam the fewest do.
 AT_BIRTH = "adam"
 #: Starts whose second moment, by their variance alone, falls more than tenfold over five layers of 100 units.
 SMALL = ("normal_001", "normal_01", "pytorch")

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from relubench.findings.claims.effect import Effect
 from relubench.findings.claims.measurements import Measurement
-from relubench.findings.claims.metrics import Where
 from relubench.findings.claims.rule import DOES_NOT_HOLD, HOLDS, NOT_DECIDED, NOT_MEASURED, Direction, Rule
 
 if TYPE_CHECKING:
@@ -35,11 +34,6 @@ class Condition(NamedTuple):
     def measurements(self) -> tuple[Measurement, ...]:
         """All that it takes."""
         return (self.effect, self.published.effect) if self.published else (self.effect,)
-
-    @property
-    def sides(self) -> tuple[Where, ...]:
-        """The runs that it takes."""
-        return tuple(side for measurement in self.measurements for side in measurement.sides)
 
     @property
     def needs(self) -> frozenset[str]:

@@ -100,7 +100,7 @@ def _condition(claim: Claim, condition: Condition, tables: Tables, reduced: str)
 
 
 def _all_there(tables: Tables, measure: Measurement) -> bool:
-    return all(are_there(tables, side) for side in measure.sides)
+    return all(are_there(tables, side, measure.best_of) for side in measure.sides)
 
 
 def _direction(published: Published, tables: Tables) -> dict[str, Any]:

@@ -29,7 +29,13 @@ class Measurement(NamedTuple):
 
     effect: Callable[[Tables], Effect]
     sides: tuple[Where, ...]  # the runs, or those that are compared
-    needs: frozenset[str]  # the measures that it reads, and `units` where it reads these
+    metrics: tuple[Metric, ...]
+    best_of: str | None = None  # the key of whose values it takes the best one
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The measures that it reads, and `units` where it reads these."""
+        return frozenset().union(*map(needs_of, self.metrics))
 
     def __call__(self, tables: Tables) -> Effect:
         """Measure."""
@@ -43,7 +49,7 @@ def _of_one_side(metric: Metric, where: Where, effect_of: Callable[[pl.DataFrame
         rows = of_runs(tables, metric, where)
         return effect_of(rows)._replace(lost=(rows["value"].null_count(), 0))
 
-    return Measurement(effect, (where,), needs_of(metric))
+    return Measurement(effect, (where,), (metric,))
 
 
 def mean_of(
@@ -103,7 +109,7 @@ def paired(
         pairs = _pairs(tables, metric, where_a, where_b, by, metric_a)
         return _paired_effect(pairs, difference_bounds(metric, bounds), confidence)
 
-    return Measurement(effect, (where_a, where_b), needs_of(metric) | needs_of(metric_a))
+    return Measurement(effect, (where_a, where_b), (metric,) if metric_a is None else (metric, metric_a))
 
 
 def paired_ratio(metric: Metric, where_a: Where, where_b: Where, *, by: str | Sequence[str] = "seed") -> Measurement:
@@ -114,7 +120,7 @@ def paired_ratio(metric: Metric, where_a: Where, where_b: Where, *, by: str | Se
         positive = [pl.when(pl.col(side) > 0).then(pl.col(side).log()) for side in ("a", "b")]
         return ratio_effect(_paired_effect(pairs.with_columns(positive), None))
 
-    return Measurement(effect, (where_a, where_b), needs_of(metric))
+    return Measurement(effect, (where_a, where_b), (metric,))
 
 
 def mean_at_best(
@@ -138,7 +144,7 @@ def mean_at_best(
         measured = mean_effect(_seed_means(rows), bounds_of(metric, bounds))
         return measured._replace(lost=(rows["value"].null_count(), 0), remark=remark)
 
-    return Measurement(effect, (where,), needs_of(metric))
+    return Measurement(effect, (where,), (metric, choose), key)
 
 
 def paired_at_best(
@@ -158,7 +164,7 @@ def paired_at_best(
         pairs = pl.concat(_pairs(tables, metric, a, b, "seed") for a, b in halves)
         return _paired_effect(pairs, difference_bounds(metric, bounds))._replace(remark=remark)
 
-    return Measurement(effect, (where_a, where_b), needs_of(metric))
+    return Measurement(effect, (where_a, where_b), (metric, choose), key)
 
 
 def difference_bounds(metric: Metric, bounds: Bounds | None = None) -> Bounds | None:

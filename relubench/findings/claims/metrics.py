@@ -9,14 +9,14 @@ import polars as pl
 
 from relubench.config import SETTING_KEYS
 from relubench.errors import UserError, unknown
-from relubench.sweeps.columns import METRICS
+from relubench.sweeps.columns import METRICS, RUNS
 from relubench.sweeps.factors import FACTOR
 from relubench.sweeps.folders import Tables
 
 if TYPE_CHECKING:
     from relubench.findings.stats import Bounds
 
-#: A column of runs (or a share of runs that summary.parquet tells), an expression over the columns of runs, or a
+#: A column of runs (or a metric of summary.parquet), an expression over the columns of runs, or a
 #: function of the tables that returns run_id and value. Null or not finite: the run has no such number.
 Metric = str | pl.Expr | Callable[[Tables], pl.DataFrame]
 #: A function of the tables.
@@ -41,6 +41,15 @@ def needing(*names: str) -> Callable[[Computed], Computed]:
 def needs_of(metric: object) -> frozenset[str]:
     """Return the measures that a metric, or another function of the tables, reads, and `units` where it reads these."""
     return frozenset(getattr(metric, "needs", ()))
+
+
+def check_metric(metric: object) -> None:
+    """Refuse a metric that is, or reads, a column that runs do not have."""
+    read = metric.meta.root_names() if isinstance(metric, pl.Expr) else [metric] if isinstance(metric, str) else []
+    known = {column.name for column in RUNS} | SETTING_KEYS.keys() | METRICS.keys()
+    for name in read:
+        if name not in known and not name.startswith(FACTOR):
+            raise unknown("metric", name, known)
 
 
 def of_runs(tables: Tables, metric: Metric, where: Where) -> pl.DataFrame:
@@ -71,10 +80,14 @@ def _is_value(value: Any, other: Any) -> bool:
     return value == other
 
 
-def are_there(tables: Tables, where: Where) -> bool:
-    """Whether there is a run of these."""
-    matching = (_matches(tables.runs, key, value) for key, value in where.items())
-    return not tables.runs.filter(*matching).is_empty()
+def are_there(tables: Tables, where: Where, key: str | None = None) -> bool:
+    """Whether there are runs of these, of each where values are listed; and, given a `key`, of two of its values."""
+    for name, listed in where.items():
+        is_list = isinstance(tables.runs.schema.get(name), pl.List)  # a list is one value there
+        if isinstance(listed, list | range) and name != "seed" and not is_list:
+            return all(are_there(tables, {**where, name: value}, key) for value in listed)
+    rows = tables.runs.filter(*(_matches(tables.runs, name, value) for name, value in where.items()))
+    return rows.height > 0 and (key is None or rows[key].n_unique() > 1)
 
 
 def bounds_of(metric: Metric, bounds: Bounds | None) -> Bounds | None:

@@ -2,7 +2,8 @@
 
 Under one step at rate r a first-layer pre-activation moves as z_i - r d_i with d_i = x_i dL/dw + dL/db (the second
 oracle of `relubench.theory`); here inside the compiled program, there in NumPy float64. The gradient is clipped, and
-the bias moves, as the run's optimiser has it; decays are left out.
+the bias moves, as the run's optimiser has it; decays are left out, and a frozen layer does not move. Killed is a unit
+with z <= 0 on every training input: dead for ReLU, silent for an activation that has a slope there.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ def _first_layer_move(context: Context) -> tuple[Array, Array, Array]:
     if optimizer.clip_norm is not None:
         gradient, _ = optax.clip_by_global_norm(optimizer.clip_norm).update(gradient, optax.EmptyState())
     first, structure = context.network.structure.hidden[0].incoming, context.network.structure
+    if first + 1 in optimizer.frozen:
+        gradient = jax.tree.map(jnp.zeros_like, gradient)
     kernel, bias = structure.affine_layers(state.params)[first]
     gradient_kernel, gradient_bias = structure.affine_layers(gradient)[first]
     z = x @ kernel + bias[None, :]
@@ -48,27 +51,27 @@ def _ends(z: Array, move: Array) -> tuple[Array, Array]:
 
 @at_probe("deadly_rate", needs=plane)
 def deadly_rate(context: Context) -> Array:
-    """Return the lowest rate at which one step would leave each first-layer unit dead: [units], infinite for never."""
+    """Return the lowest rate at which one step would kill each first-layer unit: [units], infinite for never."""
     z, by_weights, by_bias = _first_layer_move(context)
     return _ends(z, by_weights + by_bias)[0]
 
 
 @at_probe("deadly_rate_end", needs=plane)
 def deadly_rate_end(context: Context) -> Array:
-    """Return the highest rate at which one step would leave each first-layer unit dead: [units], 0 for never."""
+    """Return the highest rate at which one step would kill each first-layer unit: [units], 0 for never."""
     z, by_weights, by_bias = _first_layer_move(context)
     return _ends(z, by_weights + by_bias)[1]
 
 
 @at_probe("deadly_rate_of_bias", needs=plane)
 def deadly_rate_of_bias(context: Context) -> Array:
-    """Return the lowest rate at which the move of its bias alone would leave each first-layer unit dead: [units]."""
+    """Return the lowest rate at which the move of its bias alone would kill each first-layer unit: [units]."""
     z, _, by_bias = _first_layer_move(context)
     return _ends(z, by_bias)[0]
 
 
 @at_probe("deadly_rate_of_weights", needs=plane)
 def deadly_rate_of_weights(context: Context) -> Array:
-    """Return the lowest rate at which the move of its weights alone would leave each first-layer unit dead: [units]."""
+    """Return the lowest rate at which the move of its weights alone would kill each first-layer unit: [units]."""
     z, by_weights, _ = _first_layer_move(context)
     return _ends(z, by_weights)[0]

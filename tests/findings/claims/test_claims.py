@@ -18,7 +18,7 @@ def effect(value, low, high, n=64, if_lost=(), p=0.01):
 
 def claim(*effects, **fields):
     conditions = tuple(
-        Condition(f"case {place}", Measurement(lambda _, e=e: e, (), frozenset())) for place, e in enumerate(effects)
+        Condition(f"case {place}", Measurement(lambda _, e=e: e, (), ())) for place, e in enumerate(effects)
     )
     return Claim(**{"id": 1, "statement": "s", "source": "answer", "statistic": "x", "conditions": conditions} | fields)
 

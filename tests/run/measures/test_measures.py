@@ -118,6 +118,14 @@ def test_deadly_rates_are_those_of_the_clipped_gradient_and_of_slower_biases(run
         np.testing.assert_allclose(run.state.records.measures[0][place][0], low, rtol=1e-8)
 
 
+@pytest.mark.slow
+def test_no_rate_kills_a_unit_of_a_frozen_layer_that_is_alive(runs):
+    run = trained(SETTING | {"optimizer.frozen": [1], "probe.measures": ["deadly_rate"], "train.steps": 0})
+    for place, (born, _, _) in enumerate(runs):
+        dead = (forward(born, DIGITS.x_train)[0][0] <= 0).all(0)
+        np.testing.assert_array_equal(run.state.records.measures[0][place][0], np.where(dead, 0, np.inf))
+
+
 def test_the_distribution_of_activations_is_numpys(runs):
     for _, end, found in runs:
         for layer, z in enumerate(forward(end, DIGITS.x_train[:256])[0]):
