@@ -73,14 +73,14 @@ class Grid:
     @property
     def points(self) -> dict[str, list[Any]]:
         """What makes a grid point: every column that the grid varies but `seed`, with its values in order."""
-        return {key: self.values(key) for axis in self.axes for key in axis.keys if key != "seed"}
+        return {key: list(self.values(key)) for axis in self.axes for key in axis.keys if key != "seed"}
 
     @property
     def coordinates(self) -> tuple[str, ...]:
         """What names a grid point: the factors, and the keys of plain axes but `seed`."""
         return tuple(key for axis in self.axes for key in axis.coordinates if key != "seed")
 
-    def values(self, key: str) -> list[Any]:
+    def values(self, key: str) -> Sequence[Any]:
         """Return the values of a column: numbers of a plain axis ascending, all else as written.
 
         None stands for a value that some run does not read. A key that the grid does not vary has that of the base.
@@ -88,7 +88,10 @@ class Grid:
         axis = next((axis for axis in self.axes if key in axis.keys), None)
         if axis is None:
             return [self.base[key]]
-        values = list(dict.fromkeys(axis.column(key)))
+        column = axis.column(key)
+        if isinstance(column, range):  # of seeds, however many
+            return column
+        values = list(dict.fromkeys(column))
         if key in axis.coordinates and all(isinstance(value, int | float) for value in values):
             values = sorted(values)
         return values if self._read(key) is True or None in values else [*values, None]
