@@ -39,12 +39,19 @@ def _field(kind: str, default: Any, doc: str, **limits: Any) -> Any:
     return field(default=default, metadata=metadata)
 
 
-#: A part of the setting that shapes the compiled program (`low`, `high`, `choices`, `positive`, `nonzero`).
-static = functools.partial(_field, "static")
-#: A number of the setting that may differ between runs of one compiled program.
-knob = functools.partial(_field, "knob")
-#: A key that does not influence the result of a run.
-outside = functools.partial(_field, "outside")
+def static(default: Any, doc: str, **limits: Any) -> Any:
+    """A part of the setting that shapes the compiled program (`low`, `high`, `choices`, `positive`, `nonzero`)."""
+    return _field("static", default, doc, **limits)
+
+
+def knob(default: Any, doc: str, **limits: Any) -> Any:
+    """A number of the setting that may differ between runs of one compiled program."""
+    return _field("knob", default, doc, **limits)
+
+
+def outside(default: Any, doc: str, **limits: Any) -> Any:
+    """A key that does not influence the result of a run."""
+    return _field("outside", default, doc, **limits)
 
 
 def own() -> Any:

@@ -65,6 +65,8 @@ def main(
     opened = _Opened.of(arguments)
     with own.importable(opened.groups.conf):
         own.bring(_imports(opened, again, stored), opened.groups.conf)
+        if stored and not _given(opened.words, "imports"):
+            _bring_those_below(_given(opened.words, "out"), opened.groups.conf)
         return _main(opened, task, again)
 
 
@@ -159,15 +161,17 @@ def _imports(opened: _Opened, again: Path | None, stored: bool) -> list[str]:
     if stored:
         name = (_given(opened.words, "name") or [None])[0]
         outs = _given(opened.words, "out") or [tree.get("out", f"results/{name or tree.get('name')}") for tree in trees]
-        places = [Path(os.path.expanduser(str(out))) for out in outs]
-        trees += _stored(place / "config.yaml" for place in places)
-        _bring_those_below(places, opened.groups.conf)
+        trees += _stored(_folder(out) / "config.yaml" for out in outs)
     return _modules_of(*trees)
 
 
-def _bring_those_below(roots: Sequence[Path], conf: Path | None) -> None:
+def _folder(out: Any) -> Path:
+    return Path(os.path.expanduser(str(out)))
+
+
+def _bring_those_below(roots: Sequence[Any], conf: Path | None) -> None:
     """Import what the folders of results under these name, for the questions that their modules ask."""
-    for path in (path for root in roots for path in sorted(root.glob("*/config.yaml"))):
+    for path in (path for root in roots for path in sorted(_folder(root).glob("*/config.yaml"))):
         try:
             own.bring(_modules_of(*_stored([path])), conf)
         except UserError as error:
@@ -471,7 +475,7 @@ def _request(composed: DictConfig, overrides: Sequence[str], groups: Groups, aga
     written = dict(text.lstrip("+").partition("=")[::2] for text in overrides)
     if again is None:
         _check_name(tree["name"], written)
-    _refuse_taken_levels(_factors_of(tree["name"], again), written)
+    _refuse_taken_levels(tree["name"], written, again)
     _prune(tree, written)
     meant = list(_keys_set(written, groups))
     notes = _take_as_meant(tree, written, meant)
@@ -499,20 +503,21 @@ def _check_name(name: str, written: Mapping[str, str]) -> None:
         raise UserError(f"experiment={chosen}: its YAML file has name: {name}; it takes name: {chosen}")
 
 
+def _refuse_taken_levels(name: str, written: Iterable[str], again: Path | None) -> None:
+    """Refuse to add a level under the name of another one, for which claims and titles would take it."""
+    added = [key.removeprefix("factors.") for key in written if key.startswith("factors.")]
+    held = _factors_of(name, again) if added else ()
+    levels = {f"{factor.name}.{level.name}" for factor in held for level in factor.levels}
+    for key in added:
+        if ".".join(key.split(".")[:2]) in levels:
+            raise UserError(f"{FACTOR}{key}: the experiment has a level of this name; one of your own takes another")
+
+
 def _factors_of(name: str, again: Path | None) -> Sequence[Factor]:
     if again is not None:
         return folders.read_config(again / "config.yaml").factors
     design = designs.design(name)
     return design.factors if design else ()
-
-
-def _refuse_taken_levels(held: Sequence[Factor], written: Iterable[str]) -> None:
-    """Refuse to add a level under the name of another one, for which claims and titles would take it."""
-    levels = {f"factors.{factor.name}.{level.name}" for factor in held for level in factor.levels}
-    for key in written:
-        if ".".join(key.split(".")[:3]) in levels:
-            name = key.removeprefix("factors.")
-            raise UserError(f"{FACTOR}{name}: the experiment has a level of this name; one of your own takes another")
 
 
 def _pick_added_levels(tree: Any, written: Iterable[str]) -> None:

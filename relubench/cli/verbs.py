@@ -44,7 +44,8 @@ def run(request: Request) -> int:
 
 
 def _train(request: Request, console: Console) -> None:
-    seeds, needed = len(request.grid.values("seed")), _checked(request).seeds
+    needed = _checked(request).seeds
+    seeds = len(request.grid.values("seed"))
     if seeds < needed:
         console.print(f"note: with {seeds} of the {needed} seeds that its claims need they are not decided")
     training.train_missing(request, console, Progress)

@@ -10,6 +10,7 @@ numbers of a run that are the experiment's own. One that is a single module has 
 
 from __future__ import annotations
 
+import functools
 import importlib
 import itertools
 import os
@@ -74,7 +75,7 @@ class Experiment:
         """About how long the default size takes on two cores, once compiled, as measured; 0: not measured."""
         return getattr(self._module, "MINUTES", 0.0)
 
-    @property
+    @functools.cached_property
     def claims(self) -> tuple[Claim, ...]:
         """What it judges, on runs that its YAML file has: others are refused."""
         claims: tuple[Claim, ...] = self._piece("claims", "CLAIMS", ())

@@ -94,18 +94,20 @@ class Design(NamedTuple):
 def design(name: str, size: str = "small") -> Design | None:
     """Return the design of an experiment at one of its sizes; None where it has no YAML file."""
     files = tuple(_files(name))
-    changed = tuple(path.stat().st_mtime_ns for path in files)
-    return _read(files, size, changed, frozenset(config.SETTING_KEYS)) if files else None
+    return _read(files, size, frozenset(config.SETTING_KEYS)) if files else None
 
 
-def _files(name: str, within: tuple[str, ...] = ()) -> list[Path]:
-    """Return the file of an experiment, after those of the experiments in its defaults list; none if it has none."""
+def _files(name: str, within: tuple[str, ...] = ()) -> list[tuple[Path, int]]:
+    """Return an experiment's file, and when it changed last, after those of the experiments in its defaults list.
+
+    There is none where it has no file.
+    """
     places = (folder.resolve() / "experiment" / f"{name}.yaml" for folder in _folders())
     path = next(filter(Path.is_file, places), None)
     if path is None:
         return []
-    loaded: Any = OmegaConf.load(path)
-    *bases, last = loaded.get("defaults") or ["_self_"]
+    changed = path.stat().st_mtime_ns
+    *bases, last = _load(path, changed).get("defaults") or ["_self_"]
     if last != "_self_":
         bases.append(last)
     names = [entry.removeprefix("/experiment/") for entry in bases if isinstance(entry, str)]
@@ -114,7 +116,7 @@ def _files(name: str, within: tuple[str, ...] = ()) -> list[Path]:
         raise UserError(
             f"{path}: defaults={shown(bases)}: it takes other experiments, such as /experiment/bias, then _self_"
         )
-    return [*itertools.chain.from_iterable(files), path]
+    return [*itertools.chain.from_iterable(files), (path, changed)]
 
 
 def _folders() -> Iterator[Path]:
@@ -122,12 +124,17 @@ def _folders() -> Iterator[Path]:
 
 
 @functools.cache
-def _read(files: tuple[Path, ...], size: str, changed: tuple[int, ...], keys: frozenset[str]) -> Design:
-    """Return the design in files as they were `changed` last, read with these keys: a module may bring more later."""
+def _load(path: Path, changed: int) -> Any:
+    """Return what a file holds as it was `changed` last."""
+    return OmegaConf.load(path)
+
+
+@functools.cache
+def _read(files: tuple[tuple[Path, int], ...], size: str, keys: frozenset[str]) -> Design:
+    """Return the design in files, read with these keys: a module may bring more later."""
     register_resolvers()
-    trees: list[Any] = [OmegaConf.load(path) for path in files]
-    for tree in trees:
-        tree.pop("defaults", None)
+    loaded = (_load(*file) for file in files)
+    trees = [OmegaConf.masked_copy(tree, [key for key in tree if key != "defaults"]) for tree in loaded]
     whole = OmegaConf.merge(OmegaConf.create(config.schema()), *trees, {"size": size})
     values: Any = OmegaConf.to_container(whole, resolve=True)
     parsed, base = factors.parse(values["factors"]), config.setting_values(values)

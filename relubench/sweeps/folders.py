@@ -132,7 +132,7 @@ class Folder:
         storage.clean(self.path)
         path = self.path / "config.yaml"
         if os.path.lexists(path) and self.part_paths():
-            self._check_owner(path, name, values, axes)
+            self._check_owner(name, values, axes)
         for part in self._checked_parts():
             if part.origin.get("name", name) != name:
                 raise UserError(
@@ -143,16 +143,20 @@ class Folder:
 
     def check_name(self, name: str) -> None:
         """Refuse a folder of another experiment than `name`."""
-        path = self.path / "config.yaml"
-        stored = read_config(path).name if os.path.lexists(path) else name
-        if stored != name:
-            raise UserError(
-                f"out={self.path}: it holds the experiment {stored!r}, not {name!r}; choose another out= or experiment="
-            )
+        if os.path.lexists(self.path / "config.yaml"):
+            self._owned_by(name)
 
-    def _check_owner(self, path: Path, name: str, values: Mapping[str, Any], axes: set[str]) -> None:
-        self.check_name(name)
-        stored = read_config(path)
+    def _owned_by(self, name: str) -> Stored:
+        stored = read_config(self.path / "config.yaml")
+        if stored.name != name:
+            raise UserError(
+                f"out={self.path}: it holds the experiment {stored.name!r}, not {name!r}; choose another out= or "
+                "experiment="
+            )
+        return stored
+
+    def _check_owner(self, name: str, values: Mapping[str, Any], axes: set[str]) -> None:
+        stored = self._owned_by(name)
         free = axes | stored.axes | grid.NOT_IN_ID
         for key, value in values.items():
             if key.startswith(FIXED_PREFIXES) and key not in free and stored.values.get(key, value) != value:
