@@ -294,9 +294,8 @@ def plan(request: Request) -> int:
     for factor in request.factors:
         print(f"{factor.column}: {', '.join(_titled(level) for level in factor.levels)}")
     print(f"groups      {estimated.groups:,}, each one compiled program")
-    print(
-        f"chunks      {estimated.chunks:,} of up to {estimated.chunk_runs:,} runs, {machine.width} wide, on {devices}"
-    )
+    widths = " or ".join(map(str, sorted({layout.width for layout in layouts})))
+    print(f"chunks      {estimated.chunks:,} of up to {estimated.chunk_runs:,} runs, {widths} wide, on {devices}")
     print(f"memory      {estimated.state_bytes / 2**20:,.0f} MiB of run states")
     print(f"time        about {_duration(estimated.seconds)}, and {estimated.groups} compilations the first time")
     print(f"planned in  {time.perf_counter() - started:.1f} s")

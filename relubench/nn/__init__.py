@@ -3,7 +3,7 @@
 import sys
 
 from relubench import registry
-from relubench.nn.activations import ACTIVATIONS, activation, local_slope
+from relubench.nn.activations import ACTIVATIONS, activation, local_slope, value_and_slope
 from relubench.nn.initializers import INITIALIZERS, initialize
 from relubench.nn.losses import LOSSES, batch_loss, correct, example_losses
 from relubench.nn.models import MODELS, Forward, HiddenLayer, Layer, Structure, build, structure
@@ -25,6 +25,7 @@ __all__ = [
     "initialize",
     "local_slope",
     "structure",
+    "value_and_slope",
 ]
 
 registry.load(sys.modules[__name__], but=["modules"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -34,6 +35,25 @@ def _leaky_relu(z: Array, negative_slope: ArrayLike) -> Array:
     return jnp.where(z >= 0, z, negative_slope * z)
 
 
+#: Below this exp(z) - 1 loses nothing to cancellation; above, the first terms of its series are exact to float32.
+_SERIES_FROM, _SERIES = -0.35, tuple(1 / math.factorial(n) for n in range(8, 0, -1))
+
+
+def _series(z: Array) -> Array:
+    total = jnp.full_like(z, _SERIES[0])
+    for term in (*_SERIES[1:], 0.0):
+        total = total * z + term
+    return total
+
+
+def _exponential_parts(z: Array) -> tuple[Array, Array]:
+    """Return (exp(z) - 1, exp(z)) for z <= 0, both of one exponential in float32."""
+    exp = jnp.exp(z)
+    if z.dtype != jnp.float32:
+        return jnp.expm1(z), exp
+    return jnp.where(z < _SERIES_FROM, exp - 1, _series(z)), exp
+
+
 @functools.cache
 def _exponential() -> Callable[[Array], Array]:
     """Return the function that is exp(z) - 1 for z <= 0, and 0 above.
@@ -43,12 +63,13 @@ def _exponential() -> Callable[[Array], Array]:
 
     @jax.custom_jvp
     def exponential(z: Array) -> Array:
-        return jnp.expm1(jnp.minimum(z, 0))
+        return _exponential_parts(jnp.minimum(z, 0))[0]
 
     @exponential.defjvp
     def _slope(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
         (z,), (tangent,) = primals, tangents
-        return exponential(z), jnp.where(z > 0, 0, jnp.exp(jnp.minimum(z, 0))) * tangent
+        value, slope = _exponential_parts(jnp.minimum(z, 0))
+        return value, jnp.where(z > 0, 0, slope) * tangent
 
     return exponential
 
@@ -88,4 +109,33 @@ def local_slope(fn: Callable[[Array], Array], z: Array) -> Array:
 
     At z = 0 libraries differ: JAX's relu has slope 0 there, the leaky ones here slope 1.
     """
-    return jax.jvp(fn, (z,), (jnp.ones_like(z),))[1]
+    return value_and_slope(fn, z)[1]
+
+
+def value_and_slope(fn: Callable[..., Array], z: Array, *parameters: Array) -> tuple[Array, Array]:
+    """Return (f(z), f'(z)) elementwise, f being `fn` with these scalar parameters; the slope counts as constant.
+
+    Both come from one evaluation, and the gradient of f(z) takes the same slope: an exponential is computed once.
+    Where the slope is 0 nothing passes, be what comes from above infinite.
+    """
+
+    def both(z: Array, *parameters: Array) -> tuple[Array, Array]:
+        return jax.jvp(lambda z: fn(z, *parameters), (z,), (jnp.ones_like(z),))
+
+    def tangent(primals: tuple[Array, ...], tangents: tuple[Any, ...]) -> Any:
+        (z, *parameters), (dz, *moves) = primals, tangents
+        value, slope = both(*primals)
+        # JAX's own rule for relu selects dz itself: jaxlib 0.10 makes a loop without vectors of that.
+        dvalue = jnp.zeros_like(z) if _is_zero(dz) else jnp.where(slope != 0, slope * dz, 0)
+        if not all(map(_is_zero, moves)):
+            moves = [jnp.zeros_like(at) if _is_zero(move) else move for at, move in zip(parameters, moves, strict=True)]
+            dvalue = dvalue + jax.jvp(lambda *parameters: fn(z, *parameters), tuple(parameters), tuple(moves))[1]
+        return (value, slope), (dvalue, jnp.zeros_like(slope))
+
+    pair = jax.custom_jvp(both)
+    pair.defjvp(tangent, symbolic_zeros=True)
+    return pair(z, *parameters)
+
+
+def _is_zero(tangent: Any) -> bool:
+    return isinstance(tangent, jax.custom_derivatives.SymbolicZero)

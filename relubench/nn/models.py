@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from relubench import config
 from relubench.errors import UserError
-from relubench.lazy import jax
+from relubench.lazy import jax, jnp
 from relubench.registry import Registry
 
 if TYPE_CHECKING:
@@ -43,6 +43,13 @@ class HiddenLayer(NamedTuple):
     outgoing: int  # the affine layer whose inputs are its activations, up to pooling
     affine: bool  # no norm comes in between: z = x·W + b, x being the affine layer's own inputs
     plane: bool  # and x are the network's inputs: z is a plane over them
+    units_first: bool = False  # its arrays lie in memory units first, as those of `modules.dense` do
+
+    def as_stored(self, layer: Layer) -> tuple[Layer, int]:
+        """Return the arrays of the layer as they lie in memory, and the axis of their units: what sums go fast over."""
+        if not self.units_first:
+            return layer, -1
+        return Layer(*(jnp.moveaxis(array, -1, 0) for array in layer)), 0
 
 
 class Structure(NamedTuple):

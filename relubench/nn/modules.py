@@ -6,12 +6,13 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax import Array, lax
 
 from relubench import config
-from relubench.nn.activations import ACTIVATIONS, local_slope
+from relubench.nn.activations import ACTIVATIONS, value_and_slope
 from relubench.nn.initializers import initialize
 from relubench.nn.models import Forward, HiddenLayer, Layer
 
@@ -46,30 +47,62 @@ class Activate(nnx.Module):
         elif self.norm is not None:
             z = self.norm(z)
 
-        def fn(z: Array) -> Array:
-            return self.fn(z, **{key: getattr(self, key)[...] for key in self.keys})
+        def fn(z: Array, *own: Array) -> Array:
+            return self.fn(z, **dict(zip(self.keys, own, strict=True)))
 
-        return Layer(z, fn(z), local_slope(fn, lax.stop_gradient(z)))
-
-
-def _initialized(
-    kind: Callable[..., Any], sizes: tuple[Any, ...], model: config.Model, key: Array, hidden: bool
-) -> Any:
-    """Return an affine module with its initial weights; the constant bias, if any, is for `hidden` layers."""
-    zeros, dtype = nnx.initializers.zeros_init(), jnp.result_type(float)
-    layer = kind(*sizes, kernel_init=zeros, dtype=dtype, param_dtype=dtype, rngs=nnx.Rngs(0))
-    layer.kernel[...], layer.bias[...] = initialize(model.init, key, layer.kernel.shape, hidden)
-    return layer
+        return Layer(z, *value_and_slope(fn, z, *(getattr(self, key)[...] for key in self.keys)))
 
 
-def linear(model: config.Model, key: Array, size: int, out: int, hidden: bool) -> nnx.Linear:
-    """Return a dense layer from `size` inputs to `out` outputs with its initial weights."""
-    return _initialized(nnx.Linear, (size, out), model, key, hidden)
+@jax.custom_jvp
+def _units_first(x: Array, kernel: Array, bias: Array) -> Array:
+    """Return the outputs [out, examples] of a dense layer for inputs [in, examples]."""
+    return lax.optimization_barrier(kernel.T) @ x + bias[:, None]
+
+
+@_units_first.defjvp
+def _units_first_tangent(
+    primals: tuple[Array, Array, Array], tangents: tuple[Array, Array, Array]
+) -> tuple[Array, Array]:
+    (x, kernel, bias), (dx, dkernel, dbias) = primals, tangents
+    products = jnp.einsum("io,ib->ob", kernel, dx) + jnp.einsum("io,ib->ob", dkernel, x)
+    return _units_first(x, kernel, bias), lax.optimization_barrier(products + dbias[:, None])
+
+
+def dense(x: Array, kernel: Array, bias: Array) -> Array:
+    """Return x · kernel + bias: [examples, out], x being [examples, in].
+
+    Its products run over examples in the last axis, in which none of the three of a step contracts the first axis of
+    both its factors: XLA's fast kernels for processors take no such product. Narrow networks train three times as fast
+    as by `x @ kernel`. The barriers keep XLA from turning the products around again.
+    """
+    return _units_first(lax.optimization_barrier(x.T), kernel, bias).T
+
+
+class Dense(nnx.Module):
+    """A dense layer."""
+
+    def __init__(self, kernel: Array, bias: Array) -> None:
+        self.kernel, self.bias = nnx.Param(kernel), nnx.Param(bias)
+
+    def __call__(self, x: Array) -> Array:
+        """Return the outputs [examples, out] for inputs [examples, in]."""
+        return dense(x, self.kernel[...], self.bias[...])
+
+
+def linear(model: config.Model, key: Array, size: int, out: int, hidden: bool) -> Dense:
+    """Return a dense layer from `size` inputs to `out` outputs with its initial weights.
+
+    The constant bias of the initialisation, if any, is for `hidden` layers; so it is for convolutions.
+    """
+    return Dense(*initialize(model.init, key, (size, out), hidden))
 
 
 def convolution(model: config.Model, key: Array, size: int, out: int, hidden: bool) -> nnx.Conv:
     """Return a 3x3 convolution from `size` channels to `out` channels with its initial weights."""
-    return _initialized(nnx.Conv, (size, out, (3, 3)), model, key, hidden)
+    zeros, dtype = nnx.initializers.zeros_init(), jnp.result_type(float)
+    layer: Any = nnx.Conv(size, out, (3, 3), kernel_init=zeros, dtype=dtype, param_dtype=dtype, rngs=nnx.Rngs(0))
+    layer.kernel[...], layer.bias[...] = initialize(model.init, key, layer.kernel.shape, hidden)
+    return layer
 
 
 class Chain(nnx.Module):
@@ -91,9 +124,12 @@ class Chain(nnx.Module):
 
     def hidden_layers(self) -> list[HiddenLayer]:
         """Return how the units of each hidden layer are connected."""
+        dense = [isinstance(affine, Dense) for affine in self.affine]
         plain = [activate.norm is None for activate in self.activate]
-        dense = isinstance(self.affine[0], nnx.Linear) if plain else False
-        return [HiddenLayer(n, n + 1, affine, affine and dense and n == 0) for n, affine in enumerate(plain)]
+        return [
+            HiddenLayer(n, n + 1, affine=plain[n], plane=plain[n] and dense[n] and n == 0, units_first=dense[n])
+            for n in range(len(plain))
+        ]
 
 
 class MLP(Chain):

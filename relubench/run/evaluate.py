@@ -41,7 +41,10 @@ def evaluate(
         weights = real.astype(x.dtype)
         forward, _ = network(params, buffers, x, train=False)
         return Evaluation(
-            hidden=tuple(_observe(layer, real) for layer in forward.hidden),
+            hidden=tuple(
+                _observe(*hidden.as_stored(layer), real)
+                for hidden, layer in zip(network.structure.hidden, forward.hidden, strict=True)
+            ),
             loss=jnp.sum(nn.example_losses(setting.loss, forward.output, labels) * weights),
             accuracy=jnp.sum(nn.correct(forward.output, labels) * weights),
             min_output=jnp.min(forward.output, 0),
@@ -53,14 +56,14 @@ def evaluate(
     return train, _merge(jax.tree.map(lambda a: a[train_blocks:], parts), data.x.shape[0] - data.train_examples)
 
 
-def _observe(layer: nn.Layer, real: Array) -> units.UnitStats:
-    """Return the statistics of a block's layer; `real` [examples] is false for padding.
+def _observe(layer: nn.Layer, axis: int, real: Array) -> units.UnitStats:
+    """Return the statistics of a block's layer, with its units on an axis; `real` [examples] is false for padding.
 
     Padding repeats an example and so moves no extreme: only the sum must leave it out, and a mask elsewhere would
     make a probe a third slower.
     """
-    stats = units.observe(*layer)
-    total_abs_h, examples = units.sum_abs(layer.h, stats.min_h, stats.max_h, real)
+    stats = units.observe(*layer, axis=axis)
+    total_abs_h, examples = units.sum_abs(layer.h, stats.min_h, stats.max_h, real, axis=axis)
     return stats._replace(total_abs_h=total_abs_h, examples=examples)
 
 

@@ -18,7 +18,7 @@ from relubench import nn, units
 from relubench.config import Setting
 from relubench.data import streams
 from relubench.optim import make_update_rule
-from relubench.run import probe, recorder
+from relubench.run import batches, probe, recorder
 from relubench.run.state import (
     Arrays,
     Network,
@@ -31,6 +31,8 @@ from relubench.run.state import (
     probe_steps,
 )
 
+#: Goes up where the same setting comes to give other bits: runs of before then don't mix with those of now.
+ARITHMETIC = 2
 #: JAX's names for the precision of products; its own default would be TF32 or bfloat16 passes on accelerators.
 MATMUL_PRECISION = {"float32": "highest", "float64": "highest", "tf32": "TF32_TF32_F32", "bfloat16": "BF16_BF16_F32"}
 
@@ -69,7 +71,7 @@ def init_state(setting: Setting, data: Arrays) -> RunState:
         params=params,
         buffers=buffers,
         opt_state=rule.init(params),
-        order=jnp.arange(data.train_examples, dtype=jnp.int32),
+        epoch_words=jnp.zeros(batches.rounds(data.train_examples), jnp.uint32),
         view=streams.first_view(setting, data, named_key(setting.seed, "stream")),
         counters=(),
         died_step=(),
@@ -82,12 +84,10 @@ def init_state(setting: Setting, data: Arrays) -> RunState:
 
 def _step(setting: Setting, model: Network, data: Arrays, step: Array, state: RunState) -> RunState:
     """One update, and one count from the forward pass that its gradient needs anyway."""
-    size = batch_size(setting.train, data.train_examples)
-    epoch_steps = data.train_examples // size
-    order = _epoch_order(setting, epoch_steps, step, state.order)
+    epoch_steps = data.train_examples // batch_size(setting.train, data.train_examples)
+    epoch_words = _epoch_words(setting, data.train_examples, epoch_steps, step, state.epoch_words)
     view = streams.view_at(setting, data, named_key(setting.seed, "stream"), step, state.view)
-    rows = lax.dynamic_slice(order, ((step % epoch_steps) * size,), (size,))
-    x, labels = streams.examples(setting, data, view, rows)
+    x, labels = streams.examples(setting, data, view, _rows(setting, data.train_examples, epoch_words, step))
 
     def objective(params: Any) -> tuple[Array, tuple[nn.Forward, Any]]:
         forward, buffers = model(params, state.buffers, x, train=True)
@@ -97,12 +97,12 @@ def _step(setting: Setting, model: Network, data: Arrays, step: Array, state: Ru
     rule = make_update_rule(setting, model.structure, named_key(setting.seed, "remedy"))
     activations = tuple(layer.h for layer in forward.hidden)
     updates, opt_state = rule.update(gradient, state.opt_state, state.params, activations=activations)
-    finite, counters = count(forward, loss, state.counters, step, epoch_steps)
+    finite, counters = count(model.structure, forward, loss, state.counters, step, epoch_steps)
     return state._replace(
         params=optax.apply_updates(state.params, updates),
         buffers=buffers,
         opt_state=opt_state,
-        order=order,
+        epoch_words=epoch_words,
         view=view,
         counters=counters,
         sums=recorder.add_step(setting, state.sums, forward, loss, labels),
@@ -110,26 +110,36 @@ def _step(setting: Setting, model: Network, data: Arrays, step: Array, state: Ru
     )
 
 
-def _epoch_order(setting: Setting, epoch_steps: int, step: Array, order: Array) -> Array:
-    """Return a fresh permutation of the training set at the first step of an epoch, else `order`."""
+def _epoch_words(setting: Setting, examples: int, epoch_steps: int, step: Array, words: Array) -> Array:
+    """Return what the order of the step's epoch is made from: drawn at the first step of each epoch."""
+    key = named_key(setting.seed, "batches")
+    begins = step % epoch_steps == 0
+    return lax.cond(begins, lambda: batches.epoch_words(key, step // epoch_steps, examples), lambda: words)
+
+
+def _rows(setting: Setting, examples: int, words: Array, step: Array) -> Array:
+    """Return the training examples of a step; a full batch is the set in its own order. int32."""
     if setting.train.batch_size is None:
-        return order
-
-    def shuffle() -> Array:
-        key = jax.random.fold_in(named_key(setting.seed, "batches"), step // epoch_steps)
-        return jax.random.permutation(key, order.shape[0]).astype(order.dtype)
-
-    return lax.cond(step % epoch_steps == 0, shuffle, lambda: order)
+        return jnp.arange(examples, dtype=jnp.int32)
+    size = setting.train.batch_size
+    places = (step % (examples // size)) * size + jnp.arange(size, dtype=jnp.int32)
+    return batches.shuffled(words, places, examples)
 
 
 def count(
-    forward: nn.Forward, loss: Array, counters: tuple[units.Counter, ...], step: Array, epoch_steps: int
+    structure: nn.Structure,
+    forward: nn.Forward,
+    loss: Array,
+    counters: tuple[units.Counter, ...],
+    step: Array,
+    epoch_steps: int,
 ) -> tuple[Array, tuple[units.Counter, ...]]:
     """Return whether all of a step is finite, and the layers' counters after it."""
     finite = jnp.isfinite(loss) & jnp.all(jnp.isfinite(forward.output))
     counted = []
-    for layer, counter in zip(forward.hidden, counters, strict=True):
-        active, layer_finite = units.batch_flags(layer.z, layer.slope)
+    for hidden, layer, counter in zip(structure.hidden, forward.hidden, counters, strict=True):
+        (z, _, slope), axis = hidden.as_stored(layer)
+        active, layer_finite = units.batch_flags(z, slope, axis=axis)
         finite &= layer_finite
         counted.append(units.count(counter, active, step, epoch_steps))
     return finite, tuple(counted)

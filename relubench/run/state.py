@@ -78,7 +78,7 @@ class RunState(NamedTuple):
     params: Any  # nnx.State of trained parameters
     buffers: Any  # nnx.State of running statistics
     opt_state: Any
-    order: Array  # int32 [train examples]: this epoch's order of the training set
+    epoch_words: Array  # uint32 [rounds]: what this epoch's order of the training set is made from
     view: Any  # what the stream's present task makes of the examples
     counters: tuple[units.Counter, ...]  # one a hidden layer
     died_step: tuple[Array, ...]  # int32 [units] a hidden layer: first probe of the present spell of death; -1: alive

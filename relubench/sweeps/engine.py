@@ -125,7 +125,7 @@ def compile_group(layout: Layout) -> Program:
     with pinned(layout.setting.engine.precision):
         machine = layout.machine
         arrays = device_arrays(layout.data, layout.group.static["engine.precision"])
-        lead = (machine.partitions * layout.capacity, machine.width)
+        lead = (machine.partitions * layout.capacity, layout.width)
         sharding = NamedSharding(machine.mesh, PartitionSpec("runs"))
         state = jax.tree.map(
             lambda leaf: jax.ShapeDtypeStruct(lead + leaf.shape, leaf.dtype, sharding=sharding), layout.state
@@ -166,9 +166,9 @@ def jitted(mesh: Mesh, signature: Hashable) -> Any:
     return jax.jit(mapped, donate_argnums=5)
 
 
-def placement(runs: int, machine: Machine, capacity: int) -> tuple[np.ndarray, np.ndarray]:
+def placement(runs: int, machine: Machine, width: int, capacity: int) -> tuple[np.ndarray, np.ndarray]:
     """Return (position of each run among [partitions x capacity x width] slots, blocks to train on each partition)."""
-    width, devices = machine.width, machine.devices
+    devices = machine.devices
     block, lane = np.divmod(np.arange(runs), width)
     round_, device = np.divmod(block, devices)
     slots = (device * capacity + round_) * width + lane
@@ -183,17 +183,17 @@ class Chunk:
 
     def __init__(self, program: Program, rows: np.ndarray) -> None:
         layout = program.layout
-        self.program, self.machine = program, layout.machine
+        self.program = program
         self.runs = layout.grid.take(layout.group.rows[rows])
         self.run_ids = self.runs.run_ids()
-        self.slots, self.blocks = placement(len(rows), layout.machine, layout.capacity)
+        self.slots, self.blocks = placement(len(rows), layout.machine, layout.width, layout.capacity)
         self.setting = jax.tree.map(self._spread, group_setting(layout.group, rows, program.arrays.x.dtype))
         self.step = 0
 
     def _spread(self, values: np.ndarray) -> np.ndarray:
         lanes = np.full(self.program.layout.slots, values[0], values.dtype)
         lanes[self.slots] = values
-        return lanes.reshape(-1, self.machine.width)
+        return lanes.reshape(-1, self.program.layout.width)
 
     def advance(self, last: int) -> float:
         """Train to step `last`; return the seconds it took."""
@@ -292,4 +292,4 @@ def _note_rate(chunk: Chunk, before: int, seconds: float) -> None:
     flops = (chunk.step - before) * layout.step_flops + probes * layout.probe_flops
     overhead = blocks * (chunk.step - before) * STEP_OVERHEAD
     if flops:
-        chunk.program.rate = blocks * layout.machine.width * flops / max(seconds - overhead, 0.1 * seconds)
+        chunk.program.rate = blocks * layout.width * flops / max(seconds - overhead, 0.1 * seconds)

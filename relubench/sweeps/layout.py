@@ -13,13 +13,14 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 
 from relubench import config, memory, nn
 from relubench.data import Dataset, are_classes
 from relubench.errors import UserError, shown
 from relubench.run.evaluate import BLOCK
-from relubench.run.loop import init_state
-from relubench.run.state import Arrays, RunState, batch_size, make_network, probe_steps
+from relubench.run.loop import ARITHMETIC, init_state
+from relubench.run.state import Arrays, Network, RunState, batch_size, make_network, probe_steps
 from relubench.sweeps.grid import Grid, Group
 from relubench.sweeps.machine import Machine, check_precision, pinned
 
@@ -46,6 +47,7 @@ class Layout:
     machine: Machine
     state: RunState  # shapes of one run's state
     structure: nn.Structure  # what the network reports of its layers
+    width: int  # runs of a block, vectorised together: by the static setting alone, as bits depend on it
     capacity: int  # blocks per device
     step_flops: float  # per run
     probe_flops: float  # per run
@@ -72,7 +74,13 @@ class Layout:
         data = {key: value for key, value in static.items() if key.startswith("data.") and "stream" not in key}
         source = {key: value for key, value in data.items() if key not in ("data.normalize", "data.test_fraction")}
         return {
-            "fingerprint": {**self.machine.fingerprint, "data": self.data.source_digest, "inputs": self.data.digest},
+            "fingerprint": {
+                **self.machine.fingerprint,
+                "arithmetic": str(ARITHMETIC),
+                "width": str(self.width),
+                "data": self.data.source_digest,
+                "inputs": self.data.digest,
+            },
             "scopes": {name: _short_digest(of) for name, of in (("data", source), ("inputs", data), ("width", static))},
         }
 
@@ -85,12 +93,12 @@ class Layout:
     @property
     def lanes(self) -> int:
         """Runs that all devices hold at once."""
-        return self.machine.devices * self.capacity * self.machine.width
+        return self.machine.devices * self.capacity * self.width
 
     @property
     def slots(self) -> int:
         """Places for a run's state that the program has, those of idle devices included."""
-        return self.machine.partitions * self.capacity * self.machine.width
+        return self.machine.partitions * self.capacity * self.width
 
     @property
     def state_bytes(self) -> int:
@@ -100,7 +108,7 @@ class Layout:
     def seconds(self, steps: int, probes: int, blocks: int, rate: float) -> float:
         """Return the time that a device of so many FLOP/s takes for so many steps and probes of its blocks."""
         flops = steps * self.step_flops + probes * self.probe_flops
-        return blocks * (self.machine.width * flops / rate + steps * STEP_OVERHEAD)
+        return blocks * (self.width * flops / rate + steps * STEP_OVERHEAD)
 
     @property
     def guessed_rate(self) -> float:
@@ -115,7 +123,7 @@ class Layout:
         """Return how many runs to train together so that whole runs fit one call, as far as they can."""
         block_seconds = self.seconds(self.setting.train.steps, len(self.probes), 1, rate)
         blocks = int(np.clip(CALL_SECONDS / block_seconds, 1, self.capacity))
-        return blocks * self.machine.width * self.machine.devices
+        return blocks * self.width * self.machine.devices
 
 
 class Estimate(NamedTuple):
@@ -145,9 +153,10 @@ def _layout(grid: Grid, group: Group, load: Callable[[config.Data], Dataset], ma
         batch = batch_size(setting.train, arrays.train_examples)
         one = jax.tree.map(lambda a: jax.ShapeDtypeStruct((), a.dtype), setting)
         state = jax.eval_shape(init_state, one, arrays)
-        structure = make_network(config.build_setting(grid.setting(int(group.rows[0]))), arrays).structure
+        network = make_network(config.build_setting(grid.setting(int(group.rows[0]))), arrays)
+        width = machine.width(_layer_bytes(network, arrays, state, batch))
     budget = STATE_BYTES.get(machine.platform, DEFAULT_STATE_BYTES)
-    kernels = [kernel.shape for kernel, _ in structure.affine_layers(state.params)]
+    kernels = [kernel.shape for kernel, _ in network.structure.affine_layers(state.params)]
     _require_probes(setting, state)
     layout = Layout(
         grid=grid,
@@ -155,13 +164,25 @@ def _layout(grid: Grid, group: Group, load: Callable[[config.Data], Dataset], ma
         data=data,
         machine=machine,
         state=state,
-        structure=structure,
-        capacity=int(np.clip(budget // (_bytes(state) * machine.width), 1, MOST_BLOCKS)),
+        structure=network.structure,
+        width=width,
+        capacity=int(np.clip(budget // (_bytes(state) * width), 1, MOST_BLOCKS)),
         step_flops=step_flops(kernels, batch),
         probe_flops=2.0 * sum(map(math.prod, kernels)) * arrays.x.shape[0],
     )
     _require_memory(layout, arrays, max(batch, min(BLOCK, arrays.x.shape[0])))
     return layout
+
+
+def _layer_bytes(network: Network, arrays: Arrays, state: RunState, batch: int) -> int:
+    """Return the memory of the largest layer's pre-activations, or of the inputs, of one run on a batch."""
+    inputs = jax.ShapeDtypeStruct((batch, *arrays.x.shape[1:]), arrays.x.dtype)
+
+    def forward(params: Any, buffers: Any, x: Array) -> nn.Forward:
+        return network(params, buffers, x, train=True)[0]
+
+    shapes = jax.eval_shape(forward, state.params, state.buffers, inputs)
+    return max(map(_bytes, (inputs, shapes.output, *(layer.z for layer in shapes.hidden))))
 
 
 def _require_probes(setting: config.Setting, state: RunState) -> None:
@@ -184,10 +205,10 @@ def _require_memory(layout: Layout, arrays: Arrays, examples: int) -> None:
     setting, machine, shapes = layout.setting, layout.machine, layout.state
     params = _bytes(shapes.params)
     units = sum(counter.last_active.shape[0] for counter in shapes.counters)
-    working = machine.width * (2 * params + 3 * examples * units * arrays.x.dtype.itemsize)
+    working = layout.width * (2 * params + 3 * examples * units * arrays.x.dtype.itemsize)
     needed = layout.state_bytes + machine.partitions * (working + _bytes((arrays.x, arrays.y)))
     memory.require(
-        f"model.widths={shown(list(setting.model.widths))} in blocks of engine.width={machine.width} runs",
+        f"model.widths={shown(list(setting.model.widths))} in blocks of engine.width={layout.width} runs",
         needed,
         machine.memory(),
         hint="it takes a smaller model.widths, engine.width, train.batch_size or probe.count",
@@ -209,7 +230,7 @@ def estimate(layouts: Sequence[Layout]) -> Estimate:
     chunks = [-(-len(layout.group.rows) // size) for layout, size in zip(layouts, sizes, strict=True)]
     seconds = 0.0
     for layout in layouts:
-        blocks = -(-len(layout.group.rows) // (layout.machine.width * layout.machine.devices))
+        blocks = -(-len(layout.group.rows) // (layout.width * layout.machine.devices))
         seconds += layout.seconds(layout.setting.train.steps, len(layout.probes), blocks, layout.guessed_rate)
     memory = max((layout.state_bytes for layout in layouts), default=0)
     return Estimate(len(layouts), sum(chunks), max(sizes, default=0), memory, seconds)

@@ -21,9 +21,11 @@ from jax.sharding import AxisType, Mesh
 from relubench import config, memory
 from relubench.errors import UserError
 
-#: Runs vectorised together on one device: on a CPU, wider blocks fall out of the cache.
-WIDTHS = {"cpu": 8}
+#: Runs vectorised together on an accelerator.
 DEFAULT_WIDTH = 256
+#: On a CPU a block's arrays of one layer should lie in a core's cache, and more runs than the most gain nothing.
+CACHE_BYTES = {"cpu": 128 << 10}
+MOST_RUNS = {"cpu": 16}
 #: A program for one device takes another way through XLA than one for several: it is not partitioned, so that it is
 #: simplified once less, and Adam's quotients round otherwise. So every program is one for two devices at least; where
 #: one is to train, the other has nothing to do. Only a CPU can be split so.
@@ -139,11 +141,11 @@ def _xla_flags() -> list[str]:
 
 @dataclass(frozen=True)
 class Machine:
-    """The devices that train, and the width of their blocks."""
+    """The devices that train."""
 
     mesh: Mesh
     devices: int  # the first ones of the mesh; the others idle
-    width: int
+    asked_width: int | None = None  # of their blocks; None: chosen for each program
 
     @property
     def platform(self) -> str:
@@ -154,6 +156,15 @@ class Machine:
     def partitions(self) -> int:
         """The number of devices that a program is compiled for."""
         return self.mesh.devices.size
+
+    def width(self, layer_bytes: int) -> int:
+        """Return how many runs to vectorise together, whose largest layer takes so many bytes on a batch."""
+        if self.asked_width is not None:
+            return self.asked_width
+        if self.platform not in CACHE_BYTES:
+            return DEFAULT_WIDTH
+        fitting = max(CACHE_BYTES[self.platform] // layer_bytes, 1)
+        return min(1 << (fitting.bit_length() - 1), MOST_RUNS[self.platform])
 
     def memory(self) -> int:
         """Return the bytes that all devices of the mesh have between them, or on a CPU those that are free."""
@@ -172,7 +183,6 @@ class Machine:
             "jax": jax.__version__,
             "jaxlib": jaxlib.__version__,
             "flags": numeric_flags(),
-            "width": str(self.width),
         }
 
 
@@ -195,7 +205,7 @@ def make_machine(engine: config.Engine) -> Machine:
             stacklevel=2,
         )
     mesh = Mesh(np.array(devices[:partitions]), ("runs",), axis_types=(AxisType.Auto,))
-    return Machine(mesh, wanted, engine.width or WIDTHS.get(kind, DEFAULT_WIDTH))
+    return Machine(mesh, wanted, engine.width)
 
 
 def check_precision(precision: str, machine: Machine) -> None:

@@ -236,9 +236,3 @@ def test_a_collapsed_run_is_told_and_stays_in_the_means():
     assert row["collapsed"]
     assert row["dead_train_fraction"] == 1.0
     assert not row["diverged"]
-
-
-@SLOW  # a step on all examples is one of NumPy's in tests/experiments/test_one_step.py
-def test_a_full_batch_is_the_whole_training_set_in_its_own_order():
-    (run,) = trained(SMALL | {"train.batch_size": None, "train.steps": 2})
-    np.testing.assert_array_equal(np.asarray(run.state.order[0]), np.arange(run.state.order.shape[1]))

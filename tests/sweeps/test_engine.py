@@ -161,10 +161,10 @@ def test_flops_are_six_a_weight_and_example_but_four_in_layer_1():
 
 @pytest.mark.parametrize("runs", [1, 8, 9, 33, 100])
 def test_every_run_has_a_slot_of_its_own_within_the_blocks_that_are_trained(runs):
-    prepared = machine.make_machine(config.Engine(width=8))
+    prepared = machine.make_machine(config.Engine())
     if jax.default_backend() == "cpu":
         assert (prepared.devices, prepared.partitions) == (min(4, machine.usable_cores()), max(2, prepared.devices))
-    slots, blocks = engine.placement(runs, prepared, capacity=16)
+    slots, blocks = engine.placement(runs, prepared, width=8, capacity=16)
     assert len(set(slots.tolist())) == runs
     device, rest = np.divmod(slots, 16 * 8)
     assert (rest // 8 < blocks[device]).all()
