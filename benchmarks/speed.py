@@ -1,250 +1,307 @@
-"""Training speed beside other ways of doing the same work, and the machine's own matrix-multiply rate as the limit.
+"""Training speed beside what a user would do instead, and beside the limit that the machine's BLAS sets.
 
-    python benchmarks/speed.py [--rounds 7] [--runs 64]
+    python benchmarks/speed.py [--rounds 5] [--only W1,W3] [--json FILE]
 
-Three processes take turns, so that a noisy machine is noisy for all: one holds relubench with a host device per core,
-one the same without its counter, the third everything that uses XLA's own threads. Rates are medians over the rounds.
-FLOPs of a step: 6 an example and weight, less the gradient of the inputs of layer 1.
+Each way of doing the work has processes of its own, which take turns on the same workloads: a noisy machine is noisy
+for all. Rates are those of the fastest round; the spread is how much longer the median round took. The limit is a
+step's own products at their own shapes, one thread a core.
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
+import importlib.metadata
+import json
 import multiprocessing
+import os
+import platform
 import statistics
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
+from workloads import WORKLOADS, Workload
 
-STEPS = 2000  # of the runs whose share of probes is reported
-WINDOW = 60  # steps that a measurement times
-COUNTED, BARE, OTHERS = "relubench", "without the counter", "others"  # a process each
-
-
-class Workload(NamedTuple):
-    """A network and its batches."""
-
-    name: str
-    widths: list[int]
-    batch: int
-    bar: float | None  # share of the sgemm rate that relubench should reach
+#: A measurement takes about so long, and a step at least.
+SECONDS = 0.3
+#: Probes and steps of a run whose share of probes is told.
+SHARE_STEPS = 600
 
 
-WORKLOADS = [
-    Workload("64-128x4-10, batch 128", [128] * 4, 128, 0.85),
-    Workload("64-64-64-10, batch 128", [64] * 2, 128, 0.70),
-    Workload("64-64x3-10, batch 64 (the main job)", [64] * 3, 64, None),
-]
+class Way(NamedTuple):
+    """A way of doing the work."""
+
+    title: str
+    processes: int  # that work at once
+    make: Callable[[Workload], dict[str, Callable[[int], float]]]  # what measures seconds a run-step, by name
+    takes: Callable[[Workload], bool] = lambda workload: True
+    start: Callable[[], None] = lambda: None
 
 
-def _median_of(time_once: Callable[[], float]) -> float:
-    return statistics.median(time_once() for _ in range(3))
+def _cores() -> int:
+    from relubench.sweeps.machine import usable_cores
+
+    return usable_cores()
 
 
-def _relubench(workload: Workload, runs: int) -> Callable[[], dict[str, float]]:
-    """Return what times a step of all runs, and one probe of all runs, in seconds."""
-    from relubench import config, data
-    from relubench.sweeps import engine, grid, layout, machine
+def _relubench(workload: Workload) -> dict[str, Callable[[int], float]]:
+    import with_relubench
 
-    machine.prepare()
-    values = {
-        "train.steps": STEPS, "train.batch_size": workload.batch, "model.widths": tuple(workload.widths),
-        "optimizer.learning_rate": 0.05,
-    }  # fmt: skip
-    seeds = grid.build(config.over_defaults(values), {"seed": list(range(runs))})
-    (group,) = layout.lay_out(seeds, data.loader(None), machine.make_machine(config.Engine()))
-    program = engine.compile_group(group)
-    program.allot()
-    probes = group.probes
-    chunk = engine.Chunk(program, np.arange(runs))
-    chunk.advance(int(probes[-3]))
-
-    def measure() -> dict[str, float]:
-        chunk.step = int(probes[-3])
-        step = chunk.advance(chunk.step + WINDOW) / WINDOW
-        chunk.step = int(probes[-3]) - 1
-        return {"step": step, "probe": max(_median_of(lambda: _one_probe(chunk, int(probes[-3]))) - step, 0.0)}
-
-    return measure
+    steps, probe = with_relubench.training(workload)
+    return {"step": steps, "probe": lambda number: probe()}
 
 
-def _one_probe(chunk: Any, at: int) -> float:
-    chunk.step = at - 1
-    return chunk.advance(at)
+def _bare_start() -> None:
+    import with_relubench
+
+    with_relubench.without_counter()
 
 
-def _without_counter() -> None:
-    """Leave the forward pass, the gradient and the update alone in the steps that this process compiles."""
-    from relubench.run import loop
+def _limit(workload: Workload) -> dict[str, Callable[[int], float]]:
+    import blas
 
-    loop.count = lambda forward, loss, counters, step, epoch_steps: (loss == loss, counters)
-
-
-def _plain_step(workload: Workload) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """Return (init(key), step(params, key)) of hand-written layers without any counting."""
-    import jax
-    import jax.numpy as jnp
-    import optax
-
-    from relubench import config, data
-
-    digits = data.load(config.Data())
-    x, y = jnp.asarray(digits.x_train, jnp.float32), jnp.asarray(digits.y_train)
-    sizes = [64, *workload.widths, 10]
-
-    def init(key: Any) -> Any:
-        keys = jax.random.split(key, len(sizes) - 1)
-        shapes = zip(keys, itertools.pairwise(sizes), strict=True)
-        return [(jax.random.normal(k, (i, o)) * (2 / i) ** 0.5, jnp.zeros(o)) for k, (i, o) in shapes]
-
-    def loss(params: Any, x: Any, y: Any) -> Any:
-        for kernel, bias in params[:-1]:
-            x = jax.nn.relu(x @ kernel + bias)
-        output = x @ params[-1][0] + params[-1][1]
-        return optax.softmax_cross_entropy_with_integer_labels(output, y).mean()
-
-    def step(params: Any, key: Any) -> Any:
-        rows = jax.random.randint(key, (workload.batch,), 0, len(x))
-        gradient = jax.grad(loss)(params, x[rows], y[rows])
-        return jax.tree.map(lambda p, g: p - 0.05 * g, params, gradient)
-
-    return init, step
+    return {"step": blas.products(workload)}
 
 
-def _loop(workload: Workload) -> Callable[[], dict[str, float]]:
-    """A Python loop of jitted steps, one run at a time."""
-    import jax
+def _limit_start() -> None:
+    import blas
 
-    init, step = _plain_step(workload)
-    jitted, params = jax.jit(step, donate_argnums=0), jax.jit(init)(jax.random.key(0))
-    keys = list(jax.random.split(jax.random.key(1), WINDOW))
-
-    def once() -> float:
-        nonlocal params
-        start = time.perf_counter()
-        for key in keys:
-            params = jitted(params, key)
-        jax.block_until_ready(params)
-        return time.perf_counter() - start
-
-    once()
-    return lambda: {"step": once() / WINDOW}
+    blas.prepare()
 
 
-def _vmap(workload: Workload, runs: int) -> Callable[[], dict[str, float]]:
-    """One vmap over all runs around a scan."""
-    import jax
-    from jax import lax
+def _torch_loop(workload: Workload) -> dict[str, Callable[[int], float]]:
+    import with_torch
 
-    init, step = _plain_step(workload)
-
-    def train(params: Any, key: Any) -> Any:
-        return lax.scan(lambda p, k: (step(p, k), None), params, jax.random.split(key, WINDOW))[0]
-
-    program = jax.jit(jax.vmap(train), donate_argnums=0)
-    params = jax.jit(jax.vmap(init))(jax.random.split(jax.random.key(0), runs))
-    keys = jax.random.split(jax.random.key(1), runs)
-
-    def once() -> float:
-        nonlocal params
-        start = time.perf_counter()
-        params = jax.block_until_ready(program(params, keys))
-        return time.perf_counter() - start
-
-    once()
-    return lambda: {"step": once() / WINDOW}
+    return {"step": with_torch.loop(workload)}
 
 
-def _sgemm() -> Callable[[], dict[str, float]]:
-    """Products of 2048 x 2048 float32 matrices by XLA on all cores."""
-    import jax
-    import jax.numpy as jnp
+def _torch_compiled(workload: Workload) -> dict[str, Callable[[int], float]]:
+    import with_torch
 
-    a = jax.random.normal(jax.random.key(0), (2048, 2048))
-    product = jax.jit(lambda a: jnp.matmul(a, a, precision="highest"))
-
-    def once() -> float:
-        start = time.perf_counter()
-        jax.block_until_ready(product(a))
-        return time.perf_counter() - start
-
-    once()
-    return lambda: {"flops": 2 * 2048**3 / _median_of(once)}
+    return {"step": with_torch.loop(workload, compiled=True)}
 
 
-def _serve(pipe: Any, runs: int, side: str) -> None:
-    """Prepare the measurements of one side and take them as the other end of the pipe asks."""
-    made: dict[tuple[str, str], Callable[[], dict[str, float]]] = {}
-    if side == BARE:
-        _without_counter()
-    for workload in WORKLOADS:
-        if side == OTHERS:
-            made["loop of jitted steps", workload.name] = _loop(workload)
-            made["one vmap of all runs", workload.name] = _vmap(workload, runs)
-        else:
-            made[side, workload.name] = _relubench(workload, runs)
-    if side == OTHERS:
-        made["sgemm", ""] = _sgemm()
-    pipe.send(list(made))
+def _torch_func(workload: Workload) -> dict[str, Callable[[int], float]]:
+    import with_torch
+
+    return {"step": with_torch.many(workload)}
+
+
+def _jax_loop(workload: Workload) -> dict[str, Callable[[int], float]]:
+    import with_jax
+
+    return {"step": with_jax.loop(workload)}
+
+
+def _jax_vmap(workload: Workload) -> dict[str, Callable[[int], float]]:
+    import with_jax
+
+    return {"step": with_jax.many(workload)}
+
+
+OURS, BARE, LIMIT = "relubench", "relubench without its counter", "the limit: products by BLAS"
+TORCH, FUNC = "PyTorch loop, a process a core", "torch.func, all models"
+
+
+def ways(cores: int) -> list[Way]:
+    """Return the ways of doing the work on so many cores."""
+    return [
+        Way(OURS, 1, _relubench),
+        Way(BARE, 1, _relubench, start=_bare_start),
+        Way(LIMIT, cores, _limit, takes=lambda workload: workload.dense, start=_limit_start),
+        Way(TORCH, cores, _torch_loop),
+        Way("PyTorch loop, torch.compile, a process a core", cores, _torch_compiled, takes=lambda w: w.batch != 32),
+        Way(FUNC, 1, _torch_func),
+        Way("JAX, a loop of jitted steps", 1, _jax_loop),
+        Way("JAX, one vmap of all models", 1, _jax_vmap),
+    ]
+
+
+def _serve(pipe: Any, way: Way) -> None:
+    """Do what the other end of the pipe asks for: (workload) prepares it, (workload, name, steps) measures."""
+    way.start()
+    made: dict[str, dict[str, Callable[[int], float]]] = {}
     while (asked := pipe.recv()) is not None:
-        pipe.send(made[asked]())
+        try:
+            workload, *rest = asked
+            if not rest:
+                made[workload.key] = way.make(workload)
+                pipe.send([(name, _steps(measure)) for name, measure in made[workload.key].items()])
+            else:
+                name, steps = rest
+                pipe.send(made[workload.key][name](steps))
+        except Exception as error:
+            pipe.send(f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}")
+
+
+def _steps(measure: Callable[[int], float]) -> int:
+    """Return how many steps a measurement takes, after a warm-up."""
+    measure(2)
+    start = time.perf_counter()
+    measure(4)
+    return max(1, round(4 * SECONDS / (time.perf_counter() - start)))
+
+
+class Side:
+    """The processes of a way."""
+
+    def __init__(self, way: Way) -> None:
+        self.way, self.steps, self.failed = way, dict[str, list[tuple[str, int]]](), dict[str, str]()
+        context = multiprocessing.get_context("spawn")
+        self.pipes, self.processes = [], []
+        for place in range(way.processes):
+            here, there = context.Pipe()
+            process = context.Process(target=_pinned, args=(there, way.title, place, way.processes), daemon=True)
+            process.start()
+            self.pipes.append(here)
+            self.processes.append(process)
+
+    def ask(self, *asked: Any) -> list[Any]:
+        """Return what each process answers; they work at once."""
+        for pipe in self.pipes:
+            pipe.send(asked)
+        return [pipe.recv() for pipe in self.pipes]
+
+    def prepare(self, workload: Workload) -> None:
+        """Get the workload ready, or note why it cannot be."""
+        answers = self.ask(workload)
+        wrong = [answer for answer in answers if isinstance(answer, str)]
+        if wrong:
+            self.failed[workload.key] = wrong[0]
+        else:
+            self.steps[workload.key] = answers[0]
+
+    def measure(self, workload: Workload) -> dict[str, float]:
+        """Return seconds a run-step by name, of all processes together."""
+        found = {}
+        for name, steps in self.steps.get(workload.key, []):
+            answers = self.ask(workload, name, steps)
+            wrong = [answer for answer in answers if isinstance(answer, str)]
+            if wrong:
+                self.failed[workload.key] = wrong[0]
+                return {}
+            found[name] = 1 / sum(1 / seconds for seconds in answers)
+        return found
+
+    def close(self) -> None:
+        """End the processes."""
+        for pipe, process in zip(self.pipes, self.processes, strict=True):
+            pipe.send(None)
+            process.join()
+
+
+def _pinned(pipe: Any, title: str, place: int, processes: int) -> None:
+    """Serve, on a core of one's own where there are several processes."""
+    if processes > 1 and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[place]})
+    (way,) = [way for way in ways(processes) if way.title == title]
+    _serve(pipe, way)
+
+
+class Row(NamedTuple):
+    """What a way has shown of a workload."""
+
+    rate: float  # run-steps/s of the fastest round
+    spread: float  # by how much the median round took longer
+
+
+def _row(seconds: Sequence[float]) -> Row:
+    return Row(1 / min(seconds), statistics.median(seconds) / min(seconds) - 1)
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--runs", type=int, default=64)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", default="", help="names of workloads, with commas between them")
+    parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
-    context = multiprocessing.get_context("spawn")
-    sides = []
-    for side in (COUNTED, BARE, OTHERS):
-        here, there = context.Pipe()
-        process = context.Process(target=_serve, args=(there, asked.runs, side), daemon=True)
-        process.start()
-        sides.append((here, here.recv(), process))
-    measured: dict[tuple[str, str], list[dict[str, float]]] = {}
-    for _ in range(asked.rounds):
-        for pipe, names, _process in sides:
-            for name in names:
-                pipe.send(name)
-                measured.setdefault(name, []).append(pipe.recv())
-    for pipe, _, _process in sides:
-        pipe.send(None)
-    _report(measured, asked.runs)
+    chosen = [w for w in WORKLOADS if not asked.only or {w.name, w.key} & set(asked.only.split(","))]
+    sides = [Side(way) for way in ways(_cores())]
+    measured: dict[str, dict[str, dict[str, list[float]]]] = {}
+    for workload in chosen:
+        taking = [side for side in sides if side.way.takes(workload)]
+        for side in taking:  # one after the other: compiling takes all cores
+            side.prepare(workload)
+        found = measured.setdefault(workload.key, {})
+        for _ in range(asked.rounds):
+            for side in taking:
+                for name, seconds in side.measure(workload).items():
+                    found.setdefault(side.way.title, {}).setdefault(name, []).append(seconds)
+        print(
+            _table(workload, found, {s.way.title: s.failed[workload.key] for s in taking if workload.key in s.failed})
+        )
+        sys.stdout.flush()
+    for side in sides:
+        side.close()
+    print(_goals({w.key: w for w in chosen}, measured))
+    if asked.json:
+        asked.json.write_text(json.dumps({"machine": _machine(), "seconds": measured}, indent=1))
 
 
-def _report(measured: dict[tuple[str, str], list[dict[str, float]]], runs: int) -> None:
-    from relubench.sweeps.layout import step_flops
+def _machine() -> dict[str, Any]:
+    from relubench.sweeps.machine import processor_type
 
-    sgemm = statistics.median(each["flops"] for each in measured["sgemm", ""])
-    print(
-        f"XLA sgemm, 2048 x 2048, float32, all cores: {sgemm / 1e9:.0f} GF/s; {runs} runs; {STEPS} steps, 20 probes\n"
-    )
-    for workload in WORKLOADS:
-        sizes = [64, *workload.widths, 10]
-        flops = step_flops(list(itertools.pairwise(sizes)), workload.batch)
-        print(f"| {workload.name} | run-steps/s | GF/s | of sgemm |\n|---|---|---|---|")
+    packages = ("jax", "jaxlib", "numpy", "torch", "flax", "optax")
+    versions = {package: importlib.metadata.version(package) for package in packages}
+    return {"processor": processor_type(), "cores": _cores(), "python": platform.python_version(), **versions}
 
-        def line(name: str, seconds: list[float], steps: float, flops: float = flops) -> None:
-            rates = [steps / each for each in seconds]
-            share = statistics.median(rates) * flops / sgemm
-            print(f"| {name} | {statistics.median(rates):,.0f} | {share * sgemm / 1e9:.0f} | {share:.0%} |")
 
-        counted, bare = measured[COUNTED, workload.name], measured[BARE, workload.name]
-        line("relubench, with the counter", [each["step"] for each in counted], runs)
-        line("relubench, counter and 20 probes", [each["step"] + each["probe"] * 20 / STEPS for each in counted], runs)
-        line("relubench, without the counter", [each["step"] for each in bare], runs)
-        line("one vmap of all runs", [each["step"] for each in measured["one vmap of all runs", workload.name]], runs)
-        line("loop of jitted steps", [each["step"] for each in measured["loop of jitted steps", workload.name]], 1)
-        counter = statistics.median(a["step"] / b["step"] - 1 for a, b in zip(counted, bare, strict=True))
-        probes = statistics.median(20 * each["probe"] / (STEPS * each["step"]) for each in counted)
-        bar = f" (bar: {workload.bar:.0%})" if workload.bar else ""
-        reached = statistics.median(runs / each["step"] for each in counted) * flops / sgemm
-        print(f"\ncounter {counter:+.1%} of the time, probes {probes:.1%}; {reached:.0%} of sgemm{bar}\n")
+def _table(workload: Workload, found: dict[str, dict[str, list[float]]], failed: dict[str, str]) -> str:
+    limit = _row(found[LIMIT]["step"]).rate if LIMIT in found else None
+    lines = [
+        f"\n| **{workload.title}, batch {workload.batch}** | run-steps/s | spread | GF/s | of the limit |",
+        "|---|---|---|---|---|",
+    ]
+    for title, seconds in found.items():
+        rate, spread = _row(seconds["step"])
+        flops = f"{rate * workload.flops / 1e9:.0f}" if workload.dense else ""
+        share = f"{rate / limit:.0%}" if limit else ""
+        lines.append(f"| {title} | {rate:,.0f} | {spread:.0%} | {flops} | {share} |")
+    lines += [f"| {title} | does not work here: {reason} | | | |" for title, reason in failed.items()]
+    return "\n".join(lines)
+
+
+def _goals(workloads: dict[str, Workload], measured: dict[str, dict[str, dict[str, list[float]]]]) -> str:
+    """Return each goal beside what was reached."""
+
+    def rate(key: str, title: str = OURS) -> float:
+        return _row(measured[key][title]["step"]).rate
+
+    rows: list[tuple[str, str, float, float]] = []  # goal, format, wanted at least, reached
+
+    def goal(text: str, form: str, wanted: float, keys: Sequence[str], reached: Callable[[], float]) -> None:
+        if all(key in measured for key in keys):
+            rows.append((text, form, wanted, reached()))
+
+    for key, wanted in (("W1/128", 0.9), ("W2/128", 0.9), ("W4/128", 0.8)):
+        goal(f"{key}: share of the limit", ".0%", wanted, [key], lambda key=key: rate(key) / rate(key, LIMIT))
+    for key, wanted in (("W1/128", 2), ("W2/128", 2), ("W4/128", 5), ("W3/128", 40)):
+        goal(f"{key}: times PyTorch", ".1f", wanted, [key], lambda key=key: rate(key) / rate(key, TORCH))
+    for key in workloads:
+        if FUNC in measured[key]:
+            goal(f"{key}: times torch.func", ".1f", 2, [key], lambda key=key: rate(key) / rate(key, FUNC))
+    goal("W3/128: run-steps/s", ",.0f", 145_000, ["W3/128"], lambda: rate("W3/128"))
+    for key, other, wanted in (
+        ("W6/128", "W1/128", 0.9),
+        ("W7 Adam/64", "W7/64", 0.9),
+        ("W7 ELU/64", "W7/64", 0.85),
+        ("W7 tanh/64", "W7/64", 0.85),
+    ):
+        goal(f"{key}: of {other}", ".0%", wanted, [key, other], lambda key=key, other=other: rate(key) / rate(other))
+    lines = ["\n| goal | at least | reached | |", "|---|---|---|---|"]
+    lines += [
+        f"| {text} | {wanted:{form}} | {got:{form}} | {'' if got >= wanted else 'missed'} |"
+        for text, form, wanted, got in rows
+    ]
+    for key, found in measured.items():
+        counted, bare = (_row(found[title]["step"]).rate for title in (OURS, BARE))
+        probe = min(found[OURS]["probe"]) * counted - 1
+        lines.append(f"| {key}: the counter's share | at most 1% | {bare / counted - 1:+.1%} | |")
+        lines.append(f"| {key}: a probe, in steps | | {probe:.1f} | |")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
