@@ -10,6 +10,7 @@ step's own products at their own shapes, one thread a core.
 from __future__ import annotations
 
 import argparse
+import importlib
 import importlib.metadata
 import json
 import multiprocessing
@@ -26,18 +27,16 @@ from workloads import WORKLOADS, Workload
 
 #: A measurement takes about so long, and a step at least.
 SECONDS = 0.3
-#: Probes and steps of a run whose share of probes is told.
-SHARE_STEPS = 600
 
 
 class Way(NamedTuple):
     """A way of doing the work."""
 
     title: str
-    processes: int  # that work at once
-    make: Callable[[Workload], dict[str, Callable[[int], float]]]  # what measures seconds a run-step, by name
+    module: str
+    function: str  # workload -> what measures seconds a run-step, by name
+    on_each_core: bool = False  # a process a core, all at once
     takes: Callable[[Workload], bool] = lambda workload: True
-    start: Callable[[], None] = lambda: None
 
 
 def _cores() -> int:
@@ -46,88 +45,35 @@ def _cores() -> int:
     return usable_cores()
 
 
-def _relubench(workload: Workload) -> dict[str, Callable[[int], float]]:
-    import with_relubench
-
-    steps, probe = with_relubench.training(workload)
-    return {"step": steps, "probe": lambda number: probe()}
-
-
-def _bare_start() -> None:
-    import with_relubench
-
-    with_relubench.without_counter()
-
-
-def _limit(workload: Workload) -> dict[str, Callable[[int], float]]:
-    import blas
-
-    return {"step": blas.products(workload)}
-
-
-def _limit_start() -> None:
-    import blas
-
-    blas.prepare()
-
-
-def _torch_loop(workload: Workload) -> dict[str, Callable[[int], float]]:
-    import with_torch
-
-    return {"step": with_torch.loop(workload)}
-
-
-def _torch_compiled(workload: Workload) -> dict[str, Callable[[int], float]]:
-    import with_torch
-
-    return {"step": with_torch.loop(workload, compiled=True)}
-
-
-def _torch_func(workload: Workload) -> dict[str, Callable[[int], float]]:
-    import with_torch
-
-    return {"step": with_torch.many(workload)}
-
-
-def _jax_loop(workload: Workload) -> dict[str, Callable[[int], float]]:
-    import with_jax
-
-    return {"step": with_jax.loop(workload)}
-
-
-def _jax_vmap(workload: Workload) -> dict[str, Callable[[int], float]]:
-    import with_jax
-
-    return {"step": with_jax.many(workload)}
-
-
 OURS, BARE, LIMIT = "relubench", "relubench without its counter", "the limit: products by BLAS"
 TORCH, FUNC = "PyTorch loop, a process a core", "torch.func, all models"
+COMPILED = "PyTorch loop, torch.compile, a process a core"
+WAYS = [
+    Way(OURS, "with_relubench", "counted"),
+    Way(BARE, "with_relubench", "bare"),
+    Way(LIMIT, "blas", "products", on_each_core=True, takes=lambda workload: workload.dense),
+    Way(TORCH, "with_torch", "loop", on_each_core=True),
+    Way(COMPILED, "with_torch", "compiled_loop", on_each_core=True, takes=lambda workload: workload.batch != 32),
+    Way(FUNC, "with_torch", "many"),
+    Way("JAX, a loop of jitted steps", "with_jax", "loop"),
+    Way("JAX, one vmap of all models", "with_jax", "many"),
+]
 
 
-def ways(cores: int) -> list[Way]:
-    """Return the ways of doing the work on so many cores."""
-    return [
-        Way(OURS, 1, _relubench),
-        Way(BARE, 1, _relubench, start=_bare_start),
-        Way(LIMIT, cores, _limit, takes=lambda workload: workload.dense, start=_limit_start),
-        Way(TORCH, cores, _torch_loop),
-        Way("PyTorch loop, torch.compile, a process a core", cores, _torch_compiled, takes=lambda w: w.batch != 32),
-        Way(FUNC, 1, _torch_func),
-        Way("JAX, a loop of jitted steps", 1, _jax_loop),
-        Way("JAX, one vmap of all models", 1, _jax_vmap),
-    ]
+def _serve(pipe: Any, module: str, function: str, core: int | None) -> None:
+    """Do what the other end of the pipe asks for: (workload) prepares it, (workload, name, steps) measures.
 
-
-def _serve(pipe: Any, way: Way) -> None:
-    """Do what the other end of the pipe asks for: (workload) prepares it, (workload, name, steps) measures."""
-    way.start()
+    On one core, if it is given: BLAS then takes one thread.
+    """
+    if core is not None:
+        os.sched_setaffinity(0, {core})
+    make = getattr(importlib.import_module(module), function)
     made: dict[str, dict[str, Callable[[int], float]]] = {}
     while (asked := pipe.recv()) is not None:
         try:
             workload, *rest = asked
             if not rest:
-                made[workload.key] = way.make(workload)
+                made[workload.key] = make(workload)
                 pipe.send([(name, _steps(measure)) for name, measure in made[workload.key].items()])
             else:
                 name, steps = rest
@@ -151,9 +97,9 @@ class Side:
         self.way, self.steps, self.failed = way, dict[str, list[tuple[str, int]]](), dict[str, str]()
         context = multiprocessing.get_context("spawn")
         self.pipes, self.processes = [], []
-        for place in range(way.processes):
+        for core in sorted(os.sched_getaffinity(0)) if way.on_each_core else [None]:
             here, there = context.Pipe()
-            process = context.Process(target=_pinned, args=(there, way.title, place, way.processes), daemon=True)
+            process = context.Process(target=_serve, args=(there, way.module, way.function, core), daemon=True)
             process.start()
             self.pipes.append(here)
             self.processes.append(process)
@@ -192,14 +138,6 @@ class Side:
             process.join()
 
 
-def _pinned(pipe: Any, title: str, place: int, processes: int) -> None:
-    """Serve, on a core of one's own where there are several processes."""
-    if processes > 1 and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[place]})
-    (way,) = [way for way in ways(processes) if way.title == title]
-    _serve(pipe, way)
-
-
 class Row(NamedTuple):
     """What a way has shown of a workload."""
 
@@ -219,7 +157,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     chosen = [w for w in WORKLOADS if not asked.only or {w.name, w.key} & set(asked.only.split(","))]
-    sides = [Side(way) for way in ways(_cores())]
+    sides = [Side(way) for way in WAYS]
     measured: dict[str, dict[str, dict[str, list[float]]]] = {}
     for workload in chosen:
         taking = [side for side in sides if side.way.takes(workload)]
@@ -250,6 +188,9 @@ def _machine() -> dict[str, Any]:
 
 
 def _table(workload: Workload, found: dict[str, dict[str, list[float]]], failed: dict[str, str]) -> str:
+    from relubench.sweeps.layout import step_flops
+
+    flops = step_flops(workload.sizes, workload.batch)
     limit = _row(found[LIMIT]["step"]).rate if LIMIT in found else None
     lines = [
         f"\n| **{workload.title}, batch {workload.batch}** | run-steps/s | spread | GF/s | of the limit |",
@@ -257,9 +198,9 @@ def _table(workload: Workload, found: dict[str, dict[str, list[float]]], failed:
     ]
     for title, seconds in found.items():
         rate, spread = _row(seconds["step"])
-        flops = f"{rate * workload.flops / 1e9:.0f}" if workload.dense else ""
+        gigaflops = f"{rate * flops / 1e9:.0f}" if workload.dense else ""
         share = f"{rate / limit:.0%}" if limit else ""
-        lines.append(f"| {title} | {rate:,.0f} | {spread:.0%} | {flops} | {share} |")
+        lines.append(f"| {title} | {rate:,.0f} | {spread:.0%} | {gigaflops} | {share} |")
     lines += [f"| {title} | does not work here: {reason} | | | |" for title, reason in failed.items()]
     return "\n".join(lines)
 

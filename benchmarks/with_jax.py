@@ -64,7 +64,7 @@ def _step(workload: Workload) -> tuple[Callable[[Any], Any], Callable[[Any, Any]
     return init, step
 
 
-def loop(workload: Workload) -> Callable[[int], float]:
+def loop(workload: Workload) -> dict[str, Callable[[int], float]]:
     """Return what takes so many jitted steps of one model: seconds a run-step."""
     init, step = _step(workload)
     jitted, state = jax.jit(step, donate_argnums=0), jax.jit(init)(jax.random.key(0))
@@ -78,10 +78,10 @@ def loop(workload: Workload) -> Callable[[int], float]:
         jax.block_until_ready(state)
         return (time.perf_counter() - start) / steps
 
-    return measure
+    return {"step": measure}
 
 
-def many(workload: Workload) -> Callable[[int], float]:
+def many(workload: Workload) -> dict[str, Callable[[int], float]]:
     """Return what takes so many steps of all models in one vmap: seconds a run-step."""
     init, step = _step(workload)
 
@@ -98,4 +98,4 @@ def many(workload: Workload) -> Callable[[int], float]:
         state = jax.block_until_ready(program(steps, state, keys))
         return (time.perf_counter() - start) / steps / workload.runs
 
-    return measure
+    return {"step": measure}

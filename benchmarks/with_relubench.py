@@ -10,15 +10,16 @@ from workloads import Workload
 STEPS = 2000  # of the runs, of which a measurement times a few
 
 
-def without_counter() -> None:
-    """Leave the forward pass, the gradient and the update alone in the steps that this process compiles."""
+def bare(workload: Workload) -> dict[str, Callable[[int], float]]:
+    """Return what `counted` does with the forward pass, the gradient and the update alone in the steps."""
     from relubench.run import loop
 
     loop.count = lambda structure, forward, loss, counters, step, epoch_steps: (loss == loss, counters)  # type: ignore[assignment]
+    return counted(workload)
 
 
-def training(workload: Workload) -> tuple[Callable[[int], float], Callable[[], float]]:
-    """Return (what takes so many steps of all runs, what takes one step and a probe): seconds a run."""
+def counted(workload: Workload) -> dict[str, Callable[[int], float]]:
+    """Return what takes so many steps of all runs, and what takes one step and a probe: seconds a run."""
     from relubench import config, data
     from relubench.sweeps import engine, grid, layout, machine
 
@@ -36,8 +37,8 @@ def training(workload: Workload) -> tuple[Callable[[int], float], Callable[[], f
         chunk.step = probed
         return chunk.advance(probed + number) / number / workload.runs
 
-    def step_and_probe() -> float:
+    def step_and_probe(_number: int) -> float:
         chunk.step = probed - 1
         return chunk.advance(probed) / workload.runs
 
-    return steps, step_and_probe
+    return {"step": steps, "probe": step_and_probe}

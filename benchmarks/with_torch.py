@@ -38,7 +38,7 @@ def _loss(workload: Workload) -> Callable[..., torch.Tensor]:
     return nn.functional.mse_loss if workload.outputs == 1 else nn.functional.cross_entropy
 
 
-def loop(workload: Workload, *, compiled: bool = False) -> Callable[[int], float]:
+def loop(workload: Workload, *, compiled: bool = False) -> dict[str, Callable[[int], float]]:
     """Return what takes so many steps of one model: seconds a run-step on one thread."""
     torch.set_num_threads(1)
     (x, y), model, loss = _data(workload), _model(workload), _loss(workload)
@@ -55,10 +55,15 @@ def loop(workload: Workload, *, compiled: bool = False) -> Callable[[int], float
             optimizer.step()
         return (time.perf_counter() - start) / steps
 
-    return measure
+    return {"step": measure}
 
 
-def many(workload: Workload) -> Callable[[int], float]:
+def compiled_loop(workload: Workload) -> dict[str, Callable[[int], float]]:
+    """Return the same with the model compiled by `torch.compile`."""
+    return loop(workload, compiled=True)
+
+
+def many(workload: Workload) -> dict[str, Callable[[int], float]]:
     """Return what takes so many steps of all models at once by `torch.func`: seconds a run-step, all threads."""
     (x, y), loss, base = _data(workload), _loss(workload), _model(workload)
     params, _ = stack_module_state([_model(workload) for _ in range(workload.runs)])
@@ -91,4 +96,4 @@ def many(workload: Workload) -> Callable[[int], float]:
             step()
         return (time.perf_counter() - start) / steps / workload.runs
 
-    return measure
+    return {"step": measure}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 
@@ -19,7 +18,7 @@ class Workload(NamedTuple):
     runs: int  # trained together
     optimizer: str = "sgd"
     activation: str = "relu"
-    setting: Mapping[str, Any] = MappingProxyType({})  # what else its setting has
+    setting: Mapping[str, Any] | None = None  # what else its setting has
     batch: int = 128
 
     @property
@@ -30,7 +29,7 @@ class Workload(NamedTuple):
     @property
     def dense(self) -> bool:
         """Whether it is made of dense layers alone."""
-        return self.setting.get("model.name") != "cnn"
+        return "model.name" not in (self.setting or {})
 
     @property
     def sizes(self) -> list[tuple[int, int]]:
@@ -43,14 +42,8 @@ class Workload(NamedTuple):
         return {
             "model.widths": self.widths, "model.activation.name": self.activation, "optimizer.name": self.optimizer,
             "optimizer.learning_rate": 0.001 if self.optimizer == "adam" else 0.05, "train.batch_size": self.batch,
-            **self.setting,
+            **(self.setting or {}),
         }  # fmt: skip
-
-    @property
-    def flops(self) -> float:
-        """Operations of a step: 6 an example and weight, less the gradient of the inputs of layer 1."""
-        weights = [size * out for size, out in self.sizes]
-        return self.batch * (6.0 * sum(weights) - 2.0 * weights[0])
 
 
 WIDE = {"data.name": "gaussian", "data.features": 784, "data.classes": 10, "data.examples": 3000}

@@ -51,11 +51,7 @@ def observe(
     there, the statistics are those that change no others when merged. With a non-finite z they are meaningless: check
     `jnp.isfinite` of `min_z` and `max_z` (NaN propagates to both).
     """
-    z, h, slope = checks.numbers("z", z), checks.numbers("h", h), checks.numbers("slope", slope)
-    if z.ndim == 0:
-        raise UserError("z has shape (): it takes (examples, ..., units), or (units,) for one example")
-    checks.same_shape("h", h, "z", z)
-    checks.same_shape("slope", slope, "z", z)
+    z, h, slope = _arrays(z=z, h=h, slope=slope)
     axes = _all_but(axis, z)
     there = None if weight is None else _nonzero(_weights(weight, z.shape, axis))
     min_h, max_h = _smallest(h, axes, there), _largest(h, axes, there)
@@ -165,10 +161,7 @@ def batch_flags(z: ArrayLike, slope: ArrayLike, *, axis: int = -1) -> tuple[Arra
     Both come from one pass over the batch: the number of active examples, or NaN. Comparisons alone would not do, as
     NaN > 0 and NaN <= 0 are both false. A unit with a z that is not finite counts as active.
     """
-    z, slope = checks.numbers("z", z), checks.numbers("slope", slope)
-    checks.same_shape("slope", slope, "z", z)
-    if z.ndim == 0:
-        raise UserError("z has shape (): it takes (examples, ..., units), or (units,) for one example")
+    z, slope = _arrays(z=z, slope=slope)
     active = magnitudes.floating(_nonzero(slope))
     seen = jnp.where(jnp.isfinite(z), active, jnp.nan)
     counts = _sums(seen, axis)
@@ -228,6 +221,16 @@ def _limits(dtype: Any) -> tuple[float, float]:
     if jnp.issubdtype(dtype, jnp.integer):
         return jnp.iinfo(dtype).min, jnp.iinfo(dtype).max
     return (False, True) if jnp.issubdtype(dtype, jnp.bool_) else (-math.inf, math.inf)
+
+
+def _arrays(**given: ArrayLike) -> list[Array]:
+    """Return the arrays of a layer, z first, whose shapes must be one."""
+    arrays = {name: checks.numbers(name, array) for name, array in given.items()}
+    if arrays["z"].ndim == 0:
+        raise UserError("z has shape (): it takes (examples, ..., units), or (units,) for one example")
+    for name, array in arrays.items():
+        checks.same_shape(name, array, "z", arrays["z"])
+    return list(arrays.values())
 
 
 def _sums(x: Array, axis: int) -> Array:

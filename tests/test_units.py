@@ -371,3 +371,15 @@ def recount_revivals(active, epoch_steps):
                 silence.append(step)
         revived.append(revivals)
     return revived
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_units_may_be_on_any_axis(axis):
+    z = np.random.default_rng(0).normal(size=(6, 5, 4)).astype(np.float32) - 1
+    h, slope, weight = np.maximum(z, 0), (z > 0).astype(np.float32), np.arange(6) % 3
+    moved = [np.moveaxis(array, -1, axis) for array in (z, h, slope)]
+    assert_as_by_numpy(units.observe(*moved, weight, axis=axis), *by_numpy(z, h, slope, weight))
+    for found, expected in zip(
+        units.batch_flags(moved[0], moved[2], axis=axis), units.batch_flags(z, slope), strict=True
+    ):
+        np.testing.assert_array_equal(found, expected)

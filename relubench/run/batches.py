@@ -13,6 +13,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from relubench import config
+
 #: Rounds of the bijection. Four, with a random function each, pass for a random permutation while few places are asked
 #: for (Luby and Rackoff 1988); here all are, and counts of pairs of examples in the same places are uniform with eight.
 ROUNDS = 8
@@ -23,6 +25,19 @@ FEW, ROUNDS_OF_FEW = 256, 24
 def rounds(examples: int) -> int:
     """Return the rounds that the order of so many examples takes, a word each."""
     return ROUNDS if examples >= FEW else ROUNDS_OF_FEW
+
+
+def next_batch(train: config.Train, key: Array, examples: int, step: Array, words: Array) -> tuple[Array, Array]:
+    """Return (words of the step's epoch, its examples int32 [batch]), given the words of the step before.
+
+    `key` is the run's key for its batches. A full batch is the set in its own order.
+    """
+    if train.batch_size is None:
+        return words, jnp.arange(examples, dtype=jnp.int32)
+    epoch, place = jnp.divmod(step, examples // train.batch_size)
+    words = lax.cond(place == 0, lambda: epoch_words(key, epoch, examples), lambda: words)
+    places = place * train.batch_size + jnp.arange(train.batch_size, dtype=jnp.int32)
+    return words, shuffled(words, places, examples)
 
 
 def epoch_words(key: Array, epoch: Array, examples: int) -> Array:

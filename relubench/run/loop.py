@@ -85,9 +85,10 @@ def init_state(setting: Setting, data: Arrays) -> RunState:
 def _step(setting: Setting, model: Network, data: Arrays, step: Array, state: RunState) -> RunState:
     """One update, and one count from the forward pass that its gradient needs anyway."""
     epoch_steps = data.train_examples // batch_size(setting.train, data.train_examples)
-    epoch_words = _epoch_words(setting, data.train_examples, epoch_steps, step, state.epoch_words)
+    batch_key = named_key(setting.seed, "batches")
+    epoch_words, rows = batches.next_batch(setting.train, batch_key, data.train_examples, step, state.epoch_words)
     view = streams.view_at(setting, data, named_key(setting.seed, "stream"), step, state.view)
-    x, labels = streams.examples(setting, data, view, _rows(setting, data.train_examples, epoch_words, step))
+    x, labels = streams.examples(setting, data, view, rows)
 
     def objective(params: Any) -> tuple[Array, tuple[nn.Forward, Any]]:
         forward, buffers = model(params, state.buffers, x, train=True)
@@ -108,22 +109,6 @@ def _step(setting: Setting, model: Network, data: Arrays, step: Array, state: Ru
         sums=recorder.add_step(setting, state.sums, forward, loss, labels),
         diverged_step=first_non_finite(state.diverged_step, finite, step),
     )
-
-
-def _epoch_words(setting: Setting, examples: int, epoch_steps: int, step: Array, words: Array) -> Array:
-    """Return what the order of the step's epoch is made from: drawn at the first step of each epoch."""
-    key = named_key(setting.seed, "batches")
-    begins = step % epoch_steps == 0
-    return lax.cond(begins, lambda: batches.epoch_words(key, step // epoch_steps, examples), lambda: words)
-
-
-def _rows(setting: Setting, examples: int, words: Array, step: Array) -> Array:
-    """Return the training examples of a step; a full batch is the set in its own order. int32."""
-    if setting.train.batch_size is None:
-        return jnp.arange(examples, dtype=jnp.int32)
-    size = setting.train.batch_size
-    places = (step % (examples // size)) * size + jnp.arange(size, dtype=jnp.int32)
-    return batches.shuffled(words, places, examples)
 
 
 def count(

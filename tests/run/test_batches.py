@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from relubench import config
 from relubench.run import batches
 
 
@@ -86,3 +87,10 @@ def test_the_first_batch_is_a_simple_random_sample():
     variance = batch * (examples**2 - 1) / 12 * (examples - batch) / (examples - 1)
     assert sums.mean() == pytest.approx(batch * (examples - 1) / 2, abs=4 * math.sqrt(variance / epochs))
     assert sums.var() == pytest.approx(variance, rel=4 * math.sqrt(2 / epochs))
+
+
+def test_a_full_batch_is_the_whole_training_set_in_its_own_order():
+    words = jnp.zeros(batches.rounds(300), jnp.uint32)
+    kept, rows = batches.next_batch(config.Train(batch_size=None), jax.random.key(0), 300, jnp.int32(7), words)
+    np.testing.assert_array_equal(rows, np.arange(300))
+    np.testing.assert_array_equal(kept, words)
