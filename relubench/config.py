@@ -168,7 +168,9 @@ class Train:
 class Probe:
     """The exact counts on whole sets."""
 
-    count: int = static(20, "probes, first and last step included", low=2, high=100_000)
+    count: int | None = static(
+        None, "probes, first and last step included; null: one every 100 steps, 5 to 20", low=2, high=100_000
+    )
     spacing: str = static("log", "spacing of the probes", choices=("log", "linear"))
     tau: float = knob(0.025, "dormancy threshold (Sokar et al. 2023)", low=0.0)
     measures: list[str] = static([], "what else each probe measures: names of relubench/run/measures/")

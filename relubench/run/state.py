@@ -24,6 +24,10 @@ from relubench.config import Setting
 from relubench.errors import UserError
 
 
+#: Where `probe.count` is not given: one probe for so many steps, from the fewest to the most.
+STEPS_A_PROBE, PROBES = 100, (5, 20)
+
+
 def _register(schema: type, prefix: str) -> None:
     """Make a class of the schema a pytree: knobs and groups are its children, the rest is structure."""
 
@@ -94,10 +98,13 @@ def named_key(seed: ArrayLike, name: str) -> Array:
 
 def probe_steps(train: config.Train, probe: config.Probe) -> np.ndarray:
     """Return the steps of the exact counts: the first is 0, the last the end, in between log-spaced or even."""
+    count = probe.count
+    if count is None:  # a probe takes as long as some 15 steps of batch 64
+        count = int(np.clip(train.steps // STEPS_A_PROBE, *PROBES))
     if probe.spacing == "linear":
-        spaced = np.linspace(0, train.steps, probe.count)
+        spaced = np.linspace(0, train.steps, count)
     else:
-        spaced = np.append(0, np.geomspace(1, max(train.steps, 1), probe.count - 1))
+        spaced = np.append(0, np.geomspace(1, max(train.steps, 1), count - 1))
         spaced[-1] = train.steps  # two probes: the first and the last
     return np.unique(np.clip(np.round(spaced), 0, train.steps).astype(np.int32))
 

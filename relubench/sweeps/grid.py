@@ -25,7 +25,7 @@ RUN_BYTES = 400
 #: More runs than this cannot be counted in 64 bits on the way; a shard of so many is still planned at once.
 MOST_RUNS = 10**18
 #: Goes up where the meaning of a key, a default or a run's bits change: runs of before then have other names.
-ID_VERSION = 5
+ID_VERSION = 6
 #: Keys of a setting that change no bit of a run: what else is looked at.
 NOT_IN_ID = frozenset({"probe.measures"})
 

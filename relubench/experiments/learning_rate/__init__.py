@@ -1,3 +1,3 @@
 """How many units are dead at which learning rate, activation and optimiser?"""
 
-MINUTES = 4.0
+MINUTES = 1.0
