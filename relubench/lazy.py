@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import optax
     import polars as pl
     from jax import lax
+    from scipy import special
+    from scipy import stats as scipy_stats
 else:
 
     class _Lazy:
@@ -25,5 +27,6 @@ else:
             return value
 
     jax, jnp, lax, optax, pl = map(_Lazy, ("jax", "jax.numpy", "jax.lax", "optax", "polars"))
+    scipy_stats, special = map(_Lazy, ("scipy.stats", "scipy.special"))
 
-__all__ = ["jax", "jnp", "lax", "optax", "pl"]
+__all__ = ["jax", "jnp", "lax", "optax", "pl", "scipy_stats", "special"]

@@ -109,7 +109,10 @@ class Experiment:
     @property
     def curves(self) -> tuple[str, ...]:
         """Columns of probes or layers, or names of measures, to keep over the steps."""
-        return self._piece("metrics", "CURVES", () if self._own_figures else find(_DEFAULT).curves)
+        own = self._piece("metrics", "CURVES", None)
+        if own is not None:
+            return own
+        return () if self._own_figures else find(_DEFAULT).curves
 
     @property
     def derived(self) -> tuple[Callable[[Tables], pl.DataFrame], ...]:

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import special
-from scipy import stats as scipy_stats
 
 from relubench.findings import CONFIDENCE
+from relubench.lazy import scipy_stats, special
 
 RESAMPLES = 2_000
 #: How p-values are made, stored beside them: those of one method alone are corrected together.

@@ -23,7 +23,6 @@ from relubench import config, nn, units
 from relubench.config import Setting
 from relubench.errors import UserError
 
-
 #: Where `probe.count` is not given: one probe for so many steps, from the fewest to the most.
 STEPS_A_PROBE, PROBES = 100, (5, 20)
 

@@ -27,6 +27,7 @@ from relubench.sweeps.machine import Machine, pinned
 
 if TYPE_CHECKING:
     from relubench.sweeps.folders import Folder
+    from relubench.sweeps.programs import Store
 
 #: Long runs are saved to disk this often.
 CHECKPOINT_SECONDS = 60.0
@@ -65,6 +66,7 @@ def train_grid(
     layouts: Sequence[Layout],
     *,
     checkpoints: Folder | None = None,
+    programs: Store | None = None,
     progress: Callable[[int], None] = lambda run_steps: None,
     clock: Clock | None = None,
     hurried: Callable[[], bool] = lambda: False,
@@ -76,7 +78,7 @@ def train_grid(
     `hurried` says so.
     """
     clock = clock or Clock()
-    for program in _compiled_ahead(layouts, clock, progress):
+    for program in _compiled_ahead(layouts, programs, clock, progress):
         layout = program.layout
         with pinned(layout.setting.engine.precision):
             program.allot()
@@ -103,25 +105,27 @@ class Program:
         self.state = jax.tree.map(lambda s: jax.device_put(np.zeros(s.shape, s.dtype), s.sharding), self.shapes)
 
 
-def _compiled_ahead(layouts: Sequence[Layout], clock: Clock, progress: Callable[[int], None]) -> Iterator[Program]:
+def _compiled_ahead(
+    layouts: Sequence[Layout], programs: Store | None, clock: Clock, progress: Callable[[int], None]
+) -> Iterator[Program]:
     """Yield each group's program; the next group's is compiled while this one trains."""
     pool = ThreadPoolExecutor(max_workers=1)
     try:
-        futures = [pool.submit(compile_group, layout) for layout in layouts[:1]]
+        futures = [pool.submit(compile_group, layout, programs) for layout in layouts[:1]]
         for place in range(len(layouts)):
             start = time.perf_counter()
             while not wait(futures, timeout=POLL_SECONDS).done:
                 progress(0)
             program = futures.pop().result()
             clock.compiling += time.perf_counter() - start
-            futures = [pool.submit(compile_group, layout) for layout in layouts[place + 1 : place + 2]]
+            futures = [pool.submit(compile_group, layout, programs) for layout in layouts[place + 1 : place + 2]]
             yield program
     finally:
         pool.shutdown(wait=False, cancel_futures=True)  # a compilation cannot be stopped: whoever interrupts it ends
 
 
-def compile_group(layout: Layout) -> Program:
-    """Trace and compile a group's program, or load it from the cache."""
+def compile_group(layout: Layout, programs: Store | None = None) -> Program:
+    """Return a group's program: the one kept in `programs`, else traced, and compiled or loaded from JAX's cache."""
     with pinned(layout.setting.engine.precision):
         machine = layout.machine
         arrays = device_arrays(layout.data, layout.group.static["engine.precision"])
@@ -135,8 +139,12 @@ def compile_group(layout: Layout) -> Program:
         blocks = jax.ShapeDtypeStruct((machine.partitions,), np.int32)
         scalar = jax.ShapeDtypeStruct((), np.int32)
         arguments = (settings, arrays, blocks, scalar, scalar, state)
-        lowered = jitted(machine.mesh, _signature(arguments)).lower(*arguments)
-        return Program(layout, arrays, lowered.compile(), state, layout.guessed_rate)
+
+        def lower() -> Any:
+            return jitted(machine.mesh, _signature(arguments)).lower(*arguments)
+
+        call = programs.program(layout, arguments, lower) if programs else lower().compile()
+        return Program(layout, arrays, call, state, layout.guessed_rate)
 
 
 def _block_loop(setting: Any, arrays: Any, blocks: Any, first: Any, last: Any, state: Any) -> Any:

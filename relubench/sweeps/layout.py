@@ -29,7 +29,7 @@ STATE_BYTES = {"cpu": 64 << 20}
 DEFAULT_STATE_BYTES = 4 << 30
 MOST_BLOCKS = 256
 #: A call into a compiled program should take about this long, so that progress and Ctrl-C are prompt.
-CALL_SECONDS = 3.0
+CALL_SECONDS = 2.0
 #: A first guess of a device's rate, replaced by the measured one after the first call.
 GUESSED_FLOPS = {"cpu": 4e10}
 DEFAULT_GUESSED_FLOPS = 2e12

@@ -89,7 +89,7 @@ def lay_out(request: Request, grid: Grid) -> tuple[Machine, list[Layout]]:
 def _train(
     request: Request, folder: folders.Folder, layouts: list[Layout], console: Console, progressing: Progressing
 ) -> None:
-    from relubench.sweeps import engine, rows
+    from relubench.sweeps import engine, programs, rows
 
     clock, begun = engine.Clock(), time.perf_counter()
     runs = sum(len(layout.group.rows) for layout in layouts)
@@ -101,8 +101,14 @@ def _train(
                 progress.steps(run_steps)
             interrupts.check()
 
-        whole = engine.train_grid(layouts, checkpoints=folder, progress=note, clock=clock, hurried=interrupts.hurried)
-        for trained in whole:
+        for trained in engine.train_grid(
+            layouts,
+            checkpoints=folder,
+            programs=programs.store(request.config.imports),
+            progress=note,
+            clock=clock,
+            hurried=interrupts.hurried,
+        ):
             folder.write_part(rows.part_frame(trained, request.config.units), _origin(request, trained))
             progress.runs(len(trained.grid))
     seconds = time.perf_counter() - begun

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from relubench import config, data
-from relubench.plots import planes_of
+from relubench.plots.planes import planes_of
 
 SMALL = ["experiment=boundaries", "seeds=5", "train.steps=60", "probe.count=4", "model.widths=[8]", "out=out"]
 

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from relubench.plots import forest
+from relubench.plots.forest import forest
 from tests.support.drawing import segments, texts, tick_names
 
 ROWS = [

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 from matplotlib import colors
 
-from relubench.plots import heat_map
+from relubench.plots.heatmap import heat_map
 from tests.support.drawing import texts, tick_names, with_intervals
 
 DEPTHS, RATES = (1, 4, 16), (0.01, 0.1)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from relubench.plots import line_panels
+from relubench.plots.lines import line_panels
 from tests.support.drawing import tick_names, with_intervals
 
 RATES, BIASES, LAYERS = (0.01, 0.1), (None, 0.0, 0.1), (1, 2, 3)

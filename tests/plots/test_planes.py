@@ -6,8 +6,8 @@ import pytest
 from matplotlib.collections import LineCollection
 from PIL import Image
 
-from relubench.plots import animation, planes, planes_of
 from relubench.plots.figure import Figure, save
+from relubench.plots.planes import animation, planes, planes_of
 
 UNITS = 7
 STEPS = (0, 1, 5, 20, 100)

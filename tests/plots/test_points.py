@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from relubench.plots import points
+from relubench.plots.points import points
 from tests.support.drawing import segments, tick_names, with_intervals
 
 NAMES, OPTIMIZERS = ("relu", "leaky_relu", "elu"), ("sgd", "momentum", "adam")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from relubench.plots import survival_panels
+from relubench.plots.survival import survival_panels
 from tests.support.drawing import with_intervals
 
 

@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from relubench.plots import violins
-from relubench.plots.violin import density_of
+from relubench.plots.violin import density_of, violins
 from tests.support.drawing import segments, with_intervals
 
 PROBABILITIES = np.arange(41) / 40

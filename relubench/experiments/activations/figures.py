@@ -9,8 +9,8 @@ import polars as pl
 from relubench.experiments.activations.claims import FACTOR, HIGH_RATES
 from relubench.experiments.base import Frames
 from relubench.experiments.cases import OPTIMIZER, RATE, at_rates
-from relubench.plots import points
 from relubench.plots.figure import Figure, interval_note, line_panels
+from relubench.plots.points import points
 
 #: Activations whose silent units are drawn over time: ReLU, and what leaks.
 LEAKING = ("relu", "leaky_001", "leaky_01", "leaky_minus_01", "prelu")

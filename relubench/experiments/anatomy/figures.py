@@ -8,8 +8,8 @@ import polars as pl
 
 from relubench.experiments.anatomy.metrics import BATCH
 from relubench.experiments.base import Frames
-from relubench.plots import points
 from relubench.plots.figure import Figure, interval_note, line_panels
+from relubench.plots.points import points
 
 
 def figures(frames: Frames) -> Sequence[Figure]:

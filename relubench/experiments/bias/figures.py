@@ -9,8 +9,8 @@ import polars as pl
 from relubench.experiments.base import Frames
 from relubench.experiments.bias.claims import EARLY
 from relubench.experiments.cases import OPTIMIZER, RATE
-from relubench.plots import points
 from relubench.plots.figure import Figure, interval_note
+from relubench.plots.points import points
 
 
 def _figure(frames: Frames, name: str, rows: Mapping[str, pl.DataFrame], shown: str, shares: str = "") -> Figure:

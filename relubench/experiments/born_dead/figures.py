@@ -12,8 +12,11 @@ import polars as pl
 
 from relubench import theory
 from relubench.experiments.base import Frames
-from relubench.plots import canvas, heat_map, line_panels, points, style
+from relubench.plots import canvas, style
 from relubench.plots.figure import Figure, runs_note
+from relubench.plots.heatmap import heat_map
+from relubench.plots.lines import line_panels
+from relubench.plots.points import points
 
 INIT, BIAS, WIDTHS = "model.init.name", "model.init.bias", "model.widths"
 #: The network (width, affine layers) in which initialisers and biases are compared: that of published rows 2 and 3.

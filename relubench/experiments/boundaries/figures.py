@@ -9,8 +9,8 @@ import polars as pl
 
 from relubench.experiments.base import Frames
 from relubench.experiments.boundaries.metrics import INPUTS, PLANES
-from relubench.plots import animation, planes, planes_of
 from relubench.plots.figure import Figure, interval_note, line_panels
+from relubench.plots.planes import animation, planes, planes_of
 
 
 def _picture(frames: Frames) -> Figure:

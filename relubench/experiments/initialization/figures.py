@@ -8,8 +8,10 @@ import polars as pl
 
 from relubench.experiments.base import Frames
 from relubench.experiments.initialization.claims import AT_BIRTH, OPTIMIZER, OPTIMIZERS, START, STARTS
-from relubench.plots import points, style, violins
+from relubench.plots import style
 from relubench.plots.figure import Figure, interval_note, line_panels
+from relubench.plots.points import points
+from relubench.plots.violin import violins
 
 RATE = "optimizer.learning_rate"
 SHOWN_AS_VIOLINS = ("normal_01", "normal_014", "normal_028", "he", "pytorch")

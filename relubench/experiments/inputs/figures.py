@@ -9,8 +9,9 @@ import polars as pl
 from relubench.experiments.base import Frames
 from relubench.experiments.cases import OPTIMIZER, RATE
 from relubench.experiments.inputs.claims import NORMALIZE, NORMALIZED
-from relubench.plots import points, style
+from relubench.plots import style
 from relubench.plots.figure import Figure, interval_note
+from relubench.plots.points import points
 
 
 def _titled(frames: Frames, rows: pl.DataFrame) -> pl.DataFrame:

@@ -9,8 +9,9 @@ import polars as pl
 from relubench.config import SETTING_KEYS
 from relubench.experiments.base import Frames
 from relubench.experiments.cases import OPTIMIZER, RATE
-from relubench.plots import heat_map, style
+from relubench.plots import style
 from relubench.plots.figure import Figure, interval_note, line_panels
+from relubench.plots.heatmap import heat_map
 
 ACTIVATION, WIDTHS, PANEL = "model.activation.name", "model.widths", "panel"
 PANELS = ("dead_train_fraction", "test_accuracy", "diverged", "collapsed")

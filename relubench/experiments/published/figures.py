@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import polars as pl
 
 from relubench.experiments.base import Frames
-from relubench.plots import points
 from relubench.plots.figure import Figure, runs_note
+from relubench.plots.points import points
 
 #: Letters of a line of an axis label.
 _LINE = 24

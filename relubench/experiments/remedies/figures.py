@@ -9,8 +9,10 @@ import polars as pl
 from relubench.experiments.base import Frames
 from relubench.experiments.remedies.metrics import USABLE
 from relubench.experiments.remedies.variants import HIGH_RATE, OPTIMIZER, VARIANT
-from relubench.plots import forest, points, style
+from relubench.plots import style
 from relubench.plots.figure import Figure, interval_note
+from relubench.plots.forest import forest
+from relubench.plots.points import points
 
 #: A difference of accuracies at the best rates beyond this would squeeze all others in their figure.
 FAR = 0.1

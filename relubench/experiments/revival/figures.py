@@ -8,8 +8,9 @@ import polars as pl
 
 from relubench.experiments.base import Frames
 from relubench.experiments.revival.cases import HIGH, LOW, NAME, OPTIMIZERS, VARIANTS
-from relubench.plots import points, survival_panels
 from relubench.plots.figure import Figure, interval_note, runs_note
+from relubench.plots.points import points
+from relubench.plots.survival import survival_panels
 
 #: The decay of the variants that have one.
 DECAY = 0.01

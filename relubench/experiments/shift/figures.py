@@ -8,8 +8,8 @@ import polars as pl
 
 from relubench.experiments.base import Frames
 from relubench.experiments.shift.metrics import NAME
-from relubench.plots import points
 from relubench.plots.figure import Figure, interval_note, line_panels
+from relubench.plots.points import points
 
 _CHANGES_NOTE = (
     "Changes halfway through training: one standard deviation added to all inputs, inputs doubled, pixels permuted, "

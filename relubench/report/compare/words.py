@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from relubench.findings.words import number
-from relubench.plots import canvas, forest, style
+from relubench.plots import canvas, style
 from relubench.plots.figure import Figure
+from relubench.plots.forest import forest
 from relubench.report.compare.comparison import Comparison
 from relubench.report.compare.numbers import SameRuns
 from relubench.report.compare.settings import Difference
