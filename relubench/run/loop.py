@@ -47,7 +47,7 @@ def advance(setting: Setting, data: Arrays, first: Array, last: Array, state: Ru
         model = make_network(setting, data)
         stops = probe_steps(setting.train, setting.probe)
         starts = np.append(0, stops[:-1])
-        state = lax.cond(first == 0, lambda old: init_state(setting, data), lambda old: old, state)
+        state = lax.cond(first == 0, lambda old: init_state(setting, data, model), lambda old: old, state)
 
         def interval(state: RunState, stretch: tuple[Array, Array, Array]) -> tuple[RunState, None]:
             index, start, stop = stretch
@@ -62,9 +62,8 @@ def advance(setting: Setting, data: Arrays, first: Array, last: Array, state: Ru
         return lax.scan(interval, state, jax.tree.map(jnp.asarray, intervals))[0]
 
 
-def init_state(setting: Setting, data: Arrays) -> RunState:
+def init_state(setting: Setting, data: Arrays, network: Network) -> RunState:
     """Return the run at step 0, before its first probe."""
-    network = make_network(setting, data)
     params, buffers = born(setting, data)
     rule = make_update_rule(setting, network.structure, named_key(setting.seed, "remedy"))
     state = RunState(

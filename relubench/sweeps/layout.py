@@ -152,8 +152,8 @@ def _layout(grid: Grid, group: Group, load: Callable[[config.Data], Dataset], ma
         setting = group_setting(group, slice(0, 1), arrays.x.dtype)
         batch = batch_size(setting.train, arrays.train_examples)
         one = jax.tree.map(lambda a: jax.ShapeDtypeStruct((), a.dtype), setting)
-        state = jax.eval_shape(init_state, one, arrays)
         network = make_network(config.build_setting(grid.setting(int(group.rows[0]))), arrays)
+        state = jax.eval_shape(functools.partial(init_state, network=network), one, arrays)
         width = machine.width(_layer_bytes(network, arrays, state, batch))
     budget = STATE_BYTES.get(machine.platform, DEFAULT_STATE_BYTES)
     kernels = [kernel.shape for kernel, _ in network.structure.affine_layers(state.params)]
