@@ -35,17 +35,15 @@ class Store:
 
     def program(self, layout: Layout, arguments: tuple[Any, ...], lower: Callable[[], Any]) -> Any:
         """Return the group's program for arguments of these shapes, the last of which it returns; else compile it."""
-        key, structures = (
-            _key(layout, arguments),
-            (jax.tree.structure((arguments, {})), jax.tree.structure(arguments[-1])),
-        )
+        key, devices = _key(layout, arguments), list(layout.machine.mesh.devices.flat)
+        structures = jax.tree.structure((arguments, {})), jax.tree.structure(arguments[-1])
         payload = self.cache.get(key)
         if payload is not None:
             with contextlib.suppress(Exception):  # another build of the same version may have written it
-                return serialize_executable.deserialize_and_load(payload, *structures)
+                return serialize_executable.deserialize_and_load(payload, *structures, execution_devices=devices)
         with compile_cache.bypassed():  # what was loaded from a cache cannot be written again: it would lack functions
             program = lower().compile()
-        with contextlib.suppress(NotImplementedError, ValueError):  # not every backend's programs can be written
+        with contextlib.suppress(jax.errors.JaxRuntimeError, ValueError):  # not every program can be written
             payload, *own = serialize_executable.serialize(program)
             if tuple(own) == structures:
                 self.cache.put(key, payload)
@@ -55,7 +53,7 @@ class Store:
 def store(imports: Sequence[str]) -> Store | None:
     """Return where programs are kept; None where something else than they are known by may make them differ."""
     folder = jax.config.values["jax_compilation_cache_dir"]
-    if imports or not folder or "://" in folder or jax.process_count() > 1 or _being_edited():
+    if imports or not folder or "://" in folder or jax.process_count() > 1 or _from_sources():
         return None
     return Store(folder)
 
@@ -84,7 +82,7 @@ def _source() -> str:
 
 
 @functools.cache
-def _being_edited() -> bool:
+def _from_sources() -> bool:
     """Whether a package below is installed from a folder of sources: its version does not tell its code."""
     return any(
         json.loads(importlib.metadata.distribution(name).read_text("direct_url.json") or "{}")
