@@ -61,9 +61,10 @@ WAYS = [
 
 
 def _serve(pipe: Any, module: str, function: str, core: int | None) -> None:
-    """Do what the other end of the pipe asks for: (workload) prepares it, (workload, name, steps) measures.
+    """Do what the other end of the pipe asks for.
 
-    On one core, if it is given: BLAS then takes one thread.
+    (workload) prepares it, (workload, name, steps) measures, of 0 steps finds how many a measurement takes. On one core,
+    if it is given: BLAS then takes one thread.
     """
     if core is not None:
         os.sched_setaffinity(0, {core})
@@ -74,10 +75,11 @@ def _serve(pipe: Any, module: str, function: str, core: int | None) -> None:
             workload, *rest = asked
             if not rest:
                 made[workload.key] = make(workload)
-                pipe.send([(name, _steps(measure)) for name, measure in made[workload.key].items()])
+                pipe.send(list(made[workload.key]))
             else:
                 name, steps = rest
-                pipe.send(made[workload.key][name](steps))
+                measure = made[workload.key][name]
+                pipe.send(measure(steps) if steps else _steps(measure))
         except Exception as error:
             pipe.send(f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}")
 
@@ -106,18 +108,24 @@ class Side:
 
     def ask(self, *asked: Any) -> list[Any]:
         """Return what each process answers; they work at once."""
-        for pipe in self.pipes:
-            pipe.send(asked)
+        self.send(*asked)
         return [pipe.recv() for pipe in self.pipes]
 
-    def prepare(self, workload: Workload) -> None:
-        """Get the workload ready, or note why it cannot be."""
-        answers = self.ask(workload)
+    def send(self, *asked: Any) -> None:
+        """Ask without waiting for answers."""
+        for pipe in self.pipes:
+            pipe.send(asked)
+
+    def prepared(self, workload: Workload) -> None:
+        """Find how many steps measurements take of a workload that was sent, or note why it cannot be."""
+        answers = [pipe.recv() for pipe in self.pipes]
         wrong = [answer for answer in answers if isinstance(answer, str)]
+        if not wrong:
+            asked = {name: self.ask(workload, name, 0) for name in answers[0]}
+            wrong = [answer for steps in asked.values() for answer in steps if isinstance(answer, str)]
+            self.steps[workload.key] = [(name, steps[0]) for name, steps in asked.items()] if not wrong else []
         if wrong:
             self.failed[workload.key] = wrong[0]
-        else:
-            self.steps[workload.key] = answers[0]
 
     def measure(self, workload: Workload) -> dict[str, float]:
         """Return seconds a run-step by name, of all processes together."""
@@ -161,8 +169,10 @@ def main() -> None:
     measured: dict[str, dict[str, dict[str, list[float]]]] = {}
     for workload in chosen:
         taking = [side for side in sides if side.way.takes(workload)]
-        for side in taking:  # one after the other: compiling takes all cores
-            side.prepare(workload)
+        for side in taking:
+            side.send(workload)
+        for side in taking:
+            side.prepared(workload)
         found = measured.setdefault(workload.key, {})
         for _ in range(asked.rounds):
             for side in taking:

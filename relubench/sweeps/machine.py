@@ -23,9 +23,10 @@ from relubench.errors import UserError
 
 #: Runs vectorised together on an accelerator.
 DEFAULT_WIDTH = 256
-#: On a CPU a block's arrays of one layer should lie in a core's cache, and more runs than the most gain nothing.
+#: On a CPU a block's arrays of one layer should lie in a core's cache. Of more runs than the most nothing is gained; a
+#: run alone is no stack of matrices, and XLA turns products of single ones around.
 CACHE_BYTES = {"cpu": 128 << 10}
-MOST_RUNS = {"cpu": 16}
+FEWEST_RUNS, MOST_RUNS = 2, 16
 #: A program for one device takes another way through XLA than one for several: it is not partitioned, so that it is
 #: simplified once less, and Adam's quotients round otherwise. So every program is one for two devices at least; where
 #: one is to train, the other has nothing to do. Only a CPU can be split so.
@@ -163,8 +164,8 @@ class Machine:
             return self.asked_width
         if self.platform not in CACHE_BYTES:
             return DEFAULT_WIDTH
-        fitting = max(CACHE_BYTES[self.platform] // layer_bytes, 1)
-        return min(1 << (fitting.bit_length() - 1), MOST_RUNS[self.platform])
+        fitting = CACHE_BYTES[self.platform] // layer_bytes
+        return min(max(1 << max(fitting.bit_length() - 1, 0), FEWEST_RUNS), MOST_RUNS)
 
     def memory(self) -> int:
         """Return the bytes that all devices of the mesh have between them, or on a CPU those that are free."""
