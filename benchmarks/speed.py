@@ -63,8 +63,8 @@ WAYS = [
 def _serve(pipe: Any, module: str, function: str, core: int | None) -> None:
     """Do what the other end of the pipe asks for.
 
-    (workload) prepares it, (workload, name, steps) measures, of 0 steps finds how many a measurement takes. On one core,
-    if it is given: BLAS then takes one thread.
+    (workload) prepares it, (workload, name, steps) measures, and of 0 steps finds how many a measurement takes. On one
+    core, if it is given: BLAS then takes one thread.
     """
     if core is not None:
         os.sched_setaffinity(0, {core})
