@@ -7,6 +7,7 @@ definitions (dead, silent, saturated, dormant, linear, constant) as functions of
 from __future__ import annotations
 
 import importlib
+import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from relubench.api import Results, load, retrain, sweep
 
 __all__ = ["Results", "load", "retrain", "sweep", "units"]
+
+#: When this process first imported relubench: source that changes later is not what it runs.
+IMPORTED = time.time()
 
 
 def __getattr__(name: str) -> Any:

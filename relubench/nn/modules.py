@@ -57,7 +57,7 @@ class Activate(nnx.Module):
 
 def _moved(x: Array) -> Array:
     """Return a matrix that lies in memory row by row: XLA makes it so, and no product reads it any other way."""
-    return with_layout_constraint(x, MemoryLayout((0, 1)))
+    return with_layout_constraint(jnp.asarray(x), MemoryLayout((0, 1)))
 
 
 @jax.custom_jvp
@@ -102,12 +102,39 @@ def linear(model: config.Model, key: Array, size: int, out: int, hidden: bool) -
     return Dense(*initialize(model.init, key, (size, out), hidden))
 
 
-def convolution(model: config.Model, key: Array, size: int, out: int, hidden: bool) -> nnx.Conv:
+class Convolution(nnx.Module):
+    """A 3x3 convolution that keeps height and width, with zeros beyond the edges."""
+
+    def __init__(self, kernel: Array, bias: Array) -> None:
+        self.kernel, self.bias = nnx.Param(kernel), nnx.Param(bias)
+
+    def units_first(self, x: Array) -> Array:
+        """Return the outputs [out, examples, height, width] for inputs [in, examples, height, width].
+
+        It is a dense layer of the nine shifted images: XLA's convolutions take several times as long for many runs.
+        """
+        height, width = x.shape[2:]
+        padded = jnp.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
+        shifted = [padded[:, :, i : i + height, j : j + width] for i in range(3) for j in range(3)]
+        fields = jnp.stack(shifted).reshape(9 * x.shape[0], -1)
+        kernel = self.kernel[...].reshape(fields.shape[0], -1)
+        return dense(fields, kernel, self.bias[...]).reshape(-1, *x.shape[1:])
+
+
+def convolution(model: config.Model, key: Array, size: int, out: int, hidden: bool) -> Convolution:
     """Return a 3x3 convolution from `size` channels to `out` channels with its initial weights."""
-    zeros, dtype = nnx.initializers.zeros_init(), jnp.result_type(float)
-    layer: Any = nnx.Conv(size, out, (3, 3), kernel_init=zeros, dtype=dtype, param_dtype=dtype, rngs=nnx.Rngs(0))
-    layer.kernel[...], layer.bias[...] = initialize(model.init, key, layer.kernel.shape, hidden)
-    return layer
+    return Convolution(*initialize(model.init, key, (3, 3, size, out), hidden))
+
+
+def _halved(x: Array) -> Array:
+    """Return the largest of each 2x2 field of images [..., height, width]; the first of equals passes the gradient."""
+    height, width = x.shape[-2] // 2 * 2, x.shape[-1] // 2 * 2
+    one, right, below, across = (x[..., i:height:2, j:width:2] for i in range(2) for j in range(2))
+
+    def larger(first: Array, second: Array) -> Array:
+        return jnp.where(second > first, second, first)
+
+    return larger(larger(one, right), larger(below, across))
 
 
 class Chain(nnx.Module):
@@ -120,8 +147,7 @@ class Chain(nnx.Module):
         self.affine = nnx.List(
             [affine(model, keys(n), *pair, hidden=True) for n, pair in enumerate(itertools.pairwise(sizes), start=1)]
         )
-        axis = 0 if affine is linear else -1
-        self.activate = nnx.List([Activate(model, width, axis) for width in model.widths])
+        self.activate = nnx.List([Activate(model, width, 0) for width in model.widths])
         self.output = linear(model, keys(len(sizes)), sizes[-1], outputs, hidden=False)
 
     def affine_layers(self) -> list[nnx.Module]:
@@ -133,9 +159,20 @@ class Chain(nnx.Module):
         dense = [isinstance(affine, Dense) for affine in self.affine]
         plain = [activate.norm is None for activate in self.activate]
         return [
-            HiddenLayer(n, n + 1, affine=plain[n], plane=plain[n] and dense[n] and n == 0, units_first=dense[n])
+            HiddenLayer(n, n + 1, affine=plain[n], plane=plain[n] and dense[n] and n == 0, units_first=True)
             for n in range(len(plain))
         ]
+
+    def passed(
+        self, x: Array, train: bool, between: Callable[[Array], Array], last: Callable[[Array], Array]
+    ) -> Forward:
+        """Return the pass of inputs [in, examples, ...]; `between` follows each hidden layer, `last` all of them."""
+        hidden = []
+        for affine, activate in zip(self.affine, self.activate, strict=True):
+            layer = activate(affine.units_first(x), train)
+            x = between(layer.h)
+            hidden.append(Layer(*(jnp.moveaxis(array, 0, -1) for array in layer)))
+        return Forward(self.output.units_first(last(x)).T, tuple(hidden))
 
 
 class MLP(Chain):
@@ -146,13 +183,8 @@ class MLP(Chain):
 
     def __call__(self, x: Array, train: bool) -> Forward:
         """Return the pass of inputs [examples, features]."""
-        hidden = []
         x = _moved(_moved(x).T)  # what a batch gathers is moved as rows, and then turned around
-        for affine, activate in zip(self.affine, self.activate, strict=True):
-            layer = activate(affine.units_first(x), train)
-            x = layer.h
-            hidden.append(Layer(*(array.T for array in layer)))
-        return Forward(self.output.units_first(x).T, tuple(hidden))
+        return self.passed(x, train, lambda h: h, lambda h: h)
 
 
 class CNN(Chain):
@@ -169,11 +201,7 @@ class CNN(Chain):
 
     def __call__(self, x: Array, train: bool) -> Forward:
         """Return the pass of flat images [examples, height * width * channels]."""
-        x = x.reshape(-1, *self.image_shape)
-        hidden = []
-        for affine, activate in zip(self.affine, self.activate, strict=True):
-            hidden.append(activate(affine(x), train))
-            x = hidden[-1].h
-            if min(x.shape[1:3]) >= 2:
-                x = nnx.max_pool(x, (2, 2), (2, 2))
-        return Forward(self.output(jnp.mean(x, (1, 2))), tuple(hidden))
+        x = jnp.moveaxis(x.reshape(-1, *self.image_shape), -1, 0)
+        return self.passed(
+            x, train, lambda h: _halved(h) if min(h.shape[2:]) >= 2 else h, lambda h: jnp.mean(h, (2, 3))
+        )

@@ -125,7 +125,7 @@ def _compiled_ahead(
 
 
 def compile_group(layout: Layout, programs: Store | None = None) -> Program:
-    """Return a group's program: the one kept in `programs`, else traced, and compiled or loaded from JAX's cache."""
+    """Return a group's program: traced, and compiled or loaded from JAX's cache; or kept in `programs`, if they are."""
     with pinned(layout.setting.engine.precision):
         machine = layout.machine
         arrays = device_arrays(layout.data, layout.group.static["engine.precision"])

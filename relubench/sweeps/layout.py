@@ -187,12 +187,14 @@ def _layer_bytes(network: Network, arrays: Arrays, state: RunState, batch: int) 
 
 def _require_probes(setting: config.Setting, state: RunState) -> None:
     """Refuse probes so far apart that the units counted between two of them are more than the counter holds."""
-    between = int(np.diff(probe_steps(setting.train, setting.probe), prepend=0).max())
+    steps = probe_steps(setting.train, setting.probe)
+    between = int(np.diff(steps, prepend=0).max())
     widest = max((counter.last_active.shape[0] for counter in state.counters), default=0)
     if between * widest > config.MOST:
         raise UserError(
-            f"probe.count={setting.probe.count}: {between:,} steps between two probes of layers of {widest:,} units "
-            f"are more than are counted ({config.MOST:,}); it takes more probes, or probe.spacing=linear"
+            f"probe.count={setting.probe.count or len(steps)}: {between:,} steps between two probes of layers of "
+            f"{widest:,} units are more than are counted ({config.MOST:,}); it takes more probes, or "
+            "probe.spacing=linear"
         )
 
 

@@ -8,7 +8,7 @@ import importlib.metadata
 import platform
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from relubench.sweeps.engine import Trained
     from relubench.sweeps.layout import Layout
     from relubench.sweeps.machine import Machine
+    from relubench.sweeps.programs import Store
     from relubench.sweeps.request import Request
 
 #: Packages whose versions are part of the provenance.
@@ -89,7 +90,7 @@ def lay_out(request: Request, grid: Grid) -> tuple[Machine, list[Layout]]:
 def _train(
     request: Request, folder: folders.Folder, layouts: list[Layout], console: Console, progressing: Progressing
 ) -> None:
-    from relubench.sweeps import engine, programs, rows
+    from relubench.sweeps import engine, rows
 
     clock, begun = engine.Clock(), time.perf_counter()
     runs = sum(len(layout.group.rows) for layout in layouts)
@@ -104,7 +105,7 @@ def _train(
         for trained in engine.train_grid(
             layouts,
             checkpoints=folder,
-            programs=programs.store(request.config.imports),
+            programs=_kept_programs(request.config.imports),
             progress=note,
             clock=clock,
             hurried=interrupts.hurried,
@@ -117,6 +118,14 @@ def _train(
         f"{clock.run_steps / max(seconds, 1e-9):,.0f} run-steps/s; {clock.compiled / seconds:.0%} of the time in "
         f"compiled programs, {clock.compiling / seconds:.0%} waiting for their compilation"
     )
+
+
+def _kept_programs(imports: Sequence[str]) -> Store | None:
+    try:
+        from relubench.sweeps import programs
+    except ImportError:  # JAX's inside has changed: its own cache serves
+        return None
+    return programs.store(imports)
 
 
 def _origin(request: Request, trained: Trained) -> dict[str, Any]:

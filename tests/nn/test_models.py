@@ -33,6 +33,13 @@ def test_an_mlp_records_the_argument_of_its_activation():
     np.testing.assert_allclose(forward.output, np.maximum(z2, 0) @ k3 + b3, rtol=1e-4, atol=1e-5)
 
 
+def test_inputs_may_be_numpys():
+    x = np.random.default_rng(0).normal(size=(2, 64)).astype(np.float32)
+    for name in ("mlp", "cnn"):
+        network = build(name=name, widths=[3])
+        np.testing.assert_array_equal(network(x, train=True).output, network(jnp.asarray(x), train=True).output)
+
+
 @pytest.mark.parametrize(("norm", "axis"), [("batch", 0), ("layer", -1)])
 def test_z_is_taken_after_the_norm(norm, axis):
     network = build(widths=[50], norm=norm)
@@ -54,17 +61,41 @@ def test_a_cnn_needs_images():
         build(name="cnn", image_shape=None)
 
 
-def test_a_cnn_is_that_of_pytorch():
+IMAGES = [(8, 8, 1), (9, 7, 2), (3, 2, 1)]
+
+
+@pytest.mark.parametrize("shape", IMAGES)
+def test_a_cnn_is_that_of_pytorch(shape):
+    """Outputs, pre-activations and gradients, where images have odd sides and equal neighbours too."""
     torch = pytest.importorskip("torch", reason="needs the extra `bench`")
-    network, x = build(name="cnn", widths=[3, 4]), np.random.default_rng(0).normal(size=(5, 64)).astype(np.float32)
-    forward = network(jnp.asarray(x), train=True)
-    *convolutions, (kernel, bias) = affine(network)
-    h = torch.tensor(x).reshape(5, 1, 8, 8)
-    for place, (k, b) in enumerate(convolutions):
-        z = torch.nn.functional.conv2d(h, torch.tensor(k.transpose(3, 2, 0, 1)), torch.tensor(b), padding=1)
-        np.testing.assert_allclose(forward.hidden[place].z, z.permute(0, 2, 3, 1), rtol=1e-3, atol=1e-5)
-        h = torch.nn.functional.max_pool2d(torch.relu(z), 2)
-    np.testing.assert_allclose(forward.output, h.mean((2, 3)).numpy() @ kernel + bias, rtol=1e-3, atol=1e-5)
+    draw = np.random.default_rng(0)
+    x = draw.normal(size=(5, *shape)).astype(np.float32)
+    x[2:, : shape[0] // 2] = 0.5
+    network = build(
+        name="cnn", widths=[3, 4], features=x[0].size, image_shape=shape, activation=config.Activation("elu")
+    )
+    above = draw.normal(size=(5, 10)).astype(np.float32)
+    graph, params, rest = nnx.split(network, nnx.Param, ...)
+
+    def objective(params):
+        forward = nnx.merge(graph, params, rest)(jnp.asarray(x.reshape(5, -1)), train=True)
+        return jnp.sum(forward.output * above), forward
+
+    gradient, forward = jax.grad(objective, has_aux=True)(params)
+    theirs = [[torch.tensor(array, requires_grad=True) for array in layer] for layer in affine(network)]
+    h = torch.tensor(x).permute(0, 3, 1, 2)
+    for place, (k, b) in enumerate(theirs[:-1]):
+        z = torch.nn.functional.conv2d(h, k.permute(3, 2, 0, 1), b, padding=1)
+        np.testing.assert_allclose(forward.hidden[place].z, z.permute(0, 2, 3, 1).detach(), rtol=1e-3, atol=1e-5)
+        h = torch.nn.functional.elu(z)
+        h = torch.nn.functional.max_pool2d(h, 2) if min(h.shape[2:]) >= 2 else h
+    output = h.mean((2, 3)) @ theirs[-1][0] + theirs[-1][1]
+    np.testing.assert_allclose(forward.output, output.detach(), rtol=1e-3, atol=1e-5)
+    (output * torch.tensor(above)).sum().backward()
+    ours = nn.structure(network).affine_layers(gradient)
+    for layer, expected in zip(ours, theirs, strict=True):
+        for found, array in zip(layer, expected, strict=True):
+            np.testing.assert_allclose(found, array.grad, rtol=1e-3, atol=1e-4)
 
 
 def test_losses_are_their_closed_forms():
