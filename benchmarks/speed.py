@@ -2,9 +2,9 @@
 
     python benchmarks/speed.py [--rounds 5] [--only W1,W3] [--json FILE]
 
-Each way of doing the work has processes of its own, which take turns on the same workloads: a noisy machine is noisy
-for all. Rates are those of the fastest round; the spread is how much longer the median round took. The limit is a
-step's own products at their own shapes, one thread a core.
+Each way of doing the work has processes of its own, which take turns on the same workloads, as do workloads that are
+compared with each other: a noisy machine is noisy for all. Rates are those of the fastest round; the spread is how much
+longer the median round took. The limit is a step's own products at their own shapes, one thread a core.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from __future__ import annotations
 import argparse
 import importlib
 import importlib.metadata
+import itertools
 import json
 import multiprocessing
 import os
 import platform
 import statistics
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -167,21 +167,22 @@ def main() -> None:
     chosen = [w for w in WORKLOADS if not asked.only or {w.name, w.key} & set(asked.only.split(","))]
     sides = [Side(way) for way in WAYS]
     measured: dict[str, dict[str, dict[str, list[float]]]] = {}
-    for workload in chosen:
-        taking = [side for side in sides if side.way.takes(workload)]
-        for side in taking:
-            side.send(workload)
-        for side in taking:
-            side.prepared(workload)
-        found = measured.setdefault(workload.key, {})
-        for _ in range(asked.rounds):
+    for family in {workload.family: None for workload in chosen}:
+        together = [workload for workload in chosen if workload.family == family]
+        for workload in together:
+            taking = [side for side in sides if side.way.takes(workload)]
             for side in taking:
+                side.send(workload)
+            for side in taking:
+                side.prepared(workload)
+        for _ in range(asked.rounds):
+            for side, workload in itertools.product(sides, together):
+                found = measured.setdefault(workload.key, {})
                 for name, seconds in side.measure(workload).items():
                     found.setdefault(side.way.title, {}).setdefault(name, []).append(seconds)
-        print(
-            _table(workload, found, {s.way.title: s.failed[workload.key] for s in taking if workload.key in s.failed})
-        )
-        sys.stdout.flush()
+        for workload in together:
+            failed = {side.way.title: side.failed[workload.key] for side in sides if workload.key in side.failed}
+            print(_table(workload, measured[workload.key], failed), flush=True)
     for side in sides:
         side.close()
     print(_goals({w.key: w for w in chosen}, measured))

@@ -27,6 +27,11 @@ class Workload(NamedTuple):
         return f"{self.name}/{self.batch}"
 
     @property
+    def family(self) -> str:
+        """What those have in common that differ in their optimiser or activation alone."""
+        return f"{self.widths} {self.batch}"
+
+    @property
     def dense(self) -> bool:
         """Whether it is made of dense layers alone."""
         return "model.name" not in (self.setting or {})
