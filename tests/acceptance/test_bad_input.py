@@ -133,7 +133,7 @@ CASES = {
     (
         CUSTOM,
         "model.widths=[1000000,1000000]",
-    ): "model.widths=[1000000, 1000000] in blocks of engine.width=1 runs: it needs",
+    ): "model.widths=[1000000, 1000000] in blocks of engine.width=2 runs: it needs",
     (CUSTOM, "engine.width=1000000"): "engine.width=1000000 runs: it needs",
     (CUSTOM, "seeds=2000000000"): "a table of 2,000,000,000 runs: it needs",
     (CUSTOM, "a b=3"): "'a b=3' cannot be read as KEY=VALUE",
