@@ -16,8 +16,9 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+STEPS = 100
 #: Digits on 64-32-32-10, batch 64; units are counted at five probes.
-WORDS = ("experiment=custom", "model.widths=[32,32]", "train.steps=100", "probe.count=5", "figures=false")
+WORDS = ("experiment=custom", "model.widths=[32,32]", f"train.steps={STEPS}", "probe.count=5", "figures=false")
 
 
 class Row(NamedTuple):
@@ -40,8 +41,7 @@ def _command(runs: int) -> Row:
         if status:
             sys.exit(f"{' '.join(words)} ended with status {os.waitstatus_to_exitcode(status)}")
         disk = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
-    steps = int(next(word for word in WORDS if word.startswith("train.steps=")).partition("=")[2])
-    return Row(runs, seconds, runs * steps / seconds, used.ru_maxrss / 2**20, disk / 2**30)
+    return Row(runs, seconds, runs * STEPS / seconds, used.ru_maxrss / 2**20, disk / 2**30)
 
 
 def _draw(rows: list[Row], path: Path) -> None:

@@ -164,8 +164,8 @@ class Machine:
             return self.asked_width
         if self.platform not in CACHE_BYTES:
             return DEFAULT_WIDTH
-        fitting = CACHE_BYTES[self.platform] // layer_bytes
-        return min(max(1 << max(fitting.bit_length() - 1, 0), FEWEST_RUNS), MOST_RUNS)
+        fitting = min(max(CACHE_BYTES[self.platform] // layer_bytes, FEWEST_RUNS), MOST_RUNS)
+        return 1 << (fitting.bit_length() - 1)
 
     def memory(self) -> int:
         """Return the bytes that all devices of the mesh have between them, or on a CPU those that are free."""
