@@ -54,7 +54,7 @@ def test_choices_of_one_s_own_train_from_the_command_line_and_from_python(own, m
     with forgetting():
         assert "2 runs are in both" in run(own, "compare", "results/custom", "results/copy", CONF)
     runs = relubench.load(own / "results/custom").runs
-    assert runs.select("data.name", "data.turns", "model.activation.cap", "loss.focus", "remedy.strength").row(0) == (
+    assert runs.select("data.name", "data.turns", "model.activation.cap", "loss.focus", "remedy.largest").row(0) == (
         "spiral", 1.5, 6.0, 1.0, None,
     )  # fmt: skip
     assert runs["train_loss"].n_unique() == 2
@@ -70,11 +70,11 @@ def test_choices_of_one_s_own_train_from_the_command_line_and_from_python(own, m
 
 
 def test_a_network_a_remedy_and_a_file_of_keys_are_chosen_together(own):
-    words = ("model=residual", "optimizer=slow_adam", "remedy=l2_init", "remedy.strength=.1")
+    words = ("model=residual", "optimizer=slow_adam", "remedy=weight_clipping", "remedy.largest=.1")
     run(own, CONF, "imports=[my_choices,my_networks]", "experiment=custom", "data=moons", *words, *TINY)
     row = relubench.load(own / "results/custom").runs.row(0, named=True)
     assert (row["model.name"], row["optimizer.name"], row["optimizer.learning_rate"]) == ("residual", "adam", 0.001)
-    assert (row["remedy.name"], row["remedy.strength"], row["diverged"]) == ("l2_init", 0.1, False)
+    assert (row["remedy.name"], row["remedy.largest"], row["diverged"]) == ("weight_clipping", 0.1, False)
 
 
 def test_an_experiment_of_one_s_own_is_listed_planned_swept_judged_and_drawn(own):
@@ -168,7 +168,7 @@ def test_an_experiment_without_curves_and_figures_is_drawn(own):
     path = own / "myconf/my_init_scale.py"
     path.write_text(path.read_text().replace("def figures", "CURVES = ()\n\n\ndef undrawn"))
     told = run(own, CONF, "experiment=init_scale", "seeds=1", *TINY[:-1], "factor.rate=[proper]")
-    assert "with 1 of the 5 seeds that its claims need they are not decided" in told
+    assert "with 1 of the 5 seeds that its claims need they stay open" in told
     assert (own / "results/init_scale/claims.parquet").exists()
 
 

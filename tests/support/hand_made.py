@@ -172,3 +172,46 @@ def continual_backprop(inner=Adam.optax, **settings):
 def rerandomize(inner=Adam.optax, **settings):
     settings = {"period": 3, "freeze": True, "layers": remedies.PLAIN} | settings
     return remedies.rerandomize(inner, initialize=initialize, key=KEY, **settings)
+
+
+def regrama(inner=Adam.optax, **settings):
+    settings = {"gradient_tau": 0.5, "period": 3, "layers": remedies.PLAIN} | settings
+    return remedies.regrama(inner, initialize=initialize, key=KEY, **settings)
+
+
+def shrink_and_perturb(inner=Adam.optax, **settings):
+    settings = {"shrink": 0.8, "perturb": 0.3, "period": 3, "layers": remedies.PLAIN} | settings
+    return remedies.shrink_and_perturb(inner, initialize=initialize, key=KEY, **settings)
+
+
+def selective_weight_resets(inner=Adam.optax, **settings):
+    settings = {"utility_threshold": 0.2, "period": 3, "layers": remedies.PLAIN} | settings
+    return remedies.selective_weight_resets(inner, initialize=initialize, key=KEY, **settings)
+
+
+def self_normalized_resets(inner=Adam.optax, **settings):
+    settings = {"rejection": 0.3, "patience": 3, "layers": remedies.PLAIN} | settings
+    return remedies.self_normalized_resets(inner, initialize=initialize, key=KEY, **settings)
+
+
+def l2_init(inner=Adam.optax, **settings):
+    return remedies.l2_init(inner, **({"strength": 0.3, "layers": remedies.PLAIN} | settings))
+
+
+def overwritten(layers, moments, n, kernel_mask, bias_mask, values):
+    """Set parameters of layer n (from 0) under masks to those of `values`, and their moments to 0."""
+    for part, mask in enumerate((kernel_mask, bias_mask)):
+        layers[n][part][mask] = values[part][mask]
+        for moment in moments:
+            moment[n][part][mask] = 0
+
+
+def recycled(t, layers, moments, units):
+    """Make hidden `units` (layer from 0, unit) anew: fresh incoming weights and bias, no outgoing ones, no moments."""
+    for n, unit in units:
+        kernel, bias = fresh(t, n + 1)
+        layers[n][0][:, unit], layers[n][1][unit] = kernel[:, unit], bias[unit]
+    for n, unit in units:
+        layers[n + 1][0][unit] = 0
+        for moment in moments:
+            moment[n][0][:, unit], moment[n][1][unit], moment[n + 1][0][unit] = 0, 0, 0

@@ -11,9 +11,19 @@ from relubench.optim.remedies.choices import REMEDIES
 from relubench.optim.remedies.continual_backprop import ContinualBackpropState, LayerRecord, continual_backprop
 from relubench.optim.remedies.decay import decay
 from relubench.optim.remedies.freeze import freeze
+from relubench.optim.remedies.l2_init import L2InitState, l2_init
 from relubench.optim.remedies.lens import PLAIN, AffineLayers, Initialize
-from relubench.optim.remedies.redo import RedoState, redo
-from relubench.optim.remedies.rerandomize import RerandomizeState, rerandomize
+from relubench.optim.remedies.periodic import PeriodicState
+from relubench.optim.remedies.redo import redo
+from relubench.optim.remedies.regrama import regrama
+from relubench.optim.remedies.rerandomize import rerandomize
+from relubench.optim.remedies.selective_weight_resets import selective_weight_resets
+from relubench.optim.remedies.self_normalized_resets import (
+    SelfNormalizedResetsState,
+    SilenceRecord,
+    self_normalized_resets,
+)
+from relubench.optim.remedies.shrink_and_perturb import shrink_and_perturb
 
 __all__ = [
     "PLAIN",
@@ -21,12 +31,19 @@ __all__ = [
     "AffineLayers",
     "ContinualBackpropState",
     "Initialize",
+    "L2InitState",
     "LayerRecord",
-    "RedoState",
-    "RerandomizeState",
+    "PeriodicState",
+    "SelfNormalizedResetsState",
+    "SilenceRecord",
     "continual_backprop",
     "decay",
     "freeze",
+    "l2_init",
     "redo",
+    "regrama",
     "rerandomize",
+    "selective_weight_resets",
+    "self_normalized_resets",
+    "shrink_and_perturb",
 ]

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from relubench import checks
 from relubench.config import knob
-from relubench.lazy import jnp, optax
+from relubench.lazy import jnp
 from relubench.optim.remedies.choices import PERIOD, REMEDIES
-from relubench.optim.remedies.lens import AffineLayers, Initialize, check_activations, check_lens, check_start, read
-from relubench.optim.remedies.reset import Reset, fresh_layers, new_units, overwrite
+from relubench.optim.remedies.lens import AffineLayers, Initialize
+from relubench.optim.remedies.periodic import Moment, periodic
+from relubench.optim.remedies.reset import Reset, fresh_layers, new_units
 
 if TYPE_CHECKING:
+    import optax
     from jax import Array
     from jax.typing import ArrayLike
-
-
-class RedoState(NamedTuple):
-    """State of `redo`."""
-
-    inner: Any  # that of the wrapped transformation
-    step: Array  # int32: updates so far
 
 
 @REMEDIES.register("redo", period=PERIOD, tau=knob(0.1, "dormancy score at or below which a unit is reset", low=0.0))
@@ -49,32 +43,14 @@ def redo(
         tau: the largest score that is dormant; the scores of a layer have mean 1.
         period: updates between two resets; the first comes with update number `period`.
     """
-    check_lens(layers)
     checks.number("tau", tau, low=0)
-    checks.number("period", period, low=1, high=checks.MOST, whole=True)
-    inner = optax.with_extra_args_support(inner)
 
-    def init(params: Any) -> RedoState:
-        check_start(read, layers, params)
-        return RedoState(inner.init(params), jnp.zeros((), jnp.int32))
+    def resets(moment: Moment) -> list[Reset]:
+        dormant = [moment.due & _dormant(h, tau) for h in moment.activations]
+        drawn = fresh_layers(initialize, key, moment.step, moment.affine)
+        return new_units(layers, dormant, drawn, keep_between=False)
 
-    def update(
-        updates: Any, state: RedoState, params: Any = None, *, activations: Sequence[Array] | None = None, **extra: Any
-    ) -> tuple[Any, RedoState]:
-        affine = read(layers, params, updates)
-        hidden = check_activations(layers, affine, activations)
-        updates, inner_state = inner.update(updates, state.inner, params, activations=activations, **extra)
-        step = optax.safe_increment(state.step)
-        due = step % jnp.asarray(period, step.dtype) == 0
-
-        def resets() -> list[Reset]:
-            dormant = [due & _dormant(h, tau) for h in hidden]
-            return new_units(layers, dormant, fresh_layers(initialize, key, step, affine), keep_between=False)
-
-        updates, inner_state = overwrite(inner, layers, due, resets, params, updates, inner_state)
-        return updates, RedoState(inner_state, step)
-
-    return optax.GradientTransformationExtraArgs(init, update)
+    return periodic(inner, resets, layers=layers, period=period, reads_activations=True)
 
 
 def _dormant(h: Array, tau: ArrayLike) -> Array:

@@ -5,7 +5,7 @@ An answer's remedy (Cross Validated, "What is the dying ReLU problem in neural n
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from relubench import checks
 from relubench.config import static
@@ -13,18 +13,12 @@ from relubench.lazy import jnp, optax
 from relubench.optim.remedies.choices import PERIOD, REMEDIES
 from relubench.optim.remedies.freeze import stand_still
 from relubench.optim.remedies.lens import AffineLayers, Initialize, check_lens, check_start, read
+from relubench.optim.remedies.periodic import PeriodicState
 from relubench.optim.remedies.reset import Reset, fresh_layers, overwrite
 
 if TYPE_CHECKING:
     from jax import Array
     from jax.typing import ArrayLike
-
-
-class RerandomizeState(NamedTuple):
-    """State of `rerandomize`."""
-
-    inner: Any  # that of the wrapped transformation
-    step: Array  # int32: updates so far
 
 
 @REMEDIES.register("rerandomize", period=PERIOD, freeze=static(True, "freeze the layers in turn, a period each"))
@@ -56,11 +50,11 @@ def rerandomize(
     checks.flag("freeze", freeze)
     inner = optax.with_extra_args_support(inner)
 
-    def init(params: Any) -> RerandomizeState:
+    def init(params: Any) -> PeriodicState:
         check_start(read, layers, params)
-        return RerandomizeState(inner.init(params), jnp.zeros((), jnp.int32))
+        return PeriodicState(inner.init(params), jnp.zeros((), jnp.int32))
 
-    def update(updates: Any, state: RerandomizeState, params: Any = None, **extra: Any) -> tuple[Any, RerandomizeState]:
+    def update(updates: Any, state: PeriodicState, params: Any = None, **extra: Any) -> tuple[Any, PeriodicState]:
         affine = read(layers, params, updates)
         length = jnp.asarray(period, state.step.dtype)
         turn = (state.step // length) % len(affine)
@@ -82,6 +76,6 @@ def rerandomize(
             ]
 
         updates, inner_state = overwrite(inner, layers, due, resets, params, updates, inner_state)
-        return updates, RerandomizeState(inner_state, step)
+        return updates, PeriodicState(inner_state, step)
 
     return optax.GradientTransformationExtraArgs(init, update)

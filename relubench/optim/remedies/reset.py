@@ -74,8 +74,12 @@ def overwrite(
     params: Any,
     updates: Any,
     state: Any,
+    *,
+    forgets: bool = True,
 ) -> tuple[Any, Any]:
     """Return `updates` that carry `params` to the values of `resets()`, and `inner`'s `state` without their moments.
+
+    Where it does not forget, the state stays as it is.
 
     `resets` is called only where `due` (a scalar) holds for one of the runs of a vmap, so that its draws cost
     nothing at other steps: for a run that is not due its masks must be false. New values are reached as
@@ -86,6 +90,8 @@ def overwrite(
         planned = resets()
         old, steps = layers.get(params), layers.get(updates)
         moved = [_steps(*three) for three in zip(planned, old, steps, strict=True)]
+        if not forgets:
+            return layers.set(updates, moved), state
         nowhere = jax.tree.map(lambda p: jnp.zeros(p.shape, bool), params)
         masks = layers.set(nowhere, [reset.masks for reset in planned])
         return layers.set(updates, moved), _forget(inner, state, masks)

@@ -18,6 +18,7 @@ from tests.support.hand_made import (
     by_optax,
     fresh,
     make_story,
+    recycled,
     redo,
     stack,
     train,
@@ -36,13 +37,7 @@ def recycle(tau, period):
             for unit in range(h.shape[1])
             if np.abs(h[:, unit]).mean() <= tau * np.abs(h).mean()
         ]
-        for n, unit in dormant:
-            kernel, bias = fresh(t, n + 1)
-            layers[n][0][:, unit], layers[n][1][unit] = kernel[:, unit], bias[unit]
-        for n, unit in dormant:
-            layers[n + 1][0][unit] = 0
-            for moment in moments:
-                moment[n][0][:, unit], moment[n][1][unit], moment[n + 1][0][unit] = 0, 0, 0
+        recycled(t, layers, moments, dormant)
 
     return act
 

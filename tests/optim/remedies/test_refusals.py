@@ -17,11 +17,16 @@ SETTINGS = {
     "redo": {"tau": 0.1, "period": 2},
     "continual_backprop": {"replacement_rate": 0.1, "maturity": 3, "utility_decay": 0.9},
     "rerandomize": {"period": 2, "freeze": True},
+    "regrama": {"gradient_tau": 0.1, "period": 2},
+    "shrink_and_perturb": {"shrink": 0.9, "perturb": 0.1, "period": 2},
+    "selective_weight_resets": {"utility_threshold": 0.1, "period": 2},
+    "self_normalized_resets": {"rejection": 0.1, "patience": 2},
+    "l2_init": {"strength": 0.1},
     "decay": {"weights": 0.1, "biases": 0.0},
     "freeze": {"frozen": [1]},
 }
 FACTORIES = {name: getattr(remedies, name) for name in remedies.__all__ if inspect.isfunction(getattr(remedies, name))}
-WITH_ACTIVATIONS = ["redo", "continual_backprop"]
+WITH_ACTIVATIONS = ["redo", "continual_backprop", "self_normalized_resets"]
 STORY = make_story(seed=1, steps=1)
 START, GRADIENT = (jax.tree.map(jnp.asarray, layers) for layers in (STORY.start, STORY.gradients[0]))
 ACTIVATIONS = [jnp.asarray(h) for h in STORY.activations[0]]
@@ -54,7 +59,7 @@ def test_every_remedy_and_each_of_its_numbers_has_its_cases_here():
     assert FACTORIES.keys() == SETTINGS.keys()
     for name, factory in FACTORIES.items():
         parameters = inspect.signature(factory).parameters
-        assert parameters.keys() - {"inner", "layers", "initialize", "key"} == SETTINGS[name].keys()
+        assert parameters.keys() - {"inner", "layers", "initialize", "key", "_"} == SETTINGS[name].keys()
         numbers = {key for key, parameter in parameters.items() if parameter.annotation == "ArrayLike"}
         assert numbers == {key for owner, key in NUMBERS if owner == name}
 
@@ -67,6 +72,16 @@ NUMBERS = {
     ("continual_backprop", "maturity"): (0, 2**31 - 1, True),
     ("continual_backprop", "utility_decay"): (0, 1, False),
     ("rerandomize", "period"): (1, 2**31 - 1, True),
+    ("regrama", "gradient_tau"): (0, None, False),
+    ("regrama", "period"): (1, 2**31 - 1, True),
+    ("shrink_and_perturb", "shrink"): (0, 1, False),
+    ("shrink_and_perturb", "perturb"): (0, None, False),
+    ("shrink_and_perturb", "period"): (1, 2**31 - 1, True),
+    ("selective_weight_resets", "utility_threshold"): (0, None, False),
+    ("selective_weight_resets", "period"): (1, 2**31 - 1, True),
+    ("self_normalized_resets", "rejection"): (0, 1, False),
+    ("self_normalized_resets", "patience"): (1, 2**31 - 1, True),
+    ("l2_init", "strength"): (0, None, False),
     ("decay", "weights"): (0, None, False),
     ("decay", "biases"): (0, None, False),
 }

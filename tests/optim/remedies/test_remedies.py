@@ -19,16 +19,30 @@ from tests.support.hand_made import (
     continual_backprop,
     foreign,
     initialize,
+    l2_init,
     make_story,
     promoting,
     redo,
+    regrama,
     rerandomize,
+    selective_weight_resets,
+    self_normalized_resets,
+    shrink_and_perturb,
     stack,
     train,
 )
 
 MOMENTUM = optax.sgd(0.1, momentum=0.9)
-REMEDIES = {"redo": redo, "continual_backprop": continual_backprop, "rerandomize": rerandomize}
+REMEDIES = {
+    "redo": redo,
+    "continual_backprop": continual_backprop,
+    "rerandomize": rerandomize,
+    "regrama": regrama,
+    "shrink_and_perturb": shrink_and_perturb,
+    "selective_weight_resets": selective_weight_resets,
+    "self_normalized_resets": self_normalized_resets,
+    "l2_init": l2_init,
+}
 KNOBS = {
     "redo": {"tau": np.array([0.0, 0.05, 0.6]), "period": np.array([3, 1, 2])},
     "continual_backprop": {
@@ -37,6 +51,15 @@ KNOBS = {
         "utility_decay": np.array([0.8, 0.99, 0.5]),
     },
     "rerandomize": {"period": np.array([3, 1, 2])},
+    "regrama": {"gradient_tau": np.array([0.0, 0.5, 0.9]), "period": np.array([3, 1, 2])},
+    "shrink_and_perturb": {
+        "shrink": np.array([0.8, 1.0, 0.3]),
+        "perturb": np.array([0.1, 0.0, 0.5]),
+        "period": np.array([3, 1, 2]),
+    },
+    "selective_weight_resets": {"utility_threshold": np.array([0.0, 0.1, 0.3]), "period": np.array([3, 1, 2])},
+    "self_normalized_resets": {"rejection": np.array([0.0, 0.3, 0.9]), "patience": np.array([3, 1, 2])},
+    "l2_init": {"strength": np.array([0.0, 0.3, 2.0])},
 }
 each_remedy = pytest.mark.parametrize("name", sorted(REMEDIES))
 
