@@ -28,7 +28,7 @@ def mean_over_runs(values: pl.DataFrame, by: Sequence[str], metric: str) -> pl.D
 
     finite = values.filter(pl.col("value").fill_nan(None).is_not_null())
     folded = finite.group_by(*by, maintain_order=True).agg("value")
-    low, high = stats.mean_interval([cell.to_numpy() for cell in folded["value"]], (0.0, 1.0))
+    low, high = stats.mean_interval([cell.to_numpy() for cell in folded["value"]])
     return folded.select(
         *by, metric=pl.lit(metric), mean=pl.col("value").list.mean(), ci_low=pl.Series(low).fill_nan(None),
         ci_high=pl.Series(high).fill_nan(None), n=pl.col("value").list.len().cast(pl.Int64),

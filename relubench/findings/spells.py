@@ -1,12 +1,14 @@
 """Spells of death: from the probe that first finds a unit dead to the one that finds it active again.
 
-They are read from the measure `unit_dead`. What happens between two probes is unseen: a unit that wakes and dies
-again before the next probe has one spell.
+They are read from the measure `unit_dead`, and those of silent and saturated units likewise. What happens between two
+probes is unseen: a unit that wakes and dies again before the next probe has one spell.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import polars as pl
 
@@ -16,17 +18,26 @@ from relubench.sweeps.folders import Tables
 _UNIT = ("run_id", "layer", "unit")
 
 
-def spells(tables: Tables) -> pl.DataFrame:
+#: The measures that tell at each probe which units are in a state.
+State = Literal["unit_dead", "unit_silent", "unit_saturated"]
+
+
+def spells(tables: Tables, state: State = "unit_dead") -> pl.DataFrame:
     """Return a row a spell of the runs that did not diverge: run_id, layer, unit, died, until, end.
 
     `died` is the step of the first probe of the spell, `until` that of the probe that finds the unit active again
-    (null: none does), `end` that of the run's last probe.
+    (null: none does), `end` that of the run's last probe. Of another state than death likewise.
     """
-    return tables.derived(_spells)
+    return tables.derived(_spells_of(state))
 
 
-def _spells(tables: Tables) -> pl.DataFrame:
-    dead = measures_of(tables, ["unit_dead"]).filter(pl.col("value") == 1)
+@functools.cache
+def _spells_of(state: State) -> Callable[[Tables], pl.DataFrame]:
+    return lambda tables: _spells(tables, state)
+
+
+def _spells(tables: Tables, state: State) -> pl.DataFrame:
+    dead = measures_of(tables, [state]).filter(pl.col("value") == 1)
     dead = dead.select("run_id", "layer", "step", unit="item").join(_clock(tables), on=["run_id", "step"])
     dead = dead.sort(*_UNIT, "step")
     goes_on = (pl.col("before") == pl.col("step").shift(1)).over(_UNIT).fill_null(False)
@@ -53,6 +64,47 @@ def _clock(tables: Tables) -> pl.DataFrame:
         )
     )
 
+
+def found(tables: Tables, state: State = "unit_dead") -> pl.DataFrame:
+    """Return a row a unit that a probe before the last found dead: run_id, layer, unit, died, end, ever, at_end.
+
+    `died` is the first such probe. `ever` says whether a later one found the unit active, `at_end` whether the last
+    one did: a unit that flickers is active again, and may be dead at the end.
+    """
+    return tables.derived(_found_of(state))
+
+
+@functools.cache
+def _found_of(state: State) -> Callable[[Tables], pl.DataFrame]:
+    def of_units(tables: Tables) -> pl.DataFrame:
+        ended = pl.col("until").is_not_null()
+        units = spells(tables, state).group_by(_UNIT, maintain_order=True).agg(
+            pl.first("died", "end"), ever=ended.first(), at_end=ended.all()
+        )  # fmt: skip
+        return units.filter(pl.col("died") < pl.col("end"))
+
+    return of_units
+
+
+def count_found(
+    among: pl.Expr | None = None, *, layer: int | None = None, state: State = "unit_dead"
+) -> Callable[[Tables], pl.DataFrame]:
+    """Return the metric: how many of the units in `found`, of a layer or of all, are `among` (None: all of them)."""
+
+    @needing(state)
+    def values(tables: Tables) -> pl.DataFrame:
+        rows = found(tables, state) if among is None else found(tables, state).filter(among)
+        rows = rows if layer is None else rows.filter(pl.col("layer") == layer)
+        runs = tables.runs.filter(~pl.col("diverged")).select("run_id")
+        counts = rows.group_by("run_id").agg(value=pl.len())
+        return runs.join(counts, on="run_id", how="left").with_columns(pl.col("value").fill_null(0))
+
+    return values
+
+
+#: When units died, by the share of the run that was over.
+EARLY = pl.col("died") <= pl.col("end") // 10
+LATE = pl.col("died") >= pl.col("end") // 2
 
 #: Of the spells of a run (or of a layer of it), the share of the units, dead at a probe before the last, that a later
 #: probe finds active again.

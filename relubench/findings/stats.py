@@ -46,24 +46,61 @@ def share_p(successes: int, runs: int, bound: float) -> float:
 
 
 def mean_interval(
-    samples: Sequence[np.ndarray], bounds: Bounds | None = None, confidence: float = CONFIDENCE
+    samples: Sequence[np.ndarray], clusters: Sequence[np.ndarray] | None = None, confidence: float = CONFIDENCE
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the ends of each sample's interval of the mean: BCa bootstrap (Efron 1987), 2,000 resamples.
 
-    `samples` are arrays [runs] of finite numbers, not all of one length. Fewer than 5 runs: NaN; 1,000 or more:
-    Student's t. Where all values are equal a bootstrap would give a width of 0; then at most a share p of all
-    runs, with p the Clopper-Pearson end of 0 in n, has another value, which is at worst at one of the metric's
-    `bounds` (low, high): [v - p (v - low), v + p (high - v)], and NaN for a metric without bounds. The order of a
-    sample does not matter.
+    `samples` are arrays [runs] of finite numbers, not all of one length. Fewer than 5 runs, or equal values: NaN, for
+    these say nothing of their spread; 1,000 or more: Student's t. The order of a sample does not matter.
+
+    `clusters`, an array of whole numbers for each sample, name what its runs have in common, such as the split of the
+    data. Where a sample has two or more, they are resampled, then the runs within them; the percentiles are widened as
+    for a sample of as many (Hesterberg 2015, The American Statistician 69, section 3.3).
 
     The interval of a paired difference is that of the mean of the pairs' differences.
     """
     low, high = np.full(len(samples), np.nan), np.full(len(samples), np.nan)
-    sizes = np.array([len(sample) for sample in samples])
-    for size in np.unique(sizes[sizes >= FEWEST_RUNS]):
-        rows = np.flatnonzero(sizes == size)
-        values = np.array([np.sort(samples[row]) for row in rows.tolist()], float)
-        low[rows], high[rows] = _equal_length_intervals(values, bounds, confidence)
+    alike: dict[tuple[int, ...], list[int]] = {}
+    ordered = []
+    for place, sample in enumerate(samples):
+        values, sizes = _ordered(np.asarray(sample, float), None if clusters is None else clusters[place])
+        ordered.append(values)
+        if len(values) >= FEWEST_RUNS and np.ptp(values) > 0:
+            alike.setdefault(sizes, []).append(place)
+    for sizes, rows in alike.items():
+        values = np.array([ordered[row] for row in rows])
+        low[rows], high[rows] = _interval(values, sizes, confidence)
+    return low, high
+
+
+def _ordered(values: np.ndarray, cluster: np.ndarray | None) -> tuple[np.ndarray, tuple[int, ...]]:
+    """Return a sample in an order that goes by its values alone, cluster by cluster, and the clusters' sizes."""
+    if cluster is None:
+        return np.sort(values), (len(values),)
+    within = [np.sort(values[cluster == name]) for name in np.unique(cluster)]
+    within.sort(key=lambda each: (len(each), *each))
+    return np.concatenate([*within, np.empty(0)]), tuple(map(len, within))
+
+
+def _interval(values: np.ndarray, sizes: tuple[int, ...], confidence: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ends for rows of `values` [samples, runs] that lie in clusters of these `sizes`, one after another."""
+    if len(sizes) > 1:
+        return _clustered(values, sizes, confidence)
+    return (_student if values.shape[1] >= MANY_RUNS else _bca)(values, confidence)
+
+
+def _clustered(values: np.ndarray, sizes: tuple[int, ...], confidence: float) -> tuple[np.ndarray, np.ndarray]:
+    """Resample clusters, then the runs within each: every mean is a product with how often each run was drawn."""
+    draw, count = np.random.default_rng(0), len(sizes)
+    times = draw.multinomial(count, np.full(count, 1 / count), RESAMPLES)
+    weights = np.concatenate(
+        [draw.multinomial(times[:, place] * size, np.full(size, 1 / size)) for place, size in enumerate(sizes)], axis=1
+    )
+    means = values @ (weights / weights.sum(axis=1, keepdims=True)).T
+    # The spread of so few resampled clusters is too small by sqrt((count - 1) / count), and the normal quantile too.
+    quantile = scipy_stats.t.ppf((1 + confidence) / 2, count - 1) * np.sqrt(count / (count - 1))
+    tail = scipy_stats.norm.sf(quantile)
+    low, high = np.quantile(means, [tail, 1 - tail], axis=1)
     return low, high
 
 
@@ -78,22 +115,13 @@ def difference_interval(first: Sequence[np.ndarray], second: Sequence[np.ndarray
     return b - a - np.hypot(b - low_b, high_a - a), b - a + np.hypot(high_b - b, a - low_a)
 
 
-def _equal_length_intervals(
-    values: np.ndarray, bounds: Bounds | None, confidence: float
-) -> tuple[np.ndarray, np.ndarray]:
-    low, high = np.full(len(values), np.nan), np.full(len(values), np.nan)
-    same = np.ptp(values, axis=1) == 0
-    if bounds is not None and same.any():
-        low[same], high[same] = _constant_interval(values[same, 0], values.shape[1], bounds, confidence)
-    if not same.all():
-        low[~same], high[~same] = (_student if values.shape[1] >= MANY_RUNS else _bca)(values[~same], confidence)
-    return low, high
+def constant_interval(value: float, runs: int, bounds: Bounds, confidence: float = CONFIDENCE) -> Bounds:
+    """Return the ends within which the mean lies, where all of the `runs` have the same `value`.
 
-
-def _constant_interval(
-    value: np.ndarray, runs: int, bounds: Bounds, confidence: float
-) -> tuple[np.ndarray, np.ndarray]:
-    other = share_interval(np.zeros(1), np.array([runs]), confidence)[1][0]
+    At most a share p of all runs, with p the Clopper-Pearson end of 0 in n, has another one, which is at worst at one
+    of the metric's `bounds` (low, high): [v - p (v - low), v + p (high - v)]. It judges; it is no interval to be shown.
+    """
+    other = float(share_interval(np.zeros(1), np.array([runs]), confidence)[1][0])
     return value - other * (value - bounds[0]), value + other * (bounds[1] - value)
 
 
@@ -119,13 +147,15 @@ def _bca(values: np.ndarray, confidence: float) -> tuple[np.ndarray, np.ndarray]
     return resampled.low, resampled.high
 
 
-def mean_p(values: np.ndarray, bound: float, bounds: Bounds | None = None) -> float:
+def mean_p(values: np.ndarray, bound: float, bounds: Bounds | None = None, cluster: np.ndarray | None = None) -> float:
     """Return the two-sided p-value of the mean of `values` [runs] being `bound`.
 
     It is Student's, once Hall's transformation has taken the skewness out of t, and falls to 0 as the bound moves
     away. At the ends of `mean_interval` it is near .05 for 64 runs, and above it for few: BCa's interval is then too
-    short. Where all values are equal, the p-value is that of their interval. It is 0 for a bound outside the metric's
-    `bounds`, where no mean can lie, and NaN where there is no interval.
+    short. Where all values are equal, the p-value is that of `constant_interval`. It is 0 for a bound outside the
+    metric's `bounds`, where no mean can lie, and NaN where there is no interval.
+
+    With two `cluster`s [runs] or more it is that of a value a cluster: the mean plus what the cluster moves it by.
     """
     runs = len(values)
     if runs < FEWEST_RUNS or not np.isfinite(bound):
@@ -134,6 +164,12 @@ def mean_p(values: np.ndarray, bound: float, bounds: Bounds | None = None) -> fl
         return 0.0
     if np.ptp(values) == 0:
         return np.nan if bounds is None else _constant_p(float(values[0]), runs, bound, bounds)
+    if cluster is not None and np.ptp(cluster) > 0:
+        names, member = np.unique(cluster, return_inverse=True)
+        mean, count = values.mean(), len(names)
+        values, runs = mean + count * np.bincount(member, values - mean) / runs, count
+        if np.ptp(values) == 0:
+            return float(bound == mean)
     return float(2 * special.stdtr(runs - 1, -abs(_unskewed_t(values, bound))))
 
 
@@ -174,9 +210,9 @@ def survival(
 
     `durations` [units] are the times of the event where it was `observed` [units], else how long the unit was
     followed without it; `runs` [units] names each unit's run. Kaplan & Meier (1958) over units; the interval is
-    that between percentiles of 2,000 resamples of the runs, and NaN below 5 runs. Where no run has had an event,
-    or every unit of all of them has, it is that of equal values (`mean_interval`). Beyond the longest duration the
-    estimate keeps its last value. The order of the units, and what the runs are called, do not matter.
+    that between percentiles of 2,000 resamples of the runs, and NaN below 5 runs, or where no run has had an event, or
+    every unit of all of them has. Beyond the longest duration the estimate keeps its last value. The order of the
+    units, and what the runs are called, do not matter.
     """
     times = np.unique(durations[observed])
     names, run = np.unique(runs, return_inverse=True)
@@ -196,7 +232,7 @@ def survival(
     curves = _kaplan_meier(drawn.astype(float), events, at_risk)[:, after]
     low, high = np.quantile(curves, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], axis=0)
     constant = np.ptp(curves, axis=0) == 0
-    low[constant], high[constant] = _constant_interval(estimate[constant], len(names), (0.0, 1.0), CONFIDENCE)
+    low[constant] = high[constant] = np.nan
     return estimate, low, high
 
 

@@ -9,11 +9,11 @@ import numpy as np
 import polars as pl
 
 from relubench.findings import stats
-from relubench.findings.claims.metrics import measures_of
-from relubench.sweeps.columns import METRICS, PROBES, SHARE
+from relubench.findings.claims.metrics import SPLITS, measures_of
+from relubench.sweeps.columns import METRICS
 from relubench.sweeps.folders import Tables
 
-_BOUNDS = {column.name: column.bounds for column in PROBES}
+_SPLIT = "_split"  # of the data, that a run was trained on
 _POINT = "_point"  # the number of a grid point, in the order of its keys' values
 
 
@@ -25,10 +25,11 @@ def summarize(runs: pl.DataFrame, axes: Axes) -> pl.DataFrame:
     """Return summary.parquet: a row a grid point (the values of the keys of `axes`) and metric."""
     points, numbered = _numbered(runs, axes)
     tables = [
-        _mean_rows(numbered, name, [], metric.bounds)
+        _mean_rows(numbered.with_columns(metric.value.alias(name)), name, [])
         if metric.fold == "mean"
         else _share_rows(numbered, name, metric.value)
         for name, metric in METRICS.items()
+        if set(metric.value.meta.root_names()) <= set(runs.columns)  # an older folder lacks some
     ]
     losses = numbered.group_by(_POINT).agg(
         n_diverged=pl.col("diverged").sum().cast(pl.Int64), n_collapsed=pl.col("collapsed").sum().cast(pl.Int64)
@@ -43,15 +44,14 @@ def curves(tables: Tables, axes: Axes, metrics: Sequence[str]) -> pl.DataFrame:
     """Return curves.parquet: a row a grid point, metric, step, layer (null: the whole network) and item of a measure.
 
     `metrics` are columns of `probes`, counts of units of `layers`, which become fractions, or names of measures.
-    Only runs that did not diverge enter.
+    A run enters up to its divergence: what was known before does not hang on what came after.
     """
-    points, numbered = _numbered(tables.runs.filter(~pl.col("diverged")), axes)
-    place = numbered.select("run_id", _POINT)
+    points, numbered = _numbered(tables.runs, axes)
+    place = numbered.select("run_id", _POINT, _SPLIT)
     folded = []
     for name in metrics:
         rows = place.join(_curve_values(tables, name), on="run_id", maintain_order="left")
-        bounds = SHARE if name in tables.layers.columns else _BOUNDS.get(name)
-        folded.append(_mean_rows(rows.rename({"value": name}), name, ["step", "layer", "item"], bounds))
+        folded.append(_mean_rows(rows.rename({"value": name}), name, ["step", "layer", "item"]))
     if not folded:
         return pl.DataFrame(schema={"metric": pl.String, "layer": pl.Int64})  # what is asked of any curve
     table = pl.concat(folded).sort(_POINT, "metric", "layer", "step", "item", nulls_last=False)
@@ -75,6 +75,8 @@ def _curve_values(tables: Tables, name: str) -> pl.DataFrame:
 
 def _numbered(runs: pl.DataFrame, axes: Axes) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return (the grid points with their numbers, the runs with the number of their point)."""
+    splits = pl.col(SPLITS).fill_null(1) if SPLITS in runs.columns else 1
+    runs = runs.with_columns((pl.col("seed") % splits).alias(_SPLIT))
     if not axes:
         point = pl.DataFrame({_POINT: pl.Series([0], dtype=pl.UInt32)})
         return point, runs.with_columns(pl.lit(0, pl.UInt32).alias(_POINT))
@@ -89,11 +91,14 @@ def _numbered(runs: pl.DataFrame, axes: Axes) -> tuple[pl.DataFrame, pl.DataFram
     return points, runs.join(points, on=list(axes), nulls_equal=True, maintain_order="left")
 
 
-def _mean_rows(rows: pl.DataFrame, name: str, by: Sequence[str], bounds: tuple[float, float] | None) -> pl.DataFrame:
+def _mean_rows(rows: pl.DataFrame, name: str, by: Sequence[str]) -> pl.DataFrame:
     """Fold the column `name` over runs: a row a grid point and value of `by`."""
-    folded = rows.group_by(_POINT, *by, maintain_order=True).agg(pl.col(name).drop_nulls().cast(pl.Float64))
-    samples = [cell.to_numpy() for cell in folded[name]]
-    low, high = stats.mean_interval(samples, bounds)
+    there = pl.col(name).is_not_null()
+    folded = rows.group_by(_POINT, *by, maintain_order=True).agg(
+        pl.col(name).filter(there).cast(pl.Float64), pl.col(_SPLIT).filter(there)
+    )
+    samples, splits = ([cell.to_numpy() for cell in folded[column]] for column in (name, _SPLIT))
+    low, high = stats.mean_interval(samples, splits)
     values = pl.col(name)
     return folded.with_columns(
         metric=pl.lit(name),
@@ -102,7 +107,7 @@ def _mean_rows(rows: pl.DataFrame, name: str, by: Sequence[str], bounds: tuple[f
         ci_high=pl.Series(high).fill_nan(None),
         median=values.list.median(),
         n=values.list.len().cast(pl.Int64),
-    ).drop(name)
+    ).drop(name, _SPLIT)
 
 
 def _share_rows(runs: pl.DataFrame, name: str, flag: pl.Expr) -> pl.DataFrame:

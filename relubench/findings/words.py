@@ -16,7 +16,7 @@ def verdict_lines(claims: pl.DataFrame) -> list[str]:
         first = rows.row(0, named=True)
         conditions = [_condition(row) for row in rows.iter_rows(named=True) if row["n"] is not None]
         numbers = f" ({first['statistic']}: {'; '.join(conditions)})" if conditions else ""
-        lines.append(f'Claim {number}, "{first["statement"]}": {first["claim_verdict"]}{numbers}.')
+        lines.append(f'Claim {number}, "{first["statement"]}": {overall(first)}{numbers}.')
     return lines
 
 
@@ -26,15 +26,26 @@ def _condition(row: dict[str, Any]) -> str:
     return f"{label}{value(row)}{runs}"
 
 
-def verdicts(row: dict[str, Any], of: str = "verdict") -> dict[str, str]:
-    """Return a verdict and, where `claims.holm` could correct it, the corrected one, by their titles in a table."""
-    columns = {"verdict": of, "after Holm": f"{of}_holm"}
-    return {title: row[column] for title, column in columns.items() if column in row}
+def overall(row: dict[str, Any]) -> str:
+    """Return a claim's verdict, and in how many settings it holds."""
+    if not row["settings"]:
+        return row["claim_verdict"]
+    return f"{row['claim_verdict']}: {settings(row)}"
+
+
+def settings(row: dict[str, Any]) -> str:
+    """Return in how many settings a claim holds."""
+    number = row["settings"]
+    return f"holds in {row['holds_in']} of {number} setting{'s' if number > 1 else ''}"
 
 
 def value(row: dict[str, Any]) -> str:
-    """Return a condition's number with its interval."""
-    return "nothing to measure" if row["value"] is None else interval(row["value"], row["ci_low"], row["ci_high"])
+    """Return a condition's number with its interval, or where its values are all equal, with their count."""
+    if row["value"] is None:
+        return "nothing to measure"
+    if row["ci_low"] is None and row["n"] is not None and row["n"] > 1:
+        return f"{number(row['value'])} in {row['n']:,} runs"
+    return interval(row["value"], row["ci_low"], row["ci_high"])
 
 
 def published(row: dict[str, Any]) -> str:

@@ -15,8 +15,8 @@ from typing import Any
 
 import polars as pl
 
-from relubench.findings.claims.rule import DOES_NOT_HOLD, HOLDS, NOT_DECIDED
-from relubench.findings.words import effect, number, published, value, verdicts
+from relubench.findings.claims.rule import DOES_NOT_HOLD, HOLDS, OPEN, REVERSED
+from relubench.findings.words import effect, number, overall, published, value
 from relubench.report import verify
 from relubench.report.collect import Study, judged, studies
 from relubench.report.verify.words import depths
@@ -29,12 +29,13 @@ _HEAD = """\
 
 The much-read question asks what dying ReLUs are, and its answers make the statements below. Each is judged by runs
 with paired seeds: a condition *holds* where its whole 95 % interval lies beyond the threshold and its value by at least
-the smallest effect that counts, *does not hold* where the interval leaves such an effect out, and is *not decided*
-otherwise. n counts seeds, pairs of runs or networks; "without" are those that diverged or have no such number.
+the smallest effect that counts, is *reversed* where it does so on the other side, *does not hold* where the interval
+leaves such an effect out, and is *open* otherwise. n counts seeds, pairs of runs or networks; "without" are those that
+diverged or have no such number.
 docs/definitions.md defines the words, docs/references.md has the papers.
 """
 _CORRECTED = """\
-"After Holm" is the verdict that remains when all conditions on this page are corrected together.
+Verdicts are those that remain when the primary conditions of all claims are corrected together (Holm 1979).
 """
 _NOT_CORRECTED = """\
 The verdicts are not corrected for their number, so a few may be wrong by chance: some of these results hold p-values of
@@ -49,7 +50,7 @@ def write(root: Path, page: Path) -> None:
     every = studies(root)
     table = judged(every)
     verified = verify.find(root)
-    parts = [_HEAD, _CORRECTED if "verdict_holm" in table.columns else _NOT_CORRECTED]
+    parts = [_HEAD, _CORRECTED if "p_holm" in table.columns else _NOT_CORRECTED]
     if (root / _REMARKS).exists():
         parts.append((root / _REMARKS).read_text())
     parts += [*_overview(table), *_surprises(table)]
@@ -68,11 +69,11 @@ def _claims(table: pl.DataFrame) -> Iterator[list[dict[str, Any]]]:
 
 def _overview(table: pl.DataFrame) -> Iterator[str]:
     statements = [(rows[0], _counts(row["verdict"] for row in rows)) for rows in _claims(table)]
-    overall = _counts(f"*{row['claim_verdict'].partition(' if ')[0]}*" for row, _ in statements)
-    yield f"## In short\n\n{table['claim'].n_unique()} claims in {len(statements)} statements: {overall}.\n"
-    yield _titles("claim", "statement", *verdicts(statements[0][0]), "conditions")
+    counts = _counts(f"*{row['claim_verdict']}*" for row, _ in statements)
+    yield f"## In short\n\n{table['claim'].n_unique()} claims in {len(statements)} statements: {counts}.\n"
+    yield _titles("claim", "statement", "verdict", "conditions")
     for row, conditions in statements:
-        yield _cells(_link(row), row["statement"], *verdicts(row, "claim_verdict").values(), conditions)
+        yield _cells(_link(row), row["statement"], overall(row), conditions)
     yield ""
 
 
@@ -82,14 +83,14 @@ def _counts(verdicts: Iterable[str]) -> str:
 
 def _surprises(table: pl.DataFrame) -> Iterator[str]:
     """Claims that come out differently from what the answers say, with the conditions under which each does."""
-    refuted = [rows for rows in _claims(table) if any(row["verdict"] == DOES_NOT_HOLD for row in rows)]
+    refuted = [rows for rows in _claims(table) if any(row["verdict"] in (DOES_NOT_HOLD, REVERSED) for row in rows)]
     if not refuted:
         return
     yield "## Where measurement and folklore part\n"
     for rows in refuted:
         yield f"- **{rows[0]['statement']}** (claim {_link(rows[0])}: {rows[0]['statistic']})"
-        for verdict in (DOES_NOT_HOLD, HOLDS, NOT_DECIDED):
-            numbers = [f"{row['condition'] or 'all runs'}: {value(row)}" for row in rows if row["verdict"] == verdict]
+        for verdict in (REVERSED, DOES_NOT_HOLD, HOLDS, OPEN):
+            numbers = [f"{_where(row) or 'all runs'}: {value(row)}" for row in rows if row["verdict"] == verdict]
             if numbers:
                 yield f"  - *{verdict}*: {'; '.join(numbers)}"
     yield ""
@@ -116,13 +117,11 @@ def _experiment(study: Study, table: pl.DataFrame, base: Path) -> Iterator[str]:
 def _claim(rows: list[dict[str, Any]]) -> Iterator[str]:
     first = rows[0]
     yield f'<a id="{_anchor(first)}"></a>\n\n### {first["claim"]}. {first["statement"]}\n'
-    corrected = verdicts(first, "claim_verdict")
-    words = [f"**{corrected.pop('verdict')}**", *(f"{title}: {verdict}" for title, verdict in corrected.items())]
-    yield f"*{first['source']}* · {' · '.join(words)}\n"
+    yield f"*{first['source']}* · **{overall(first)}**\n"
     if first["statistic"]:
         beside = ["published"] if first["kind"] == "published" else []
         yield f"{first['statistic']}{'' if beside else _claimed(first)}.\n"
-        yield _titles("where", *beside, f"value [{99 if beside else 95} % interval]", "n", *verdicts(first))
+        yield _titles("where", *beside, f"value [{99 if beside else 95} % interval]", "n", "verdict")
         yield from map(_condition, rows)
         yield ""
     if first["note"]:
@@ -135,11 +134,15 @@ def _claimed(row: dict[str, Any]) -> str:
 
 
 def _condition(row: dict[str, Any]) -> str:
-    where = ", ".join(filter(None, (row["condition"], row["remark"])))
-    without = sum(row[side] or 0 for side in ("lost_a", "lost_b"))
+    where = ", ".join(filter(None, (_where(row), row["remark"])))
+    without = row["left_out"] or 0
     runs = "" if row["n"] is None else f"{row['n']:,}" + (f" ({without:,} without)" if without else "")
     beside = [published(row)] if row["kind"] == "published" else []
-    return _cells(where or "all runs", *beside, value(row), runs, *verdicts(row).values())
+    return _cells(where or "all runs", *beside, value(row), runs, row["verdict"])
+
+
+def _where(row: dict[str, Any]) -> str:
+    return ": ".join(filter(None, (row["setting"], row["condition"])))
 
 
 def _titles(*titles: str) -> str:

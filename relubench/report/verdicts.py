@@ -19,8 +19,7 @@ _NUMBERED_APART = ("oracle", "published")
 def print_verdicts(table: pl.DataFrame, console: Console) -> None:
     """Print a line a claim and condition; published numbers beside the measured ones, and remarks below."""
     published = table.filter(pl.col("kind") == "published")
-    corrected = [title for title in words.verdicts(table.row(0, named=True)) if title != "verdict"]
-    titles = ["claim", "statement", "where", "value [95 %]", "n", "verdict", *corrected]
+    titles = ["claim", "statement", "where", "value [95 %]", "n", "verdict"]
     if not published.is_empty():
         titles[3:4] = ["published ± rounding", "value [95 %; beside a published one 99 %]"]
         titles.append("judged")
@@ -45,10 +44,11 @@ def _cells(row: dict[str, Any], beside: bool) -> list[str]:
     cells = [
         f"{row['kind']} {row['claim']}" if apart else str(row["claim"]),
         f"{row['source']}: {row['statement']}" if is_published else row["statement"],
-        row["condition"] or ("disagreements" if row["kind"] == "oracle" else row["kind"]),
+        ": ".join(filter(None, (row["setting"], row["condition"])))
+        or ("disagreements" if row["kind"] == "oracle" else row["kind"]),
         value,
         "" if row["n"] is None else f"{row['n']:,}",
-        *(verdict or "" for verdict in words.verdicts(row).values()),
+        row["verdict"] or "",
     ]
     if beside:
         cells.insert(3, words.published(row) if is_published else "")

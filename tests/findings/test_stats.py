@@ -68,11 +68,68 @@ def test_fewer_than_five_runs_have_no_interval(size):
     assert np.isnan([low[0], high[0]]).all()
 
 
-def test_equal_values_have_the_interval_of_a_share_of_none():
-    low, high = stats.mean_interval([np.zeros(64), np.ones(64), np.full(64, 0.25)], bounds=(0.0, 1.0))
+def test_equal_values_have_no_interval_to_be_shown_and_are_judged_by_that_of_a_share_of_none():
+    low, high = stats.mean_interval([np.zeros(64), np.ones(64), np.full(64, 0.25)])
+    assert np.isnan([low, high]).all()
     p = 1 - 0.025 ** (1 / 64)
-    np.testing.assert_allclose(low, [0, 1 - p, 0.25 - 0.25 * p])
-    np.testing.assert_allclose(high, [p, 1, 0.25 + 0.75 * p])
+    for value in (0.0, 0.25, 1.0):
+        ends = stats.constant_interval(value, 64, (0.0, 1.0))
+        assert ends == pytest.approx((value - p * value, value + p * (1 - value)))
+
+
+def clustered(draw, clusters, each, between, within, samples):
+    """Draw samples in which the runs of a cluster have something in common: [samples, runs], and their clusters."""
+    values = draw.normal(0, between, (samples, clusters, 1)) + draw.normal(0, within, (samples, clusters, each))
+    return values.reshape(samples, -1), np.repeat(np.arange(clusters), each)
+
+
+#: What varies between the splits of the data, and within them.
+SPREADS = {"between": (1.0, 0.3), "both": (0.5, 1.0), "within": (0.0, 1.0)}
+
+
+@pytest.mark.parametrize("spread", SPREADS)
+def test_where_runs_share_splits_of_the_data_the_interval_holds_the_mean_as_often_as_it_says(spread):
+    values, cluster = clustered(np.random.default_rng(5), 8, 8, *SPREADS[spread], samples=1_000)
+    low, high = stats.mean_interval(list(values), [cluster] * len(values))
+    held = np.mean((low <= 0) & (high >= 0))
+    assert 0.93 < held <= 1.0
+    if spread == "between":  # runs alone would be far too sure of themselves
+        assert held < 0.975
+        low, high = stats.mean_interval(list(values))
+        assert np.mean((low <= 0) & (high >= 0)) < 0.7
+    p = np.array([stats.mean_p(each, 0.0, cluster=cluster) for each in values])
+    assert 0.02 < np.mean(p < 0.05) < 0.08
+
+
+def test_an_interval_over_splits_is_that_of_a_loop_that_resamples_them_and_then_their_runs():
+    values, cluster = clustered(np.random.default_rng(6), 5, 7, 1.0, 1.0, samples=1)
+    low, high = stats.mean_interval(list(values), [cluster])
+    draw, means = np.random.default_rng(1), []
+    for _ in range(4_000):
+        runs = [values[0][cluster == name] for name in draw.integers(0, 5, 5)]
+        means.append(np.mean([draw.choice(of, len(of)) for of in runs]))
+    tail = scipy_stats.norm.sf(scipy_stats.t.ppf(0.975, 4) * math.sqrt(5 / 4))
+    theirs = np.quantile(means, [tail, 1 - tail])
+    assert (low[0], high[0]) == pytest.approx(theirs, abs=0.25 * np.std(means))
+
+
+def test_neither_the_names_of_splits_nor_the_order_of_runs_matter_and_one_split_is_none():
+    values, cluster = clustered(np.random.default_rng(7), 4, 5, 1.0, 1.0, samples=1)
+    given = stats.mean_interval([values[0]], [cluster])
+    turned = stats.mean_interval([values[0][::-1]], [9 - cluster[::-1]])
+    np.testing.assert_allclose(given, turned, rtol=1e-12)
+    np.testing.assert_array_equal(
+        stats.mean_interval([values[0]], [np.zeros(20, int)]), stats.mean_interval([values[0]])
+    )
+    assert stats.mean_p(values[0], 0.3, cluster=np.zeros(20, int)) == stats.mean_p(values[0], 0.3)
+
+
+def test_unequal_splits_and_far_bounds_have_p_values_without_a_floor():
+    draw = np.random.default_rng(8)
+    values, cluster = draw.exponential(1.0, 30), draw.integers(0, 6, 30)
+    p = [stats.mean_p(values, bound, cluster=cluster) for bound in (2.5, 25.0, 250.0)]
+    assert p[0] > p[1] > p[2] > 0
+    assert p[2] < 1e-3 * p[0]
 
 
 @pytest.mark.parametrize("size", [999, 1_000])
@@ -93,9 +150,8 @@ def test_a_shares_p_value_is_below_five_percent_where_the_interval_leaves_the_bo
 
 
 @pytest.mark.parametrize("values", [np.zeros(64), np.ones(10), np.full(30, 0.25)])
-def test_equal_values_have_a_p_value_of_five_percent_at_the_ends_of_their_interval(values):
-    low, high = (float(end[0]) for end in stats.mean_interval([values], bounds=(0.0, 1.0)))
-    for end in {low, high} - {0.0, 1.0}:
+def test_equal_values_have_a_p_value_of_five_percent_at_the_ends_that_they_are_judged_by(values):
+    for end in {*stats.constant_interval(values[0], len(values), (0.0, 1.0))} - {0.0, 1.0}:
         assert stats.mean_p(values, end, bounds=(0.0, 1.0)) == pytest.approx(0.05)
     assert stats.mean_p(values, values[0], bounds=(0.0, 1.0)) == 1
 
@@ -247,7 +303,9 @@ def test_survival_is_scipys_kaplan_meier_estimate(seed):
     estimate, low, high = stats.survival(durations, observed, runs, at)
     theirs = scipy_stats.ecdf(scipy_stats.CensoredData(uncensored=durations[observed], right=durations[~observed]))
     np.testing.assert_allclose(estimate, theirs.sf.evaluate(at), rtol=1e-12)
-    assert ((low <= estimate + 1e-12) & (estimate <= high + 1e-12)).all()
+    told = ~np.isnan(low)
+    assert told.tolist() == [time >= durations[observed].min() for time in at]
+    assert ((low <= estimate + 1e-12) & (estimate <= high + 1e-12))[told].all()
 
 
 def test_survivals_interval_is_that_of_a_loop_over_resampled_runs():
@@ -276,11 +334,11 @@ def test_survivals_interval_is_that_of_a_loop_over_resampled_runs():
     np.testing.assert_array_equal(renamed, [low, high])
 
 
-def test_units_that_all_stay_have_the_interval_of_a_share_of_none():
+def test_units_that_all_stay_have_a_curve_without_an_interval():
     durations, runs = np.full(40, 9.0), np.repeat(np.arange(8), 5)
     estimate, low, high = stats.survival(durations, np.zeros(40, bool), runs, np.array([5.0]))
-    assert (estimate[0], high[0]) == (1.0, 1.0)
-    assert low[0] == pytest.approx(0.025 ** (1 / 8))  # 8 runs, not 40 units
+    assert estimate[0] == 1.0
+    assert np.isnan([low[0], high[0]]).all()
 
 
 def test_units_of_few_runs_have_a_curve_without_an_interval_and_no_units_none():

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import polars as pl
 
 from relubench.experiments.derived import rows_of
-from relubench.findings.claims import Tables, mean_effect
+from relubench.findings.claims import Sample, Tables, mean_effect
 from relubench.findings.claims.metrics import measures_of, needing
 
 #: Numbers whose change over a run is reported, and the bounds of the change.
@@ -63,7 +63,7 @@ def _changes(tables: Tables) -> pl.DataFrame:
     ]
     finite = pl.concat(changes).filter(pl.col("value").is_finite())  # a regression has no accuracy
     effects = (
-        ((*point, f"{name}_change"), mean_effect(runs["value"].to_numpy(), CHANGING[str(name)]))
+        ((*point, f"{name}_change"), mean_effect(Sample(runs["value"].to_numpy()), CHANGING[str(name)]))
         for (name, *point), runs in finite.group_by("name", *keys, maintain_order=True)
     )
     return rows_of(effects, {key: tables.runs.schema[key] for key in keys} | {"metric": pl.String})

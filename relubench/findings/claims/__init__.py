@@ -1,14 +1,17 @@
 """Claims: statements about dying ReLUs as records, measured on tables of runs, and their verdicts."""
 
-from relubench.findings.claims.claim import Claim, Condition
-from relubench.findings.claims.effect import Effect, mean_effect, share_effect, total_effect
+from relubench.findings.claims.claim import Claim, Condition, Premise
+from relubench.findings.claims.effect import Effect, Sample, mean_effect, share_effect, total_effect
 from relubench.findings.claims.judgement import holm, judge
 from relubench.findings.claims.measurements import (
     mean_at_best,
     mean_of,
+    mean_ratio,
     paired,
     paired_at_best,
     paired_ratio,
+    pooled,
+    pooled_difference,
     share_of,
     total_of,
 )
@@ -21,12 +24,15 @@ __all__ = [
     "Condition",
     "Effect",
     "Number",
+    "Premise",
+    "Sample",
     "Tables",
     "holm",
     "judge",
     "mean_at_best",
     "mean_effect",
     "mean_of",
+    "mean_ratio",
     "of_layers",
     "of_measures",
     "of_probes",
@@ -34,6 +40,8 @@ __all__ = [
     "paired",
     "paired_at_best",
     "paired_ratio",
+    "pooled",
+    "pooled_difference",
     "share_effect",
     "share_of",
     "total_effect",

@@ -1,12 +1,15 @@
 """A claim: a statement, what is measured to judge it, and the rule by which it is judged.
 
 A condition *holds* if its whole interval lies beyond the threshold and its value beyond it by the smallest effect
-that counts; it *does not hold* if the interval leaves out even the smallest effect that counts; else it is *not
-decided*. So it is below 5 runs, and where the verdict would be another had the lost pairs had the worst or the best
-value seen. It is *not measured* where the grid has left out its runs. Published numbers have a rule of their own
-(`relubench.findings.claims.published`). A claim *holds* if all its conditions do, and *does not hold* if all do not;
-where some hold and others do not, it *holds only if* one of the former is met, whatever is undecided; else it is *not
-decided*.
+that counts; it is *reversed* if it lies so on the other side; it *does not hold* if the interval leaves out even the
+smallest effect that counts; else it is *open*. So it is below 5 runs, and where the verdict would be another had the
+lost runs had the worst or the best value seen. It is *not measured* where the grid has left out its runs, or no runs
+have what it takes. Published numbers have a rule of their own (`relubench.findings.claims.published`).
+
+A claim is judged in several settings, by one primary condition in each; the others are told beside it. Of the settings
+that were measured it *holds* in all; or it *depends*: in some it holds, and in one it is reversed, or in some it does
+not hold, and it holds in fewer than two thirds; or it holds in two thirds or more, *mostly*; or it *does not hold*: it
+holds in none, and does not in half of them or more; else it is *open*.
 """
 
 from __future__ import annotations
@@ -17,23 +20,35 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from relubench.findings.claims.effect import Effect
 from relubench.findings.claims.measurements import Measurement
-from relubench.findings.claims.rule import DOES_NOT_HOLD, HOLDS, NOT_DECIDED, NOT_MEASURED, Direction, Rule
+from relubench.findings.claims.rule import DOES_NOT_HOLD, HOLDS, NOT_MEASURED, OPEN, REVERSED, Direction, Rule
 
 if TYPE_CHECKING:
     from relubench.findings.claims.published import Published
 
 
+class Premise(NamedTuple):
+    """What must be there for a condition to be measured at all, such as dead units that a remedy could prevent."""
+
+    label: str
+    effect: Measurement
+    least: float
+
+
 class Condition(NamedTuple):
     """Under what a claim is judged, in words, and the statistic there."""
 
-    label: str  # "SGD, rate 1"; "" where a claim has this one alone
+    label: str  # "SGD, rate 1"; "" where a claim, or a setting, has this one alone
     effect: Measurement
     published: Published | None = None  # the number that it is put beside
+    setting: str = ""  # data, network and training, in words; "": the label's, which is a setting of its own
+    primary: bool = True  # whether the claim's verdict goes by it
+    premise: Premise | None = None
 
     @property
     def measurements(self) -> tuple[Measurement, ...]:
         """All that it takes."""
-        return (self.effect, self.published.effect) if self.published else (self.effect,)
+        others = (self.published, self.premise)
+        return (self.effect, *(other.effect for other in others if other))
 
     @property
     def needs(self) -> frozenset[str]:
@@ -78,14 +93,32 @@ class Claim:
         return self.rule.verdict(effect) if self.kind == "seeds" else self.rule.exact_verdict(effect)
 
 
-def overall(verdicts: Sequence[str], labels: Sequence[str]) -> str:
-    """Return a claim's verdict from those of its conditions, whose labels say where it holds."""
-    measured = [(verdict, label) for verdict, label in zip(verdicts, labels, strict=True) if verdict != NOT_MEASURED]
-    if 0 < len(measured) < len(verdicts):
-        return f"{overall(*zip(*measured, strict=True))} where measured"
-    if len(set(verdicts)) == 1:
-        return verdicts[0]
-    if {HOLDS, DOES_NOT_HOLD} <= set(verdicts):
-        kept = [label for label, verdict in zip(labels, verdicts, strict=True) if verdict == HOLDS]
-        return f"{HOLDS} only if {' or '.join(kept)}"
-    return NOT_DECIDED
+class Overall(NamedTuple):
+    """A claim's verdict over settings, and in how many of those that were measured it holds."""
+
+    word: str
+    holds_in: int
+    measured: int
+
+
+DEPENDS, MOSTLY = "depends", "mostly"
+#: From this share of the settings on a claim holds mostly.
+MOST = 2 / 3
+
+
+def overall(verdicts: Sequence[str]) -> Overall:
+    """Return a claim's verdict from those of its primary conditions, one a setting."""
+    measured = [verdict for verdict in verdicts if verdict != NOT_MEASURED]
+    held, settings = measured.count(HOLDS), len(measured)
+    refuted = measured.count(DOES_NOT_HOLD) + measured.count(REVERSED)
+    if not measured:
+        word = NOT_MEASURED
+    elif held == settings:
+        word = HOLDS
+    elif held and (REVERSED in measured or (refuted and held < MOST * settings)):
+        word = DEPENDS
+    elif held >= MOST * settings:
+        word = MOSTLY
+    else:
+        word = DOES_NOT_HOLD if not held and 2 * refuted >= settings else OPEN
+    return Overall(word, held, settings)

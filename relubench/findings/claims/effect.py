@@ -26,18 +26,36 @@ class Effect(NamedTuple):
     high: float
     n: int  # runs, pairs or networks behind it
     p: Callable[[float], float]  # the two-sided p-value of the statistic being a bound
-    lost: tuple[int, int] = (0, 0)  # runs, or pairs by run a and by run b, without a finite number
-    if_lost: tuple[Effect, ...] = ()  # what it had been, had the lost pairs had the lowest, or the highest, difference
+    equal: bool = False  # all values are: then the ends judge, but are not shown
+    left_out: int = 0  # runs or pairs without a finite number
+    lost: tuple[int, int] = (0, 0)  # of which run a, and of which run b, has none
+    if_lost: tuple[Effect, ...] = ()  # what it had been, had the lost ones had the lowest, or the highest, value seen
     remark: str = ""  # what was chosen on the way, for the reader
+    at_chance: Effect | None = None  # of an accuracy: the same with diverged runs at chance
 
 
-def mean_effect(values: np.ndarray, bounds: Bounds | None = None, confidence: float = CONFIDENCE) -> Effect:
-    """Return the mean of `values` [runs], finite numbers, with the interval and p-value of `stats.mean_interval`."""
+class Sample(NamedTuple):
+    """A finite number of each run, and the split of the data that it was trained on (None: all on one)."""
+
+    values: np.ndarray  # [runs]
+    split: np.ndarray | None = None
+
+
+def mean_effect(sample: Sample, bounds: Bounds | None = None, confidence: float = CONFIDENCE) -> Effect:
+    """Return the mean of a sample with the interval and p-value of `stats.mean_interval`.
+
+    Equal values of a metric with `bounds` are judged by `stats.constant_interval`.
+    """
     from relubench.findings import stats
 
-    (low,), (high,) = stats.mean_interval([values], bounds, confidence)
+    values, split = sample
+    p = partial(stats.mean_p, values, bounds=bounds, cluster=split)
     value = float(values.mean()) if len(values) else np.nan
-    return Effect(value, float(low), float(high), len(values), partial(stats.mean_p, values, bounds=bounds))
+    equal = len(values) > 0 and np.ptp(values) == 0
+    if equal and bounds is not None and len(values) >= stats.FEWEST_RUNS:
+        return Effect(value, *stats.constant_interval(value, len(values), bounds, confidence), len(values), p, equal)
+    (low,), (high,) = stats.mean_interval([values], None if split is None else [split], confidence)
+    return Effect(value, float(low), float(high), len(values), p, equal)
 
 
 def share_effect(flags: np.ndarray, confidence: float = CONFIDENCE) -> Effect:
@@ -52,7 +70,7 @@ def share_effect(flags: np.ndarray, confidence: float = CONFIDENCE) -> Effect:
 def range_effect(values: np.ndarray, confidence: float) -> Effect:
     """Return the mean of `values` [runs] with the range of the middle ones: a share `confidence` of them."""
     if not len(values):
-        return mean_effect(values)
+        return mean_effect(Sample(values))
     low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Effect(float(values.mean()), float(low), float(high), len(values), lambda bound: np.nan)
 

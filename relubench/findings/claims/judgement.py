@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import polars as pl
 
-from relubench.findings.claims.claim import Claim, Condition, overall
+from relubench.findings.claims.claim import Claim, Condition, Premise, overall
+from relubench.findings.claims.effect import Effect
 from relubench.findings.claims.measurements import Measurement
 from relubench.findings.claims.metrics import are_there
 from relubench.findings.claims.published import DIRECTION, NUMBER, Published
-from relubench.findings.claims.rule import NOT_DECIDED, NOT_MEASURED
+from relubench.findings.claims.rule import NOT_MEASURED, OPEN
+from relubench.findings.words import number as in_words
 from relubench.sweeps.folders import Tables
 
 LEVEL = 0.05
@@ -23,7 +25,9 @@ SCHEMA: dict[str, Any] = {
     "source": pl.String,
     "kind": pl.String,
     "statistic": pl.String,
+    "setting": pl.String,  # data, network and training; older files do not tell
     "condition": pl.String,
+    "primary": pl.Boolean,  # whether the claim's verdict goes by it
     "remark": pl.String,  # what was chosen on the way
     "direction": pl.String,
     "threshold": pl.Float64,
@@ -32,12 +36,18 @@ SCHEMA: dict[str, Any] = {
     "ci_low": pl.Float64,
     "ci_high": pl.Float64,
     "n": pl.Int64,
+    "left_out": pl.Int64,  # runs, or pairs, without a finite number
     "lost_a": pl.Int64,
     "lost_b": pl.Int64,
+    "at_chance": pl.Float64,  # of an accuracy: the value with diverged runs at chance
+    "at_chance_low": pl.Float64,
+    "at_chance_high": pl.Float64,
     "p": pl.Float64,
     "p_method": pl.String,  # by which p was made; older files do not tell
     "verdict": pl.String,
     "claim_verdict": pl.String,
+    "holds_in": pl.Int64,  # settings
+    "settings": pl.Int64,  # that were measured
     "note": pl.String,
     # Of published numbers alone:
     "relation": pl.String,
@@ -50,8 +60,8 @@ SCHEMA: dict[str, Any] = {
     "effect_high": pl.Float64,
     "reduced": pl.String,  # what is less, or other, than at the source
 }
-#: What rows of one claim share.
-_CLAIM = ("experiment", "claim", "statement", "statistic")
+#: What rows of one claim share, of whichever experiments.
+_CLAIM = ("claim", "statement", "statistic")
 
 
 def judge(claims: Sequence[Claim], tables: Tables, experiment: str, reduced: str = "") -> pl.DataFrame:
@@ -76,27 +86,52 @@ def _rows(claim: Claim, tables: Tables, experiment: str, reduced: str) -> list[d
         return [row | {"verdict": claim.decided, "claim_verdict": claim.decided}]
     row |= {"statistic": claim.statistic}
     rows = [row | _condition(claim, condition, tables, reduced) for condition in claim.conditions]
-    verdict = overall([row["verdict"] for row in rows], [row["condition"] for row in rows])
-    return [row | {"claim_verdict": verdict} for row in rows]
+    return [each | _overall(row["verdict"] for row in rows if row["primary"]) for each in rows]
+
+
+def _overall(verdicts: Iterable[str]) -> dict[str, Any]:
+    word, holds_in, settings = overall(list(verdicts))
+    return {"claim_verdict": word, "holds_in": holds_in, "settings": settings}
 
 
 def _condition(claim: Claim, condition: Condition, tables: Tables, reduced: str) -> dict[str, Any]:
-    label, measure, published = condition
+    measure, published = condition.effect, condition.published
+    row = {"condition": condition.label, "setting": condition.setting, "primary": condition.primary}
     if published is None:
-        row = {"condition": label, **claim.rule._asdict()}
+        row |= claim.rule._asdict()
     else:
-        row = {"condition": label, "direction": published.rule.direction, "reduced": reduced}
+        row |= {"direction": published.rule.direction, "reduced": reduced}
         row |= {"relation": published.relation, "rounding": published.rounding, "published": published.value}
     if not _all_there(tables, measure):
         return row | {"verdict": NOT_MEASURED}
+    if condition.premise and (lacking := _lacking(condition.premise, tables)):
+        return row | {"verdict": NOT_MEASURED, "remark": lacking}
     effect = measure(tables)
-    row |= {"value": effect.value, "ci_low": effect.low, "ci_high": effect.high, "n": effect.n, "remark": effect.remark}
-    row |= dict(zip(("lost_a", "lost_b"), effect.lost, strict=True))
+    row |= _numbers(effect)
     if published is None:
-        return row | {"p": effect.p(claim.rule.boundary(effect.value)), "verdict": claim.verdict(effect)}
+        return row | {"p": effect.p(claim.rule.boundary(effect)), "verdict": claim.verdict(effect)}
     if not reduced:
         return row | {"judged": NUMBER, "verdict": published.verdict(effect)}
     return row | _direction(published, tables)
+
+
+def _numbers(effect: Effect) -> dict[str, Any]:
+    """Return what is told of an effect; equal values have no interval to be shown."""
+    low, high = (None, None) if effect.equal else (effect.low, effect.high)
+    row = {"value": effect.value, "ci_low": low, "ci_high": high, "n": effect.n, "remark": effect.remark}
+    row |= {"left_out": effect.left_out, "lost_a": effect.lost[0], "lost_b": effect.lost[1]}
+    if (at_chance := effect.at_chance) is not None:
+        row |= {"at_chance": at_chance.value}
+        row |= {} if at_chance.equal else {"at_chance_low": at_chance.low, "at_chance_high": at_chance.high}
+    return row
+
+
+def _lacking(premise: Premise, tables: Tables) -> str:
+    """Return in words what a premise lacks, "" where it is met."""
+    if not _all_there(tables, premise.effect):
+        return f"{premise.label}: not measured"
+    value = premise.effect(tables).value
+    return "" if value >= premise.least else f"{premise.label}: {in_words(value)}, less than {in_words(premise.least)}"
 
 
 def _all_there(tables: Tables, measure: Measurement) -> bool:
@@ -114,23 +149,36 @@ def _direction(published: Published, tables: Tables) -> dict[str, Any]:
 
 
 def holm(tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """Return the rows of all experiments' claims.parquet with `p_holm`, `verdict_holm` and `claim_verdict_holm`.
+    """Return the rows of all experiments' claims.parquet with `p_holm`, and verdicts after the correction.
 
-    All conditions of kind "seeds" that were measured are one family (Holm 1979); one without a p-value counts as
-    p = 1. A decided verdict whose adjusted p is above .05 becomes *not decided*. Where any p was made by another method
-    than `stats.P_METHOD`, the three columns are left out.
+    The primary conditions of kind "seeds" that were measured are one family (Holm 1979); one without a p-value counts
+    as p = 1. A verdict that they decide is *open* where its adjusted p is above .05: `verdict` and what follows from it
+    are those after the correction, `verdict_alone` is the condition's own. Where any p was made by another method than
+    `stats.P_METHOD`, or a file does not tell which conditions are primary, nothing is corrected and there is no
+    `p_holm`.
     """
     from relubench.findings import stats
 
     kept = pl.concat([pl.DataFrame(schema=SCHEMA), *tables], how="diagonal").with_row_index("_row")
-    family = kept.filter(pl.col("kind") == "seeds", pl.col("verdict") != NOT_MEASURED)
-    if not family.filter(pl.col("p").is_not_null())["p_method"].eq_missing(stats.P_METHOD).all():
+    kept = kept.with_columns(verdict_alone="verdict")
+    tested = kept.filter(pl.col("kind") == "seeds", pl.col("verdict") != NOT_MEASURED)
+    methods = tested.filter(pl.col("p").is_not_null())["p_method"]
+    if not methods.eq_missing(stats.P_METHOD).all() or tested["primary"].null_count():
         return kept.drop("_row")
+    family = tested.filter("primary")
     adjusted = stats.holm(family["p"].fill_null(1.0).to_numpy())
     kept = kept.join(family.select("_row", p_holm=pl.Series(adjusted)), on="_row", how="left", maintain_order="left")
-    lost = pl.col("p_holm") > LEVEL  # null, so false, for claims that need no seeds
-    kept = kept.with_columns(verdict_holm=pl.when(lost).then(pl.lit(NOT_DECIDED)).otherwise("verdict"))
-    claims = kept.group_by(_CLAIM, maintain_order=True).agg("_row", "verdict_holm", "condition")
-    verdicts = [overall(*of_claim) for of_claim in claims.select("verdict_holm", "condition").iter_rows()]
-    claims = claims.select("_row", claim_verdict_holm=pl.Series(verdicts, dtype=pl.String)).explode("_row")
-    return kept.join(claims, on="_row", maintain_order="left").drop("_row")
+    lost = pl.col("p_holm") > LEVEL  # null, so false, for all that is not in the family
+    kept = kept.with_columns(verdict=pl.when(lost).then(pl.lit(OPEN)).otherwise("verdict"))
+    of_claim = kept.filter("primary").group_by(_CLAIM, maintain_order=True).agg("verdict")
+    found = [_overall(verdicts) for verdicts in of_claim["verdict"]]
+    after = pl.DataFrame(
+        found, {name: SCHEMA[name] for name in ("claim_verdict", "holds_in", "settings")}, orient="row"
+    )
+    after = pl.concat([of_claim.select(_CLAIM), after], how="horizontal")
+    return (
+        kept.drop("_row")
+        .join(after, on=_CLAIM, how="left", nulls_equal=True, maintain_order="left", suffix="_after")
+        .with_columns(pl.coalesce(f"{name}_after", name).alias(name) for name in after.columns if name not in _CLAIM)
+        .select(*SCHEMA, "verdict_alone", "p_holm")
+    )

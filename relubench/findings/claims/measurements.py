@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -11,13 +11,14 @@ import polars as pl
 from relubench.findings import CONFIDENCE
 from relubench.findings.claims.effect import (
     Effect,
+    Sample,
     mean_effect,
     range_effect,
     ratio_effect,
     share_effect,
     total_effect,
 )
-from relubench.findings.claims.metrics import Metric, Where, bounds_of, needs_of, of_runs
+from relubench.findings.claims.metrics import SPLITS, Metric, Where, bounds_of, needs_of, of_runs, or_chance
 from relubench.sweeps.folders import Tables
 
 if TYPE_CHECKING:
@@ -43,13 +44,23 @@ class Measurement(NamedTuple):
 
 
 def _of_one_side(metric: Metric, where: Where, effect_of: Callable[[pl.DataFrame], Effect]) -> Measurement:
-    """Measure what `effect_of` makes of the chosen runs; those without a number count as lost."""
+    """Measure what `effect_of` makes of the chosen runs; those without a number are given the extremes seen."""
 
     def effect(tables: Tables) -> Effect:
-        rows = of_runs(tables, metric, where)
-        return effect_of(rows)._replace(lost=(rows["value"].null_count(), 0))
+        found = _with_lost(of_runs(tables, metric, where), effect_of)
+        chance = or_chance(metric, tables)
+        return found if chance is None else found._replace(at_chance=effect_of(of_runs(tables, chance, where)))
 
     return Measurement(effect, (where,), (metric,))
+
+
+def _with_lost(rows: pl.DataFrame, effect_of: Callable[[pl.DataFrame], Effect]) -> Effect:
+    lost, found = rows["value"].null_count(), effect_of(rows)
+    if not 0 < lost < rows.height:
+        return found._replace(left_out=lost, lost=(lost, 0))
+    ends = (rows["value"].min(), rows["value"].max())
+    if_lost = tuple(effect_of(rows.with_columns(pl.col("value").fill_null(end))) for end in ends)
+    return found._replace(left_out=lost, lost=(lost, 0), if_lost=if_lost)
 
 
 def mean_of(
@@ -67,12 +78,13 @@ def mean_of(
 def share_of(flag: Metric, where: Where, *, confidence: float = CONFIDENCE) -> Measurement:
     """Measure the share of the runs for which `flag` is true, among those that have it.
 
-    Clopper and Pearson's interval; where several runs have the same seed, that of a mean over seeds.
+    Clopper and Pearson's interval; where several runs have the same seed, or splits of the data are several, that of a
+    mean over seeds.
     """
 
     def share(rows: pl.DataFrame) -> Effect:
         finite = rows.drop_nulls("value")
-        if finite["seed"].is_duplicated().any():
+        if finite["seed"].is_duplicated().any() or _split(finite) is not None:
             return mean_effect(_seed_means(finite), (0.0, 1.0), confidence)
         return share_effect(finite["value"].to_numpy(), confidence)
 
@@ -81,12 +93,116 @@ def share_of(flag: Metric, where: Where, *, confidence: float = CONFIDENCE) -> M
 
 def range_of(metric: Metric, where: Where, *, confidence: float = CONFIDENCE) -> Measurement:
     """Measure the mean of `metric`, and instead of its interval the range of that share of the runs around it."""
-    return _of_one_side(metric, where, lambda rows: range_effect(_seed_means(rows), confidence))
+    return _of_one_side(metric, where, lambda rows: range_effect(_seed_means(rows).values, confidence))
 
 
 def total_of(metric: Metric, where: Where) -> Measurement:
     """Measure the sum of `metric` over the runs that have it: an exact count, for an exact test."""
-    return _of_one_side(metric, where, lambda rows: total_effect(rows["value"].drop_nulls().to_numpy()))
+
+    def effect(tables: Tables) -> Effect:
+        rows = of_runs(tables, metric, where)
+        lost = rows["value"].null_count()
+        return total_effect(rows["value"].drop_nulls().to_numpy())._replace(left_out=lost, lost=(lost, 0))
+
+    return Measurement(effect, (where,), (metric,))
+
+
+def mean_ratio(metric: Metric, where_a: Where, where_b: Where) -> Measurement:
+    """Measure the mean of `metric` of the runs b over that of the runs a, over the pairs in which both have it.
+
+    Its interval is that of the mean of its pseudo-values: see `pooled`.
+    """
+
+    def effect(tables: Tables) -> Effect:
+        pairs = _pairs(tables, metric, where_a, where_b, "seed")
+        both = pairs.drop_nulls(["a", "b"]).rename({"b": "part", "a": "whole"})
+        lost = (pairs["a"].null_count(), pairs["b"].null_count())
+        found = mean_effect(_pseudo_values(both))
+        return found._replace(left_out=pairs.height - both.height, lost=lost)
+
+    return Measurement(effect, (where_a, where_b), (metric,))
+
+
+def pooled(part: Metric, whole: Metric, where: Where) -> Measurement:
+    """Measure the sum of `part` over the runs per sum of `whole`: a share of all units, say, and no mean of shares.
+
+    Its interval is that of the mean of its pseudo-values (the infinitesimal jackknife, Jaeckel 1972): the ratio plus
+    what each run changes it by. So runs are resampled, and one in which `whole` is 0 says nothing.
+    """
+
+    def effect(tables: Tables) -> Effect:
+        counts = _counts(tables, part, whole, where)
+        lost = counts["part"].null_count()
+        found = mean_effect(_pseudo_values(counts), (0.0, 1.0))._replace(
+            left_out=lost, lost=(lost, 0), remark=_of(counts)
+        )
+        if not lost or not found.n:
+            return found
+        ends = (mean_effect(_pseudo_values(_filled(counts, share)), (0.0, 1.0)) for share in (0.0, 1.0))
+        return found._replace(if_lost=tuple(ends))
+
+    return Measurement(effect, (where,), (part, whole))
+
+
+def pooled_difference(part: Metric, whole: Metric, where_a: Where, where_b: Where) -> Measurement:
+    """Measure `pooled` of the runs b less that of the runs a, over the seeds that both have."""
+
+    def effect(tables: Tables) -> Effect:
+        a, b = (_counts(tables, part, whole, where) for where in (where_a, where_b))
+        a, b = a.join(b, on="seed", how="semi"), b.join(a, on="seed", how="semi")
+        kept = [side.filter(a["part"].is_not_null() & b["part"].is_not_null()) for side in (a, b)]
+        lost = (a["part"].null_count(), b["part"].null_count())
+        found = _difference(*kept)._replace(
+            left_out=a.height - kept[0].height, lost=lost, remark=f"{_of(kept[1])} against {_of(kept[0])}"
+        )
+        if lost == (0, 0) or not found.n:
+            return found
+        ends = ((1.0, 0.0), (0.0, 1.0))
+        return found._replace(if_lost=tuple(_difference(_filled(a, of_a), _filled(b, of_b)) for of_a, of_b in ends))
+
+    return Measurement(effect, (where_a, where_b), (part, whole))
+
+
+def _difference(a: pl.DataFrame, b: pl.DataFrame) -> Effect:
+    of_a, of_b = _pseudo_values(a), _pseudo_values(b)
+    if not (len(of_a.values) and len(of_b.values)):
+        return mean_effect(Sample(np.empty(0)))
+    return mean_effect(Sample(of_b.values - of_a.values, of_b.split), (-1.0, 1.0))
+
+
+def _filled(counts: pl.DataFrame, share: float) -> pl.DataFrame:
+    """Return the counts with lost runs given a usual whole, and this share of it."""
+    usual = pl.col("whole").mean()
+    return counts.with_columns(
+        part=pl.col("part").fill_null(share * usual),
+        whole=pl.when(pl.col("part").is_null()).then(usual).otherwise("whole"),
+    )
+
+
+def _counts(tables: Tables, part: Metric, whole: Metric, where: Where) -> pl.DataFrame:
+    """Return a row a seed: the sums of `part` and `whole` over its runs, null where one of them has neither."""
+    sides = [of_runs(tables, metric, where) for metric in (part, whole)]
+    rows = sides[0].rename({"value": "part"}).with_columns(whole=sides[1]["value"])
+    rows = rows.with_columns(part=pl.when(pl.col("whole").is_not_null()).then("part"))
+    there = pl.col("part").is_not_null().all()
+    sums = (pl.when(there).then(pl.col(name).sum()).alias(name) for name in ("part", "whole"))
+    splits = [SPLITS] if SPLITS in rows.columns else []
+    return rows.group_by("seed", *splits, maintain_order=True).agg(*sums)
+
+
+def _pseudo_values(counts: pl.DataFrame) -> Sample:
+    """Return the ratio of the sums plus each seed's influence on it; none where the whole is 0."""
+    counts = counts.drop_nulls("part")
+    part, whole = (counts[name].to_numpy() for name in ("part", "whole"))
+    if not whole.sum():
+        return Sample(np.empty(0))
+    ratio = part.sum() / whole.sum()
+    return Sample(ratio + (part - ratio * whole) / whole.mean(), _split(counts))
+
+
+def _of(counts: pl.DataFrame) -> str:
+    part, whole = (counts[name].sum() for name in ("part", "whole"))
+    return f"{part:,.0f} of {whole:,.0f}"
 
 
 def paired(
@@ -106,8 +222,12 @@ def paired(
     """
 
     def effect(tables: Tables) -> Effect:
-        pairs = _pairs(tables, metric, where_a, where_b, by, metric_a)
-        return _paired_effect(pairs, difference_bounds(metric, bounds), confidence)
+        ends = difference_bounds(metric, bounds)
+        found = _paired_effect(_pairs(tables, metric, where_a, where_b, by, metric_a), ends, confidence)
+        chance = or_chance(metric, tables)
+        if chance is None or metric_a is not None:
+            return found
+        return found._replace(at_chance=_paired_effect(_pairs(tables, chance, where_a, where_b, by), ends, confidence))
 
     return Measurement(effect, (where_a, where_b), (metric,) if metric_a is None else (metric, metric_a))
 
@@ -127,7 +247,7 @@ def mean_at_best(
     metric: Metric,
     where: Where,
     *,
-    choose: Metric = "test_accuracy",
+    choose: Metric = "test_accuracy_or_chance",
     key: str = "optimizer.learning_rate",
     higher_is_better: bool = True,
     bounds: Bounds | None = None,
@@ -135,14 +255,20 @@ def mean_at_best(
     """Measure `mean_of` at the best value of `key`: each half of the seeds at that which is best on the other half.
 
     The best value has the best mean of `choose`; a run without that number counts as the worst that the metric can
-    be (an accuracy of 0), or, for a metric without bounds, as the worst seen.
+    be, or, for a metric without bounds, as the worst seen. The remark tells where the halves are measured at different
+    values, and where the best is the last of the grid: *censored*, since the best of all may lie beyond it.
     """
 
     def effect(tables: Tables) -> Effect:
         halves, remark = _at_best(tables, [where], choose, key, higher_is_better)
-        rows = pl.concat(of_runs(tables, metric, at_best) for (at_best,) in halves)
-        measured = mean_effect(_seed_means(rows), bounds_of(metric, bounds))
-        return measured._replace(lost=(rows["value"].null_count(), 0), remark=remark)
+        ends = bounds_of(metric, bounds)
+
+        def of(measured: Metric) -> Effect:
+            rows = pl.concat(of_runs(tables, measured, at_best) for (at_best,) in halves)
+            return _with_lost(rows, lambda rows: mean_effect(_seed_means(rows), ends))
+
+        chance = or_chance(metric, tables)
+        return of(metric)._replace(remark=remark, at_chance=None if chance is None else of(chance))
 
     return Measurement(effect, (where,), (metric, choose), key)
 
@@ -152,7 +278,7 @@ def paired_at_best(
     where_a: Where,
     where_b: Where,
     *,
-    choose: Metric = "test_accuracy",
+    choose: Metric = "test_accuracy_or_chance",
     key: str = "optimizer.learning_rate",
     higher_is_better: bool = True,
     bounds: Bounds | None = None,
@@ -161,8 +287,13 @@ def paired_at_best(
 
     def effect(tables: Tables) -> Effect:
         halves, remark = _at_best(tables, [where_a, where_b], choose, key, higher_is_better)
-        pairs = pl.concat(_pairs(tables, metric, a, b, "seed") for a, b in halves)
-        return _paired_effect(pairs, difference_bounds(metric, bounds))._replace(remark=remark)
+        ends = difference_bounds(metric, bounds)
+
+        def of(measured: Metric) -> Effect:
+            return _paired_effect(pl.concat(_pairs(tables, measured, a, b, "seed") for a, b in halves), ends)
+
+        chance = or_chance(metric, tables)
+        return of(metric)._replace(remark=remark, at_chance=None if chance is None else of(chance))
 
     return Measurement(effect, (where_a, where_b), (metric, choose), key)
 
@@ -173,10 +304,17 @@ def difference_bounds(metric: Metric, bounds: Bounds | None = None) -> Bounds | 
     return None if ends is None else (ends[0] - ends[1], ends[1] - ends[0])
 
 
-def _seed_means(rows: pl.DataFrame) -> np.ndarray:
+def _seed_means(rows: pl.DataFrame) -> Sample:
     """Return the mean value of each seed that has one, in the order of the seeds."""
-    means = rows.drop_nulls("value").group_by("seed", maintain_order=True).agg(pl.col("value").mean())
-    return means["value"].to_numpy()
+    splits = [SPLITS] if SPLITS in rows.columns else []
+    means = rows.drop_nulls("value").group_by("seed", *splits, maintain_order=True).agg(pl.col("value").mean())
+    return Sample(means["value"].to_numpy(), _split(means))
+
+
+def _split(rows: pl.DataFrame) -> np.ndarray | None:
+    """Return which split of the data each row's seed takes; None where all take the same."""
+    splits = rows[SPLITS].fill_null(1) if SPLITS in rows.columns else None
+    return None if splits is None or (splits == 1).all() else (rows["seed"] % splits).to_numpy()
 
 
 def _pairs(
@@ -188,7 +326,8 @@ def _pairs(
     metric_a: Metric | None = None,
 ) -> pl.DataFrame:
     """Return a row a pair: the keys of `by` (and the seed), and `a` and `b`, null where lost."""
-    keys = list(dict.fromkeys(["seed", *([by] if isinstance(by, str) else by)]))
+    splits = [SPLITS] if SPLITS in tables.runs.columns else []
+    keys = list(dict.fromkeys(["seed", *splits, *([by] if isinstance(by, str) else by)]))
     whole = pl.when(pl.col("value").is_not_null().all()).then(pl.col("value").mean())
     sides = [
         of_runs(tables, of, where).group_by(keys).agg(whole.alias(name))
@@ -199,7 +338,8 @@ def _pairs(
 
 def _paired_effect(pairs: pl.DataFrame, bounds: Bounds | None, confidence: float = CONFIDENCE) -> Effect:
     lost = (pairs["a"].null_count(), pairs["b"].null_count())
-    measured = mean_effect(_differences(pairs), bounds, confidence)._replace(lost=lost)
+    left_out = pairs.filter(pl.any_horizontal(pl.col("a", "b").is_null())).height
+    measured = mean_effect(_differences(pairs), bounds, confidence)._replace(left_out=left_out, lost=lost)
     seen = pl.concat([pairs["a"], pairs["b"]]).drop_nulls()
     if lost == (0, 0) or seen.is_empty():
         return measured
@@ -208,7 +348,7 @@ def _paired_effect(pairs: pl.DataFrame, bounds: Bounds | None, confidence: float
     return measured._replace(if_lost=tuple(mean_effect(differences, bounds, confidence) for differences in at_ends))
 
 
-def _differences(pairs: pl.DataFrame) -> np.ndarray:
+def _differences(pairs: pl.DataFrame) -> Sample:
     return _seed_means(pairs.with_columns(value=pl.col("b") - pl.col("a")))
 
 
@@ -231,17 +371,27 @@ def _at_best(
 ) -> tuple[list[list[Where]], str]:
     """Return (for each half of the seeds the runs of each side at its best value of `key`, these values in words).
 
-    The best value is chosen on the seeds of the other half; every other seed makes a half.
+    The best value is chosen on the seeds of the other half; every other one of those that share a split of the data
+    makes a half.
     """
-    seeds = sorted({seed for side in sides for seed in of_runs(tables, "seed", side)["seed"].to_list()})
+    one, other = _halves({seed for side in sides for seed in of_runs(tables, "seed", side)["seed"].to_list()}, tables)
     halves: list[list[Where]] = []
     best: list[list[_Best]] = []
-    for chosen_on, measured_on in ((seeds[::2], seeds[1::2]), (seeds[1::2], seeds[::2])):
+    for chosen_on, measured_on in ((one, other), (other, one)):
         best.append([_best(tables, {**side, "seed": chosen_on}, choose, key, higher_is_better) for side in sides])
         pairs = zip(sides, best[-1], strict=True)
         halves.append([{**side, key: chosen.value, "seed": measured_on} for side, chosen in pairs])
     words = [_rates(of_side) for of_side in zip(*best, strict=True)]
     return halves, f"best {key.rpartition('.')[2].replace('_', ' ')} {' against '.join(reversed(words))}"
+
+
+def _halves(seeds: Collection[int], tables: Tables) -> tuple[list[int], list[int]]:
+    splits = max([1, *tables.runs[SPLITS].drop_nulls().unique()]) if SPLITS in tables.runs.columns else 1
+    of_split: dict[int, list[int]] = {}
+    for seed in sorted(seeds):
+        of_split.setdefault(seed % splits, []).append(seed)
+    one, other = ([seed for alike in of_split.values() for seed in alike[half::2]] for half in (0, 1))
+    return one, other
 
 
 def _best(tables: Tables, where: Where, choose: Metric, key: str, higher_is_better: bool) -> _Best:
@@ -259,8 +409,13 @@ def _best(tables: Tables, where: Where, choose: Metric, key: str, higher_is_bett
 
 def _rates(best: Sequence[_Best]) -> str:
     """Return best values in words."""
-    edge = " (at an end of the grid)" if any(rate.at_edge for rate in best) else ""
-    return " and ".join(dict.fromkeys(_number(rate.value) for rate in best)) + edge
+    several = list(dict.fromkeys(_number(rate.value) for rate in best))
+    pooled = " (halves of the seeds at different ones)" if len(several) > 1 else ""
+    return (
+        " and ".join(several)
+        + pooled
+        + (" (censored: the grid ends there)" if any(rate.at_edge for rate in best) else "")
+    )
 
 
 def _number(value: object) -> str:

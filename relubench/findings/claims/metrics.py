@@ -24,6 +24,11 @@ Computed = TypeVar("Computed", bound=Callable[[Tables], pl.DataFrame])
 #: Which runs: the value, or the values, of columns of runs.
 Where = Mapping[str, Any]
 
+#: How many splits of the data the seeds share out.
+SPLITS = "data.splits"
+#: What the name of an accuracy ends with where diverged runs count as guessing.
+OR_CHANCE = "_or_chance"
+
 #: Equal rates may differ in their last bits, where one is written out and the other comes from ${logspace:...}.
 _RELATIVE_DIFFERENCE = 1e-9
 
@@ -88,6 +93,12 @@ def are_there(tables: Tables, where: Where, key: str | None = None) -> bool:
             return all(are_there(tables, {**where, name: value}, key) for value in listed)
     rows = tables.runs.filter(*(_matches(tables.runs, name, value) for name, value in where.items()))
     return rows.height > 0 and (key is None or rows[key].n_unique() > 1)
+
+
+def or_chance(metric: Metric, tables: Tables) -> str | None:
+    """Return the metric that gives diverged runs the accuracy of guessing, where there is one and runs have it."""
+    name = f"{metric}{OR_CHANCE}" if isinstance(metric, str) else ""
+    return name if name in METRICS and name in tables.runs.columns else None
 
 
 def bounds_of(metric: Metric, bounds: Bounds | None) -> Bounds | None:
@@ -197,8 +208,13 @@ def _at_step(rows: pl.DataFrame, step: int | None) -> pl.DataFrame:
 
 
 def aggregated(tables: Tables, rows: pl.DataFrame, number: pl.Expr) -> pl.DataFrame:
-    """Return run_id and value of the runs that did not diverge; what `number` names of runs is joined to their rows."""
+    """Return run_id and value of the runs that had not diverged by the step of their rows, or without steps, ever.
+
+    What `number` names of runs is joined to the rows.
+    """
     named = dict.fromkeys(number.meta.root_names())  # a name may come twice
     joined = [name for name in named if name in tables.runs.columns and name not in rows.columns]
-    finite = tables.runs.filter(~pl.col("diverged")).select("run_id", *joined)
-    return rows.join(finite, on="run_id", maintain_order="left").group_by("run_id").agg(value=number)
+    runs = tables.runs.select("run_id", *joined, _diverged="diverged", _diverged_step="diverged_step")
+    known = pl.col("step") < pl.col("_diverged_step") if "step" in rows.columns else pl.lit(False)
+    rows = rows.join(runs, on="run_id", maintain_order="left").filter(~pl.col("_diverged") | known)
+    return rows.group_by("run_id").agg(value=number)

@@ -3,7 +3,7 @@
 Where the runs are on the source's own data and at its own size, with all seeds of the design, the published number is:
 it *holds* if its relation agrees with our interval, else it *does not hold*. Elsewhere (a wide interval of few seeds
 agrees with any number) the direction of the source's effect alone is: the number less what the source measures it from
-has the source's sign (*holds*), the other one (*does not hold*), or it is *not decided*.
+has the source's sign (*holds*), the other one (*does not hold*), or it is *open*.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from relubench.findings.claims.claim import Condition
 from relubench.findings.claims.effect import Effect
 from relubench.findings.claims.measurements import Measurement, mean_of, paired, range_of, share_of
 from relubench.findings.claims.metrics import Metric, Where
-from relubench.findings.claims.rule import DOES_NOT_HOLD, HOLDS, NOT_DECIDED, Rule
+from relubench.findings.claims.rule import DOES_NOT_HOLD, HOLDS, OPEN, Rule
 from relubench.findings.words import number as in_words
 
 #: Confidence of the intervals beside published numbers.
@@ -40,7 +40,7 @@ class Published(NamedTuple):
     def verdict(self, measured: Effect) -> str:
         """Return the verdict on the number itself."""
         if not measured.low <= measured.high:  # too few runs for an interval
-            return NOT_DECIDED
+            return OPEN
         agreed = agrees(self.relation, self.value, self.rounding, measured.low, measured.high)
         return HOLDS if agreed else DOES_NOT_HOLD
 

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from relubench.findings.claims.effect import Effect
 
-HOLDS, DOES_NOT_HOLD, NOT_DECIDED = "holds", "does not hold", "not decided"
+HOLDS, DOES_NOT_HOLD, REVERSED, OPEN = "holds", "does not hold", "reversed", "open"
 #: The grid has left out the runs that it takes.
 NOT_MEASURED = "not measured"
 
@@ -18,22 +18,22 @@ class Rule(NamedTuple):
 
     direction: Direction = "above"
     threshold: float = 0.0
-    smallest: float = 0.0  # the smallest effect that counts, as a distance from the threshold
+    smallest: float = 0.0  # the smallest effect that counts, as a distance from the threshold; 0: any does
 
-    def boundary(self, value: float) -> float:
-        """Return what a measured value is tested against: the threshold, or the smallest effect where it is less."""
-        counts = self._beyond(value) >= self.smallest
+    def boundary(self, effect: Effect) -> float:
+        """Return what a measured effect is tested against: the threshold, or the smallest effect where it is less."""
+        counts = self._beyond(effect.value) >= self.smallest or self._interval_verdict(effect) == REVERSED
         return self.threshold if counts else self.threshold + self._sign * self.smallest
 
     def verdict(self, effect: Effect) -> str:
         """Return the verdict of an effect with an interval, the same whatever the lost runs had been."""
         verdicts = {self._interval_verdict(each) for each in (effect, *effect.if_lost)}
-        return verdicts.pop() if len(verdicts) == 1 else NOT_DECIDED
+        return verdicts.pop() if len(verdicts) == 1 else OPEN
 
     def exact_verdict(self, effect: Effect) -> str:
         """Return the verdict of an exact count, which is compared as it is: there is nothing to infer."""
         if not effect.n:
-            return NOT_DECIDED
+            return OPEN
         value = self._beyond(effect.value)
         return HOLDS if value > 0 and value >= self.smallest else DOES_NOT_HOLD
 
@@ -51,7 +51,9 @@ class Rule(NamedTuple):
         near, far = sorted((self._beyond(effect.low), self._beyond(effect.high)))
         value = self._beyond(effect.value)
         if effect.n < FEWEST_RUNS:
-            return NOT_DECIDED
+            return OPEN
         if near > 0 and value >= self.smallest:
             return HOLDS
-        return DOES_NOT_HOLD if far < self.smallest and value < self.smallest else NOT_DECIDED
+        if self.smallest and far < 0 and value <= -self.smallest:
+            return REVERSED
+        return DOES_NOT_HOLD if far < self.smallest and value < self.smallest else OPEN

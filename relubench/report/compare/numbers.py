@@ -9,7 +9,6 @@ import polars as pl
 
 from relubench.config import SETTING_KEYS
 from relubench.findings import stats
-from relubench.findings.claims.measurements import difference_bounds
 from relubench.findings.claims.metrics import of_runs
 from relubench.report.compare.side import POINT, Side
 from relubench.sweeps.factors import FACTOR
@@ -112,7 +111,7 @@ def _paired_metric(runs_a: pl.DataFrame, runs_b: pl.DataFrame, metric: str) -> p
         lost_a=pl.col("value").null_count(),
         lost_b=pl.col("value_b").null_count(),
     )
-    low, high = stats.mean_interval([cell.to_numpy() for cell in folded["pairs"]], difference_bounds(metric))
+    low, high = stats.mean_interval([cell.to_numpy() for cell in folded["pairs"]])
     paired = folded.with_columns(
         metric=pl.lit(metric), difference=pl.col("pairs").list.mean(), ci_low=low, ci_high=high,
         n_pairs=pl.col("pairs").list.len(),

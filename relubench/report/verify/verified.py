@@ -13,7 +13,7 @@ from relubench import experiments
 from relubench.errors import UserError
 from relubench.findings.claims.judgement import SCHEMA
 from relubench.findings.claims.published import DIRECTION, NUMBER
-from relubench.findings.claims.rule import DOES_NOT_HOLD, HOLDS, NOT_DECIDED
+from relubench.findings.claims.rule import DOES_NOT_HOLD, HOLDS, OPEN
 from relubench.sweeps.storage import read_table, write_table
 
 #: The name of the table's file in its folder.
@@ -31,7 +31,7 @@ _OLD_COLUMNS = {
 }  # fmt: skip
 _OLD_VERDICTS = {
     "pass": HOLDS, "same direction": HOLDS, "fail": DOES_NOT_HOLD, "other direction": DOES_NOT_HOLD,
-    "no run finished": NOT_DECIDED,
+    "no run finished": OPEN,
 }  # fmt: skip
 
 
@@ -86,7 +86,8 @@ def read(path: Path) -> pl.DataFrame:
             statement=pl.coalesce("setting", "statistic"),  # an oracle had no setting
             judged=pl.when(pl.col("kind") == "published").then(by_direction),
         )
-    return pl.concat([pl.DataFrame(schema=SCHEMA), table], how="diagonal").select(*SCHEMA)
+    table = pl.concat([pl.DataFrame(schema=SCHEMA), table], how="diagonal").select(*SCHEMA)
+    return table.with_columns(pl.col("verdict").replace({"not decided": OPEN}))
 
 
 def failed(table: pl.DataFrame) -> bool:

@@ -19,8 +19,8 @@ from relubench import nn
 from relubench.run.recorder import Context, at_probe, plane
 
 
-def _first_layer_move(context: Context) -> tuple[Array, Array, Array]:
-    """Return (z, its move by the weights, its move by the bias), a unit of rate: each [examples, units]."""
+def _first_layer_gradient(context: Context) -> tuple[Array, Array]:
+    """Return the first layer's gradient (kernel, bias) on the whole training set, as one step would take it."""
     x, labels = context.whole_training_set()
     state, optimizer = context.state, context.setting.optimizer
 
@@ -34,10 +34,17 @@ def _first_layer_move(context: Context) -> tuple[Array, Array, Array]:
     first, structure = context.network.structure.hidden[0].incoming, context.network.structure
     if first + 1 in optimizer.frozen:
         gradient = jax.tree.map(jnp.zeros_like, gradient)
-    kernel, bias = structure.affine_layers(state.params)[first]
-    gradient_kernel, gradient_bias = structure.affine_layers(gradient)[first]
+    kernel, bias = structure.affine_layers(gradient)[first]
+    return kernel, optimizer.bias_rate * bias
+
+
+def _first_layer_move(context: Context) -> tuple[Array, Array, Array]:
+    """Return (z, its move by the weights, its move by the bias), a unit of rate: each [examples, units]."""
+    x, _ = context.whole_training_set()
+    kernel, bias = context.incoming()[0]
+    gradient_kernel, gradient_bias = _first_layer_gradient(context)
     z = x @ kernel + bias[None, :]
-    return z, x @ gradient_kernel, jnp.broadcast_to(optimizer.bias_rate * gradient_bias[None, :], z.shape)
+    return z, x @ gradient_kernel, jnp.broadcast_to(gradient_bias[None, :], z.shape)
 
 
 def _ends(z: Array, move: Array) -> tuple[Array, Array]:
@@ -75,3 +82,15 @@ def deadly_rate_of_weights(context: Context) -> Array:
     """Return the lowest rate at which the move of its weights alone would kill each first-layer unit: [units]."""
     z, by_weights, _ = _first_layer_move(context)
     return _ends(z, by_weights)[0]
+
+
+@at_probe("weight_gradient", needs=plane)
+def weight_gradient(context: Context) -> Array:
+    """Return the mean gradient of the incoming weights of each first-layer unit: [units]. A step lowers them by it."""
+    return jnp.mean(_first_layer_gradient(context)[0], 0)
+
+
+@at_probe("bias_gradient", needs=plane)
+def bias_gradient(context: Context) -> Array:
+    """Return the gradient of the bias of each first-layer unit, which is what comes from above: [units]."""
+    return _first_layer_gradient(context)[1]

@@ -12,6 +12,7 @@ from relubench.findings.claims import (
     Tables,
     mean_at_best,
     mean_of,
+    mean_ratio,
     of_layers,
     of_measures,
     of_probes,
@@ -19,6 +20,8 @@ from relubench.findings.claims import (
     paired,
     paired_at_best,
     paired_ratio,
+    pooled,
+    pooled_difference,
     share_of,
     total_of,
 )
@@ -43,12 +46,17 @@ def make_tables(change=lambda runs: runs, **others):
             "dead_train_fraction": draw.random() * (0.5 if name == "relu" else 0.2),
             "test_accuracy": 0.9 - 0.1 * rate + 0.01 * draw.random(),
             "diverged": False,
+            "diverged_step": None,
         }
         for seed in range(SEEDS)
         for rate in RATES
         for name in ("relu", "tanh")
     ]
     runs = change(pl.DataFrame(rows).sort("run_id"))
+    runs = runs.with_columns(
+        test_accuracy_or_chance=pl.when("diverged").then(0.1).otherwise("test_accuracy"),
+        diverged_step=pl.when("diverged").then(pl.lit(7, pl.Int64)),
+    )
     metrics = ["dead_train", "dead_train_fraction", "test_accuracy"]
     runs = runs.with_columns(pl.when(~pl.col("diverged")).then(pl.col(name)).alias(name) for name in metrics)
     return Tables(**({"runs": runs, "probes": pl.DataFrame(), "layers": pl.DataFrame()} | others))
@@ -70,8 +78,8 @@ def interval(effect):
     return effect.low, effect.high
 
 
-def expected(values, bounds):
-    low, high = stats.mean_interval([values], bounds)
+def expected(values):
+    low, high = stats.mean_interval([values])
     return pytest.approx((low[0], high[0]), rel=1e-12)
 
 
@@ -81,8 +89,14 @@ def test_a_mean_is_over_the_runs_that_did_not_diverge():
     values = column(tables, "dead_train_fraction", RELU)
     values = values[~np.isnan(values)]
     assert (found.value, found.n, found.lost) == (pytest.approx(values.mean()), 18, (2, 0))
-    assert interval(found) == expected(values, (0.0, 1.0))
+    assert interval(found) == expected(values)
     assert found.p(0.9) == stats.mean_p(values, 0.9, (0.0, 1.0))
+    for end, lost in zip(found.if_lost, (values.min(), values.max()), strict=True):
+        assert (end.value, end.n) == (pytest.approx(np.mean([*values, lost, lost])), 20)
+
+
+def test_a_mean_without_lost_runs_hangs_on_none():
+    assert mean_of("dead_train_fraction", RELU)(make_tables()).if_lost == ()
 
 
 def test_several_runs_of_a_seed_count_as_one():
@@ -90,16 +104,18 @@ def test_several_runs_of_a_seed_count_as_one():
     found = mean_of("dead_train_fraction", {NAME: "relu"})(tables)
     both = np.mean([column(tables, "dead_train_fraction", {NAME: "relu", RATE: rate}) for rate in RATES], axis=0)
     assert found.n == SEEDS
-    assert interval(found) == expected(both, (0.0, 1.0))
+    assert interval(found) == expected(both)
     died = share_of(pl.col("dead_train") > 4, {NAME: "relu"})(tables)
     flags = np.mean([column(tables, "dead_train", {NAME: "relu", RATE: rate}) > 4 for rate in RATES], axis=0)
     assert died.n == SEEDS
-    assert interval(died) == expected(flags, (0.0, 1.0))
+    assert interval(died) == expected(flags)
 
 
-def test_equal_values_of_a_known_metric_have_the_interval_of_a_share_of_none():
+def test_equal_values_of_a_known_metric_are_judged_by_the_interval_of_a_share_of_none():
     tables = make_tables(lambda runs: runs.with_columns(dead_train_fraction=pl.lit(0.0)))
-    assert interval(mean_of("dead_train_fraction", RELU)(tables)) == pytest.approx((0, 1 - 0.025 ** (1 / SEEDS)))
+    zero = mean_of("dead_train_fraction", RELU)(tables)
+    assert zero.equal
+    assert interval(zero) == pytest.approx((0, 1 - 0.025 ** (1 / SEEDS)))
     found = paired("dead_train_fraction", RELU, TANH)(tables)
     assert interval(found) == pytest.approx((0.025 ** (1 / SEEDS) - 1, 1 - 0.025 ** (1 / SEEDS)))
     assert np.isnan(interval(mean_of(pl.col("dead_train_fraction"), RELU)(tables))).all()
@@ -130,7 +146,7 @@ def test_a_paired_difference_is_that_of_runs_of_one_seed():
     differences = column(tables, "dead_train_fraction", TANH) - column(tables, "dead_train_fraction", RELU)
     assert (found.value, found.n, found.lost) == (pytest.approx(differences.mean()), SEEDS, (0, 0))
     assert found.if_lost == ()
-    assert interval(found) == expected(differences, (-1.0, 1.0))
+    assert interval(found) == expected(differences)
 
 
 def test_lost_pairs_are_counted_and_given_the_extremes_seen():
@@ -138,7 +154,7 @@ def test_lost_pairs_are_counted_and_given_the_extremes_seen():
     found = paired("dead_train_fraction", RELU, TANH)(tables)
     a, b = (column(tables, "dead_train_fraction", side) for side in (RELU, TANH))
     assert found.n == SEEDS - 3
-    assert found.lost == (2, 2)
+    assert (found.left_out, found.lost) == (3, (2, 2))  # one pair is lost on both sides
     assert found.value == pytest.approx(np.nanmean(b - a))
     seen = np.concatenate([a, b])
     low, high = np.nanmin(seen), np.nanmax(seen)
@@ -147,7 +163,73 @@ def test_lost_pairs_are_counted_and_given_the_extremes_seen():
     greatest[3], greatest[4], greatest[5] = b[3] - low, high - a[4], 0.0
     for end, differences in zip(found.if_lost, (least, greatest), strict=True):
         assert (end.value, end.n) == (pytest.approx(differences.mean()), SEEDS)
-        assert interval(end) == expected(differences, (-1.0, 1.0))
+        assert interval(end) == expected(differences)
+
+
+@pytest.mark.parametrize("measure", [paired, lambda metric, a, b: mean_of(metric, b)], ids=["paired", "of one arm"])
+def test_an_accuracy_stands_beside_that_with_diverged_runs_at_chance(measure):
+    tables = make_tables(diverging("tanh-1.0-03", "tanh-1.0-04"))
+    found = measure("test_accuracy", RELU, TANH)(tables)
+    b = column(tables, "test_accuracy", TANH)
+    against = column(tables, "test_accuracy", RELU) if measure is paired else 0.0
+    assert (found.n, found.at_chance.n, found.at_chance.left_out) == (SEEDS - 2, SEEDS, 0)
+    assert found.at_chance.value == pytest.approx(np.mean(np.where(np.isnan(b), 0.1, b) - against))
+    assert mean_of("dead_train_fraction", TANH)(tables).at_chance is None
+
+
+def test_seeds_that_share_a_split_of_the_data_are_resampled_within_it():
+    tables = make_tables(lambda runs: runs.with_columns(pl.lit(4, pl.Int64).alias("data.splits")))
+    a, b = (column(tables, "dead_train_fraction", side) for side in (RELU, TANH))
+    low, high = stats.mean_interval([b - a], [np.arange(SEEDS) % 4])
+    found = paired("dead_train_fraction", RELU, TANH)(tables)
+    assert interval(found) == pytest.approx((low[0], high[0]), rel=1e-12)
+    assert found.p(0.1) == stats.mean_p(b - a, 0.1, (-1.0, 1.0), np.arange(SEEDS) % 4)
+
+
+def test_a_pooled_share_is_of_all_units_and_its_interval_the_jackknifes():
+    tables = make_tables()
+    found = pooled("dead_train", "units", RELU)(tables)
+    dead = column(tables, "dead_train", RELU)
+    assert (found.value, found.n) == (pytest.approx(dead.sum() / (16 * SEEDS)), SEEDS)
+    assert found.remark == f"{dead.sum():.0f} of {16 * SEEDS}"
+    assert interval(found) == expected(dead / 16)  # where all wholes are equal it is that of a mean of shares
+    uneven = pooled("dead_train", pl.col("seed") * 5, RELU)(tables)
+    whole = 5 * np.arange(SEEDS)
+    ratio = dead.sum() / whole.sum()
+    leave_one_out = np.array([(dead.sum() - d) / (whole.sum() - w) for d, w in zip(dead, whole, strict=True)])
+    assert uneven.value == pytest.approx(ratio)
+    theirs = 1.96 * np.sqrt((SEEDS - 1) * leave_one_out.var())
+    assert uneven.high - uneven.low == pytest.approx(2 * theirs, rel=0.25)
+
+
+def test_a_pooled_share_without_a_whole_is_nothing_and_lost_runs_get_none_or_all():
+    tables = make_tables(diverging("relu-1.0-03"))
+    assert pooled("dead_train", pl.col("seed") * 0, RELU)(tables).n == 0
+    found = pooled("dead_train", "units", RELU)(tables)
+    assert (found.n, found.left_out) == (SEEDS - 1, 1)
+    dead = np.nansum(column(tables, "dead_train", RELU))
+    ends = [(dead + more) / (16 * SEEDS) for more in (0, 16)]
+    assert [end.value for end in found.if_lost] == pytest.approx(ends)
+
+
+def test_a_difference_of_pooled_shares_is_over_the_seeds_that_both_have():
+    tables = make_tables(diverging("relu-1.0-03"))
+    found = pooled_difference("dead_train", "units", RELU, TANH)(tables)
+    a, b = (column(tables, "dead_train", side) for side in (RELU, TANH))
+    there = ~np.isnan(a)
+    assert (found.n, found.left_out, found.lost) == (SEEDS - 1, 1, (1, 0))
+    assert found.value == pytest.approx((b[there].mean() - a[there].mean()) / 16)
+    assert interval(found) == expected((b - a)[there] / 16)
+
+
+def test_a_ratio_of_means_is_over_pairs():
+    tables = make_tables(diverging("relu-1.0-03"))
+    found = mean_ratio("dead_train_fraction", RELU, TANH)(tables)
+    a, b = (column(tables, "dead_train_fraction", side) for side in (RELU, TANH))
+    there = ~np.isnan(a)
+    assert (found.n, found.lost) == (SEEDS - 1, (1, 0))
+    assert found.value == pytest.approx(b[there].mean() / a[there].mean())
+    assert found.low < found.value < found.high
 
 
 def test_pairs_by_more_than_the_seed_count_once_a_seed():
@@ -190,16 +272,18 @@ def test_each_side_is_measured_at_its_best_rate_on_seeds_that_did_not_choose_it(
     a = column(tables, "dead_train_fraction", {NAME: "relu", RATE: 0.1})
     b = np.where(np.arange(SEEDS) % 2, high, low)  # even seeds choose 1 for odd ones, which choose .1 for them
     assert (found.n, found.value) == (SEEDS, pytest.approx(np.mean(b - a)))
-    assert found.remark == "best learning rate 1 and 0.1 (at an end of the grid) against 0.1 (at an end of the grid)"
+    pooled, edge = " (halves of the seeds at different ones)", " (censored: the grid ends there)"
+    assert found.remark == f"best learning rate 1 and 0.1{pooled}{edge} against 0.1{edge}"
     alone = mean_at_best("dead_train_fraction", {NAME: "tanh"})(tables)
     assert (alone.n, alone.value) == (SEEDS, pytest.approx(b.mean()))
     lowest = mean_at_best("dead_train_fraction", {NAME: "tanh"}, higher_is_better=False)(tables)
-    assert lowest.remark == "best learning rate 0.1 and 1 (at an end of the grid)"
+    assert lowest.remark == f"best learning rate 0.1 and 1{pooled}{edge}"
 
 
 def test_a_best_value_between_others_is_not_at_an_end_of_the_grid():
     tables = make_tables()
-    third = tables.runs.filter(pl.col(RATE) == 1.0).with_columns(pl.lit(0.5).alias(RATE), test_accuracy=pl.lit(0.99))
+    best = {name: pl.lit(0.99) for name in ("test_accuracy", "test_accuracy_or_chance")}
+    third = tables.runs.filter(pl.col(RATE) == 1.0).with_columns(pl.lit(0.5).alias(RATE), **best)
     runs = pl.concat([tables.runs, third.with_columns(pl.col("run_id") + "third")])
     found = mean_at_best("test_accuracy", {NAME: "relu"})(replace(tables, runs=runs))
     assert (found.value, found.remark) == (pytest.approx(0.99), "best learning rate 0.5")
@@ -272,11 +356,12 @@ STEP, SEED = pl.col("step"), pl.col("seed")
 
 @pytest.mark.parametrize(("step", "at"), [(None, 10), (10, 10), (9, 5), (5, 5), (0, 0)])
 def test_a_metric_of_probes_is_taken_at_the_last_probe_up_to_a_step(step, at):
-    tables = make_tables(diverging("relu-1.0-03"))
+    tables = make_tables(diverging("relu-1.0-03"))  # at step 7
     tables = replace(tables, probes=over_steps(tables, train_loss=STEP * 1.0 + SEED))
     found = mean_of(of_probes(pl.col("train_loss").last(), step=step), RELU)(tables)
-    assert (found.n, found.lost) == (SEEDS - 1, (1, 0))  # a run that diverges later is no run of the mean
-    assert found.value == pytest.approx(at + np.mean([seed for seed in range(SEEDS) if seed != 3]))
+    seeds = [seed for seed in range(SEEDS) if seed != 3 or at < 7]  # what was known before does not hang on it
+    assert (found.n, found.left_out) == (len(seeds), SEEDS - len(seeds))
+    assert found.value == pytest.approx(at + np.mean(seeds))
 
 
 def test_a_metric_of_layers_folds_them_or_takes_one():

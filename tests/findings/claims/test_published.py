@@ -11,7 +11,7 @@ from relubench.findings.claims import Claim, Number, judge
 from relubench.findings.claims.published import agrees
 from relubench.sweeps.folders import Tables
 
-HOLDS, DOES_NOT_HOLD, NOT_DECIDED = "holds", "does not hold", "not decided"
+HOLDS, DOES_NOT_HOLD, OPEN = "holds", "does not hold", "open"
 CASES = [
     # relation, value, rounding, our 99 % interval, whether they agree
     ("=", 0.88, 0.005, (0.87, 0.89), True),
@@ -62,12 +62,12 @@ def test_at_the_sources_size_the_number_is_judged():
     assert (row["verdict"], row["judged"], row["effect"], row["p"]) == (HOLDS, "number", None, None)
     assert (row["published"], row["relation"], row["rounding"], row["n"]) == (0.5, "=", 0.01, 8)
     assert judged(NUMBER.beside(0.9), EIGHT)["verdict"] == DOES_NOT_HOLD
-    assert judged(NUMBER.beside(0.5), EIGHT[:4])["verdict"] == NOT_DECIDED  # too few for an interval
+    assert judged(NUMBER.beside(0.5), EIGHT[:4])["verdict"] == OPEN  # too few for an interval
 
 
 @pytest.mark.parametrize(
     ("less", "sign", "verdict"),
-    [(0.3, 1, HOLDS), (0.3, -1, DOES_NOT_HOLD), (0.7, -1, HOLDS), (0.7, 1, DOES_NOT_HOLD), (0.5, 1, NOT_DECIDED)],
+    [(0.3, 1, HOLDS), (0.3, -1, DOES_NOT_HOLD), (0.7, -1, HOLDS), (0.7, 1, DOES_NOT_HOLD), (0.5, 1, OPEN)],
 )
 def test_elsewhere_the_whole_interval_of_the_effect_decides_its_direction(less, sign, verdict):
     row = judged(NUMBER.beside(0.9, less=less, sign=sign), EIGHT, reduced="fewer steps")
@@ -88,7 +88,7 @@ def test_an_effect_from_another_number_is_that_of_pairs():
 
 def test_no_more_is_never_more_and_what_is_left_out_is_not_measured():
     same = judged(NUMBER.beside(0.9, less=OTHER), EIGHT, EIGHT, reduced="x")
-    assert (same["effect"], same["verdict"]) == (0.0, NOT_DECIDED)
+    assert (same["effect"], same["verdict"]) == (0.0, OPEN)
     without = judged(NUMBER.beside(0.5, less=OTHER), EIGHT, reduced="x")
     assert (without["value"], without["verdict"]) == (pytest.approx(0.5), "not measured")
     assert judged(OTHER.beside(0.5), EIGHT)["verdict"] == "not measured"

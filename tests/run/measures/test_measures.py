@@ -65,6 +65,33 @@ def test_dead_units_and_planes_are_those_of_the_weights(runs):
     assert any(layer[-1].any() for _, _, found in runs for layer in found["unit_dead"])
 
 
+def test_silent_and_saturated_units_are_those_of_the_weights(runs):
+    for born, end, found in runs:
+        for probe, weights in ((0, born), (-1, end)):
+            for name in ("unit_silent", "unit_saturated"):  # of ReLU both are the dead ones
+                for layer, flags in zip(found[name], active(weights), strict=True):
+                    np.testing.assert_array_equal(layer[probe], ~flags.any(0))
+
+
+def test_silent_leaky_units_and_saturated_tanh_units_are_not_the_dead_ones():
+    names = ["unit_dead", "unit_silent", "unit_saturated"]
+    for activation, there in (("leaky_relu", "unit_silent"), ("tanh", "unit_saturated")):
+        run = trained(SETTING | {"model.activation.name": activation, "probe.measures": names, "model.init.bias": -9.0})
+        flags = dict(zip(names, run.state.records.measures, strict=True))
+        assert any(np.asarray(layer)[:, 0].any() for layer in flags[there])
+        assert not any(np.asarray(layer)[:, 0].any() for layer in flags["unit_dead"])
+
+
+def test_firing_rates_and_the_lengths_of_gradients_are_recounted(runs):
+    for _, end, found in runs:
+        moves, _ = gradients(end, DIGITS.x_train, DIGITS.y_train)
+        for layer, flags in enumerate(active(end)):
+            np.testing.assert_allclose(found["unit_firing_rate"][layer][-1], flags.mean(0), rtol=1e-12)
+            kernel, bias = moves[layer]
+            length = np.sqrt((kernel**2).sum(0) + bias**2)
+            np.testing.assert_allclose(found["unit_gradient_norm"][layer][-1], length, rtol=1e-8, atol=1e-12)
+
+
 def test_units_died_by_bias_or_weights_are_those_still_dead_with_the_other_of_birth(runs):
     died = 0
     for born, end, found in runs:
@@ -100,6 +127,8 @@ def test_deadly_rates_are_the_oracles(runs):
         for name, move in moves.items():
             low = np.nan_to_num(theory.deadly_rates(z, move).low, nan=np.inf)
             np.testing.assert_allclose(found[name][0], low, rtol=1e-8)
+        np.testing.assert_allclose(found["weight_gradient"][0], kernel.mean(0), rtol=1e-8, atol=1e-12)
+        np.testing.assert_allclose(found["bias_gradient"][0], bias, rtol=1e-8, atol=1e-12)
         end = np.nan_to_num(theory.deadly_rates(z, moves["deadly_rate"]).high, nan=0, posinf=np.inf)
         np.testing.assert_allclose(found["deadly_rate_end"][0], end, rtol=1e-8)
 
