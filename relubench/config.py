@@ -28,6 +28,8 @@ MOST = 2**31 - 1
 #: denormal: processors take them for 0.
 MAGNITUDES = {"float64": (2.2250738585072014e-308, 1.7976931348623157e308)}
 SINGLE = (1.1754943508222875e-38, 3.4028234663852886e38)
+#: What a learning rate can be instead of a number: rates found for data, network and optimiser (sweeps/rates.py).
+RULES = ("rate:proper", "rate:high", "rate:deadliest", "rate:kept", "rates:cliff", "rates:sweep")
 #: Limits that a value either has or has not, as an error tells them.
 _IN_WORDS = {"filled": " of at least one letter", "positive": " > 0", "nonzero": " other than 0"}
 
@@ -77,7 +79,14 @@ class Data:
     scale: float = knob(1.0, "factor on the normalised inputs")
     offset: float = knob(0.0, "added after `scale`")
     test_fraction: float = static(0.2, "share of the examples held out", low=0.01, high=0.9, shared=True)
-    split_seed: int = static(0, "seed of the split and of generated examples", low=0, shared=True)
+    split_seed: int = static(0, "seed of the split and of generated examples", low=0)
+    splits: int = static(
+        1, "splits that the seeds share out: seed s has the split of seed split_seed + s mod splits", low=1
+    )
+    train_examples: int | None = static(
+        None, "examples trained on, the first of an order that keeps classes in proportion; null: all", low=1
+    )
+    test_examples: int | None = static(None, "examples tested on, likewise", low=1)
     target_scale: float = knob(1.0, "factor on real-valued targets", shared=True)
     target_offset: float = knob(0.0, "added to real-valued targets after `target_scale`", shared=True)
     stream: Stream = field(default_factory=Stream)
@@ -128,7 +137,7 @@ class Optimizer:
     """The update rule."""
 
     name: str = static("sgd", "update rule")
-    learning_rate: float = knob(0.1, "peak learning rate", low=0.0)
+    learning_rate: float = knob(0.1, "peak learning rate, or the name of a rule", low=0.0, by_rule=True)
     weight_decay: float = knob(0.0, "decay of kernels", low=0.0)
     bias_decay: float = knob(0.0, "decay of biases", low=0.0)
     bias_rate: float = knob(1.0, "factor on the learning rate of biases; 0: they never move", low=0.0)
@@ -207,9 +216,11 @@ class Config(Setting):
 
     name: str = outside("custom", "name of the experiment", filled=True)
     seeds: Any = outside(None, "number of seeds, or a list: short for grid.seed")
+    first_seed: int = outside(1000, "the first of a number of seeds; claims are judged on none below 1000", low=0)
     size: str = outside("small", "size of the experiment", choices=("small", "reference", "full"))
     factors: dict[str, Any] = outside({}, "named levels to cross, each some keys")
     grid: dict[str, Any] = outside({}, "lists to cross")
+    rates: dict[str, Any] = outside({}, "learning rates by rule; none: those of conf/rates.yaml")
     reduced: str = outside("", "what is less, or other, than at the source of the published numbers")
     shard: str | None = outside(None, "i/n: train only the i-th of n shares, from 0")
     out: str = outside("results/${name}", "folder of the results", filled=True, path=True)
@@ -243,8 +254,8 @@ class Key:
     def parse(self, value: Any) -> Any:
         """Return `value` in the key's type, or raise a `UserError` naming key, value and what is allowed."""
         value = _plain(value)
-        if value is None and self.optional:
-            return None
+        if (value is None and self.optional) or (self.metadata.get("by_rule") and value in RULES):
+            return value
         if not self.is_list:
             return self._scalar(value, value)
         items = [value] if isinstance(value, int) and not isinstance(value, bool) else value
@@ -297,6 +308,8 @@ class Key:
         words += "".join(text for limit, text in _IN_WORDS.items() if self.metadata.get(limit))
         if self.is_list:
             words = f"a list, each {words}"
+        if self.metadata.get("by_rule"):
+            words += f", or {' or '.join(RULES)}"
         return words + (", or null" if self.optional else "")
 
     def _refuse(self, value: Any) -> UserError:
@@ -348,7 +361,7 @@ ADDED = "imports=[MODULE] and --config-dir=DIR add one's own"
 #: The names that a key takes, for those that registries fill: `remedy.name`, for example.
 CHOICES: dict[str, list[str]] = {}
 #: Keys that hold trees of their own.
-TREES = ("factors", "grid")
+TREES = ("factors", "grid", "rates")
 #: Every key of the configuration by its dotted name; `grid`, `factors` and `seeds`, which hold any value, included.
 KEYS: dict[str, Key] = {key.name: key for key in _walk(Config, "")}
 PREFIXES[Setting] = PREFIXES.pop(Config)

@@ -31,8 +31,9 @@ from relubench.cli.groups import EXPERIMENT, Groups, user_folder
 from relubench.config import KEYS, SETTING_KEYS, Config
 from relubench.errors import Notice, StorageError, UserError, shown, unknown
 from relubench.experiments import designs
-from relubench.experiments.designs import CONF, MOST_LISTED, Design, register_resolvers
-from relubench.sweeps import factors, folders, grid, interrupts
+from relubench.experiments.designs import MOST_LISTED, Design, register_resolvers
+from relubench.paths import CONF
+from relubench.sweeps import factors, folders, grid, interrupts, rates
 from relubench.sweeps.factors import FACTOR, PICKED, Factor
 from relubench.sweeps.request import Request
 
@@ -483,17 +484,35 @@ def _request(composed: DictConfig, overrides: Sequence[str], groups: Groups, aga
     _pick_added_levels(tree["factors"], written)
     kept, base, touched = factors.set_for_all(factors.parse(tree["factors"]), {*meant, *_axes_set(written)}, base)
     tree["factors"] = factors.written(kept)
-    checked = config.fill(Config(seeds=tree["seeds"]), {**base, **config.outside_values(tree)})
+    built = grid.build(
+        base, grid.with_seeds(tree["grid"], tree["seeds"], _first_seed(tree)), kept, tree["rates"] or None
+    )
+    if any(name in config.RULES for name in _leaves(tree)) and not tree["rates"]:
+        tree["rates"] = dict(rates.shipped())  # so that the folder tells which they were
+    checked = config.fill(Config(seeds=tree["seeds"]), {**built.base, **config.outside_values(tree)})
     return Request(
         config=checked,
-        base=base,
-        grid=grid.build(base, grid.with_seeds(tree["grid"], tree["seeds"]), kept),
+        base=built.base,
+        grid=built,
         factors=tuple(kept),
         shard=_shard(checked.shard),
         overrides=tuple(overrides),
-        notes=(*notes, *touched),
+        notes=(*notes, *touched, *built.notes),
         yaml=yaml.safe_dump(tree, sort_keys=False, default_flow_style=None, allow_unicode=True),
     )
+
+
+def _first_seed(tree: Mapping[str, Any]) -> int:
+    return KEYS["first_seed"].parse(tree["first_seed"])
+
+
+def _leaves(node: Any) -> Iterator[Any]:
+    """Yield every value of a configuration that holds no others."""
+    if isinstance(node, Mapping | list):
+        for item in node.values() if isinstance(node, Mapping) else node:
+            yield from _leaves(item)
+    else:
+        yield node
 
 
 def _check_name(name: str, written: Mapping[str, str]) -> None:

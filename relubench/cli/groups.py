@@ -11,7 +11,7 @@ from hydra.core.config_store import ConfigStore
 
 from relubench import config
 from relubench.errors import UserError, shown
-from relubench.experiments.designs import CONF
+from relubench.paths import CONF
 from relubench.sweeps.storage import refusing
 
 EXPERIMENT = "experiment"

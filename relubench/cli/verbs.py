@@ -47,7 +47,7 @@ def _train(request: Request, console: Console) -> None:
     needed = _checked(request).seeds
     seeds = len(request.grid.values("seed"))
     if seeds < needed:
-        console.print(f"note: with {seeds} of the {needed} seeds that its claims need they are not decided")
+        console.print(f"note: with {seeds} of the {needed} seeds that its claims need they stay open")
     training.train_missing(request, console, Progress)
 
 
@@ -167,7 +167,8 @@ def _draw(folder: folders.Folder) -> list[Path]:
     from relubench.findings.words import verdict_lines
     from relubench.plots.figure import save
 
-    name, values, _, factors = folders.read_config(folder.path / "config.yaml")
+    stored = folders.read_config(folder.path / "config.yaml")
+    name, values, factors = stored.name, stored.values, stored.factors
     design = experiments.design(name)
     frames = Frames(
         summary=read_table(folder.path / "summary.parquet", name=name),

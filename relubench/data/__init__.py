@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -15,7 +15,18 @@ from relubench.data.arrays import examples_of
 from relubench.data.source import SOURCES, TARGETS, Examples, are_classes
 from relubench.errors import UserError
 
-__all__ = ["SOURCES", "TARGETS", "Dataset", "Examples", "are_classes", "digest", "examples_of", "load", "loader"]
+__all__ = [
+    "SOURCES",
+    "TARGETS",
+    "Dataset",
+    "Examples",
+    "are_classes",
+    "digest",
+    "examples_of",
+    "load",
+    "loader",
+    "split_of",
+]
 
 
 class Dataset(NamedTuple):
@@ -31,17 +42,40 @@ class Dataset(NamedTuple):
     digest: str  # of all of these: whether two runs were trained on the same numbers
 
 
-def load(data: config.Data) -> Dataset:
-    """Return the data set of a configuration: the same split for every seed.
+def load(data: config.Data, split: int = 0) -> Dataset:
+    """Return the data set of a configuration in one of its splits: that of `split_of`, for a run.
 
     `data.scale` and `data.offset` are knobs of the compiled program and not applied here.
     """
-    return prepared(SOURCES[data.name](data, **SOURCES.own(data)), data)
+    return prepared(_examples(data, split), data, split)
 
 
-def prepared(examples: Examples, data: config.Data) -> Dataset:
-    """Return the examples of a source split and normalised as the configuration says."""
-    (x_train, y_train), (x_test, y_test) = _split(examples, data)
+def _examples(data: config.Data, split: int) -> Examples:
+    return SOURCES[data.name](_in_split(data, split), **SOURCES.own(data))
+
+
+Seeds = TypeVar("Seeds", int, np.ndarray)
+
+
+def split_of(seed: Seeds, splits: int) -> Seeds:
+    """Return which of the splits of its data a run takes, by its seed."""
+    return seed % splits
+
+
+def _in_split(data: config.Data, split: int) -> config.Data:
+    return dataclasses.replace(data, split_seed=data.split_seed + split)
+
+
+def prepared(examples: Examples, data: config.Data, split: int = 0, source_digest: str = "") -> Dataset:
+    """Return the examples of a source split, cut to the sizes asked for, and normalised as the configuration says.
+
+    `source_digest` is that of the examples, where it is known.
+    """
+    seed = data.split_seed + split
+    (x_train, y_train), (x_test, y_test) = (
+        _first(pair, getattr(data, f"{part}_examples"), f"data.{part}_examples", seed)
+        for part, pair in zip(("train", "test"), _split(examples, _in_split(data, split)), strict=True)
+    )
     if are_classes(y_train):
         _check_classes(y_train, y_test, data.name)
     shift, scale = _statistics(x_train, data.normalize)
@@ -51,7 +85,7 @@ def prepared(examples: Examples, data: config.Data) -> Dataset:
             f"data.name={data.name}: with data.normalize={data.normalize} not all of its numbers are finite"
         )
     kind = (examples.outputs, examples.image_shape)
-    return Dataset(*arrays, *kind, digest(examples), _digest(arrays, kind))
+    return Dataset(*arrays, *kind, source_digest or digest(examples), _digest(arrays, kind))
 
 
 def digest(examples: Examples) -> str:
@@ -86,20 +120,30 @@ def _shapes(name: str) -> bool:
     return config.KEYS[name].kind == "static" and not name.startswith("data.stream.")
 
 
-def loader(root: str | None, given: Examples | None = None) -> Callable[[config.Data], Dataset]:
-    """Return a `load` that reads IDX files from `root` and keeps what it has read for later calls.
+def loader(root: str | None, given: Examples | None = None) -> Callable[[config.Data], tuple[Dataset, ...]]:
+    """Return what gives the data set of every split; it reads IDX files from `root` and keeps what it has read.
 
     `given` are the examples of the source `arrays`.
     """
-    kept: dict[tuple[Any, ...], Dataset] = {}
+    kept: dict[tuple[Any, ...], tuple[Dataset, ...]] = {}
 
-    def cached(data: config.Data) -> Dataset:
+    def cached(data: config.Data) -> tuple[Dataset, ...]:
         key = tuple(value for name, value in config.flatten(data, "data.").items() if _shapes(name))
         if key not in kept:
-            kept[key] = load(dataclasses.replace(data, root=root)) if given is None else prepared(given, data)
+            kept[key] = _every_split(dataclasses.replace(data, root=root), given)
         return kept[key]
 
     return cached
+
+
+def _every_split(data: config.Data, given: Examples | None) -> tuple[Dataset, ...]:
+    first = _examples(data, 0) if given is None else given
+    fixed = given is not None or first.test is not None  # a source with a test set of its own has it in every split
+    if not fixed:
+        others = (_examples(data, split) for split in range(1, data.splits))
+        return tuple(prepared(examples, data, split) for split, examples in enumerate([first, *others]))
+    source_digest = digest(first)
+    return tuple(prepared(first, data, split, source_digest) for split in range(data.splits))
 
 
 _Pair = tuple[np.ndarray, np.ndarray]
@@ -107,9 +151,9 @@ _Pair = tuple[np.ndarray, np.ndarray]
 
 def _split(examples: Examples, data: config.Data) -> tuple[_Pair, _Pair]:
     """Return (train, test), every class in proportion; a source's own test set is kept."""
-    x, y = examples.x.astype(np.float64), examples.y
+    x, y = examples.x.astype(np.float64, copy=False), examples.y
     if examples.test is not None:
-        return (x, y), (examples.test[0].astype(np.float64), examples.test[1])
+        return (x, y), (examples.test[0].astype(np.float64, copy=False), examples.test[1])
     from sklearn.model_selection import train_test_split
 
     try:
@@ -122,6 +166,26 @@ def _split(examples: Examples, data: config.Data) -> tuple[_Pair, _Pair]:
             f"split so ({error}); it takes more data.examples or another share"
         ) from error
     return (x_train, y_train), (x_test, y_test)
+
+
+def _first(pair: _Pair, size: int | None, key: str, seed: int) -> _Pair:
+    """Return the first examples of an order that the seed draws; every beginning of it has the classes in proportion.
+
+    So a smaller set is part of a larger one.
+    """
+    x, y = pair
+    if size is None:
+        return pair
+    if size > len(x):
+        raise UserError(f"{key}={size}: there are {len(x)}; it takes at most as many, or null")
+    draw = np.random.default_rng(seed)
+    place = draw.permutation(len(x)) + draw.random(len(x))
+    if are_classes(y):
+        for label in np.unique(y):
+            of_label = np.flatnonzero(y == label)
+            place[of_label] = (np.argsort(np.argsort(place[of_label])) + draw.random()) / len(of_label)
+    chosen = np.argsort(place, kind="stable")[:size]
+    return x[chosen], y[chosen]
 
 
 def _statistics(x: np.ndarray, normalize: str) -> tuple[np.ndarray | float, np.ndarray | float]:

@@ -41,7 +41,7 @@ def require_room(examples: int, numbers: int, beside: int = 0) -> None:
 SOURCES: Registry[Callable[..., Examples]] = Registry("data.name")
 
 #: Keys that the core reads for sources without a test set of their own, and for those of real-valued targets.
-SPLIT = ("split_seed", "test_fraction")
+SPLIT = ("test_fraction",)
 TARGETS = ("target_scale", "target_offset")
 #: Keys of generated sets.
 EXAMPLES = static(1000, "number of generated examples (train and test)", low=4)

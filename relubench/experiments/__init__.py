@@ -12,16 +12,14 @@ from __future__ import annotations
 
 import functools
 import importlib
-import itertools
 import os
 import pkgutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from relubench import config
 from relubench.errors import UserError
-from relubench.experiments.designs import Design, design
+from relubench.experiments.designs import design, values
 
 if TYPE_CHECKING:
     import polars as pl
@@ -79,10 +77,10 @@ class Experiment:
     def claims(self) -> tuple[Claim, ...]:
         """What it judges, on runs that its YAML file has: others are refused."""
         claims: tuple[Claim, ...] = self._piece("claims", "CLAIMS", ())
-        designs = [each for size in config.KEYS["size"].metadata["choices"] if (each := design(self.name, size))]
-        for claim in claims:
-            for condition, whole in itertools.product(claim.conditions, designs):
-                _check(self.name, claim, condition, whole)
+        held = values(self.name)
+        for claim in claims if held else ():
+            for condition in claim.conditions:
+                _check(self.name, claim, condition, held)
         return claims
 
     @property
@@ -129,7 +127,7 @@ def _needs(experiment: Experiment) -> frozenset[str]:
     return frozenset(curves).union(*measured, *map(needs_of, experiment.derived))
 
 
-def _check(name: str, claim: Claim, condition: Condition, whole: Design) -> None:
+def _check(name: str, claim: Claim, condition: Condition, held: Mapping[str, Sequence[Any]]) -> None:
     from relubench.findings.claims.metrics import check_metric, check_where
 
     try:
@@ -137,7 +135,7 @@ def _check(name: str, claim: Claim, condition: Condition, whole: Design) -> None
             for metric in measurement.metrics:
                 check_metric(metric)
             for side in measurement.sides:
-                check_where(side, whole.values)
+                check_where(side, held)
     except UserError as error:
         raise UserError(
             f"experiment={name}: claim {claim.id} ({condition.label or claim.statement}): {error}"

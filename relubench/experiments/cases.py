@@ -5,13 +5,18 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from relubench.experiments.designs import titles
-from relubench.findings.claims import Condition
+from relubench.config import over_defaults
+from relubench.experiments.designs import levels, titles
+from relubench.findings.claims import Condition, Premise, mean_of
 from relubench.findings.claims.measurements import Measurement
 from relubench.findings.claims.metrics import Where
 from relubench.plots import style
+from relubench.sweeps import rates
 
 RATE, OPTIMIZER = "optimizer.learning_rate", "optimizer.name"
+#: The factors of a setting (data, network, training), of the optimiser, and of the rate: proper, or high.
+WORLD, BY, AT = "factor.world", "factor.optimizer", "factor.rate"
+PROPER, HIGH = {AT: "proper"}, {AT: "high"}
 #: The runs of each case, by its label.
 Cases = Mapping[str, Where]
 
@@ -22,6 +27,80 @@ AT_BEST = "Each half of the seeds is measured at the rate chosen on the other ha
 def each(cases: Cases, measure: Callable[[Where], Measurement]) -> tuple[Condition, ...]:
     """Return a condition for each case: its label, and what is measured of its runs."""
     return tuple(Condition(label, measure(where)) for label, where in cases.items())
+
+
+def in_settings(
+    experiment: str,
+    measure: Callable[[Where], Measurement],
+    cases: Cases | None = None,
+    *,
+    settings: Iterable[str] | None = None,
+    premise: Callable[[Where], Premise] | None = None,
+) -> tuple[Condition, ...]:
+    """Return a condition for each setting of an experiment, all or those named, and each case in it.
+
+    The cases are the optimisers, unless others are given; the first is the primary one. Left out is what the design
+    does not cross.
+    """
+    worlds = levels(experiment, WORLD.removeprefix("factor."))
+    chosen = [worlds[name] for name in settings or worlds]
+    conditions = []
+    for world in chosen:
+        there = {
+            label: where
+            for label, where in (cases or by_optimizer(experiment)).items()
+            if _is_crossed(experiment, world.name, where)
+        }
+        for place, (label, where) in enumerate(there.items()):
+            runs = {WORLD: world.name, **where}
+            conditions.append(
+                Condition(label, measure(runs), setting=world.title, primary=not place,
+                          premise=premise(runs) if premise else None)
+            )  # fmt: skip
+    return tuple(conditions)
+
+
+def _is_crossed(experiment: str, world: str, where: Where) -> bool:
+    """Whether the levels of a case go with a setting."""
+    for column, name in where.items():
+        if column.startswith("factor.") and isinstance(name, str):
+            within = levels(experiment, column.removeprefix("factor."))[name].within
+            if world not in within.get("world", (world,)):
+                return False
+    return True
+
+
+#: Below this dead share of plain networks there is nothing to prevent.
+DEAD_ENOUGH = 0.1
+
+
+def enough_dead(plain: Where) -> Callable[[Where], Premise]:
+    """Return the premise that so many units of the networks that a case is compared with are dead."""
+
+    def premise(runs: Where) -> Premise:
+        dead = mean_of("dead_train_fraction", {**runs, **plain})
+        return Premise("dead units of what it is compared with", dead, DEAD_ENOUGH)
+
+    return premise
+
+
+def rate_by_rule(experiment: str, where: Where, rule: str, factor: float = 1.0) -> float:
+    """Return the rate, times a factor, that a rule of the shipped table has for a setting and optimiser by factors."""
+    chosen = [
+        levels(experiment, column.removeprefix("factor."))[name]
+        for column, name in where.items()
+        if column in (WORLD, BY)
+    ]
+    values = {key: value for level in chosen for key, value in level.values.items()}
+    entry, _ = rates.find(rates.parse(rates.shipped()), over_defaults(values))
+    (rate,) = entry.rates(f"rate:{rule}")
+    return rates.rounded(rate * factor)
+
+
+def by_optimizer(experiment: str, *further: Where) -> Cases:
+    """Return a case for each level of an experiment's factor `optimizer`, with what else it is to have."""
+    also = {key: value for where in further for key, value in where.items()}
+    return {label: {**where, **also} for label, where in of_levels(experiment, "optimizer").items()}
 
 
 def crossed(first: Cases, second: Cases) -> Cases:

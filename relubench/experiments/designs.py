@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import itertools
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,11 +19,8 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from relubench import config
 from relubench.errors import UserError, shown, unknown
 from relubench.lazy import pl
+from relubench.paths import CONF
 from relubench.sweeps import factors, grid
-
-_PACKAGE = Path(__file__).parent.parent
-#: The folder of the YAML files: inside the package in a wheel, beside it in a checkout.
-CONF = _PACKAGE / "conf" if (_PACKAGE / "conf" / "config.yaml").exists() else _PACKAGE.parent / "conf"
 
 #: The user's folder of YAML files, while a command line is at work that names one.
 USER_FOLDER: ContextVar[Path | None] = ContextVar("user_folder", default=None)
@@ -68,9 +65,27 @@ def _by_size(small: Any, *larger: Any, _root_: DictConfig) -> Any:
     return {"small": small, "reference": larger[0] if larger[1:] else small, "full": larger[-1]}[_root_.size]
 
 
+def _rule(kind: str) -> Callable[[str], str]:
+    """A rate, or rates, by rule: put in where the grid is built, since they differ between its cells."""
+    return lambda name: f"{kind}:{name}"
+
+
+def _world(name: str, _parent_: Any) -> DictConfig:
+    """Of conf/worlds.yaml the data, network and training of this name."""
+    path = CONF / "worlds.yaml"
+    worlds = _load(path, path.stat().st_mtime_ns)
+    if name not in worlds:
+        raise unknown("world", name, map(str, worlds))
+    world: Any = OmegaConf.to_container(worlds[name], resolve=False)
+    return DictConfig(world, parent=_parent_)
+
+
 def register_resolvers() -> None:
     """Make the resolvers known to OmegaConf."""
-    resolvers: dict[str, Any] = {"logspace": _logspace, "linspace": _linspace, "range": _range, "by_size": _by_size}
+    resolvers: dict[str, Any] = {
+        "logspace": _logspace, "linspace": _linspace, "range": _range, "by_size": _by_size,
+        "rate": _rule("rate"), "rates": _rule("rates"), "world": _world,
+    }  # fmt: skip
     for name, resolver in resolvers.items():
         OmegaConf.register_new_resolver(name, resolver, replace=True)
 
@@ -138,20 +153,42 @@ def _read(files: tuple[tuple[Path, int], ...], size: str, keys: frozenset[str]) 
     whole = OmegaConf.merge(OmegaConf.create(config.schema()), *trees, {"size": size})
     values: Any = OmegaConf.to_container(whole, resolve=True)
     parsed, base = factors.parse(values["factors"]), config.setting_values(values)
-    cells = grid.build(base, grid.with_seeds(values["grid"], values["seeds"]), parsed)
+    cells = grid.build(
+        base, grid.with_seeds(values["grid"], values["seeds"], values["first_seed"]), parsed, values["rates"] or None
+    )
+    base = cells.base
     varied = {key: [value] for key, value in base.items()} | {key: list(of) for key, of in cells.points.items()}
     return Design(tuple(parsed), base, varied, len(cells), len(cells.values("seed")))
 
 
+def _sizes(name: str) -> list[Design]:
+    """Return the design of an experiment at each of its sizes; none where it has no YAML file."""
+    return [each for size in config.KEYS["size"].metadata["choices"] if (each := design(name, size))]
+
+
+def values(name: str) -> dict[str, list[Any]]:
+    """Return the values that each factor and setting key has at some size of an experiment."""
+    held: dict[str, list[Any]] = {}
+    for whole in _sizes(name):
+        for key, of in whole.values.items():
+            held.setdefault(key, []).extend(value for value in of if value not in held.get(key, []))
+    return held
+
+
+def levels(name: str, factor: str) -> dict[str, factors.Level]:
+    """Return the levels of a factor by their names, those of any size of the experiment."""
+    every = _sizes(name)
+    if not every:
+        raise UserError(f"experiment={name}: no folder of the import path has experiment/{name}.yaml")
+    held = [level for whole in every for each in whole.factors if each.name == factor for level in each.levels]
+    if not held:
+        raise unknown(f"factor of experiment={name}", factor, [each.name for each in every[0].factors])
+    return {level.name: level for level in held}
+
+
 def titles(name: str, factor: str) -> dict[str, str]:
     """Return the titles of a factor's levels, by their names, as the experiment's YAML file has them."""
-    whole = design(name)
-    if whole is None:
-        raise UserError(f"experiment={name}: no folder of the import path has experiment/{name}.yaml")
-    for each in whole.factors:
-        if each.name == factor:
-            return {level.name: level.title for level in each.levels}
-    raise unknown(f"factor of experiment={name}", factor, [each.name for each in whole.factors])
+    return {level.name: level.title for level in levels(name, factor).values()}
 
 
 def place_of(column: str, names: Iterable[str]) -> pl.Expr:

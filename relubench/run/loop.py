@@ -32,7 +32,7 @@ from relubench.run.state import (
 )
 
 #: Goes up where the same setting comes to give other bits: runs of before then don't mix with those of now.
-ARITHMETIC = 2
+ARITHMETIC = 3
 #: JAX's names for the precision of products; its own default would be TF32 or bfloat16 passes on accelerators.
 MATMUL_PRECISION = {"float32": "highest", "float64": "highest", "tf32": "TF32_TF32_F32", "bfloat16": "BF16_BF16_F32"}
 
@@ -65,13 +65,17 @@ def advance(setting: Setting, data: Arrays, first: Array, last: Array, state: Ru
 def init_state(setting: Setting, data: Arrays, network: Network) -> RunState:
     """Return the run at step 0, before its first probe."""
     params, buffers = born(setting, data)
+    view = streams.first_view(setting, data, named_key(setting.seed, "stream"))
+    everything = jnp.arange(data.train_examples)
+    # Else the first probe would see a batch norm that divides by 1, whatever the data are.
+    buffers = network.settled(params, buffers, lambda: streams.examples(setting, data, view, everything)[0])
     rule = make_update_rule(setting, network.structure, named_key(setting.seed, "remedy"))
     state = RunState(
         params=params,
         buffers=buffers,
         opt_state=rule.init(params),
         epoch_words=jnp.zeros(batches.rounds(data.train_examples), jnp.uint32),
-        view=streams.first_view(setting, data, named_key(setting.seed, "stream")),
+        view=view,
         counters=(),
         died_step=(),
         diverged_step=jnp.full((), -1, jnp.int32),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import zlib
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any, NamedTuple
 
 import jax
@@ -128,6 +128,17 @@ class Network(NamedTuple):
         model = nnx.merge(self.graphdef, params, buffers, copy=True)
         forward = model(x, train=train)
         return forward, _split(model)[1]
+
+    def settled(self, params: Any, buffers: Any, x: Callable[[], Array]) -> Any:
+        """Return the running statistics of batch norms as those of the inputs `x()`; without one they stay."""
+        model = nnx.merge(self.graphdef, params, buffers, copy=True)
+        norms = [module for _, module in nnx.iter_modules(model) if isinstance(module, nnx.BatchNorm)]
+        if not norms:
+            return buffers
+        for norm in norms:
+            norm.momentum = 0.0  # of what ran before nothing is kept
+        model(x(), train=True)
+        return _split(model)[1]
 
 
 def _split(model: nnx.Module) -> tuple[Any, Any]:

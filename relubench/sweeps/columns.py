@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from relubench import nn
+from relubench.data import are_classes
 
 if TYPE_CHECKING:
     from relubench.sweeps.engine import Trained
@@ -59,6 +60,7 @@ def _smooth(trained: Trained) -> np.ndarray:
 
 DIVERGED = Gap("of a diverged run", _diverged)
 FROM_DIVERGENCE_ON = Gap("from divergence on", _from_divergence_on)
+DIVERGED_AT_BIRTH = Gap("of a run that diverged at step 0", lambda trained: trained.state.diverged_step == 0)
 
 # Values.
 
@@ -78,7 +80,13 @@ def _number(name: str, probe: int) -> Value:
 
 
 def _total(name: str) -> Value:
-    return lambda trained: trained.state.records.layers[name].sum((1, 2))
+    """The units of all layers that are counted at any probe, up to divergence."""
+
+    def total(trained: Trained) -> np.ndarray:
+        counted = np.where(_from_divergence_on(trained)[:, :, None], 0, trained.state.records.layers[name])
+        return counted.sum((1, 2))
+
+    return total
 
 
 def _share(name: str, probe: int) -> Value:
@@ -87,6 +95,17 @@ def _share(name: str, probe: int) -> Value:
             return np.divide(_number(name, probe)(trained), sum(_widths(trained)))
 
     return share
+
+
+def _or_chance(name: str) -> Value:
+    """An accuracy at the end, of a diverged run that of guessing."""
+
+    def value(trained: Trained) -> np.ndarray:
+        data = trained.layout.datasets[0]
+        chance = 1 / data.outputs if are_classes(data.y_train) else np.nan
+        return np.where(_diverged(trained), chance, _of_probes(name, -1)(trained).astype(np.float64))
+
+    return value
 
 
 def _of_units(name: str) -> Value:
@@ -180,8 +199,8 @@ UNITS = (
 RUNS = (
     Column("units", int, "units of all hidden layers",
            lambda trained: np.full(len(trained.grid), sum(_widths(trained)))),
-    Column("born_dead", int, "units dead at step 0", _number("dead_train", 0), (DIVERGED,)),
-    Column("born_dead_fraction", float, "their share of all units", _share("dead_train", 0), (DIVERGED,),
+    Column("born_dead", int, "units dead at step 0", _number("dead_train", 0), (DIVERGED_AT_BIRTH,)),
+    Column("born_dead_fraction", float, "their share of all units", _share("dead_train", 0), (DIVERGED_AT_BIRTH,),
            "dead at birth", SHARE, "mean"),
     Column("dead_train", int, "units dead on the training set at the end", _number("dead_train", -1), (DIVERGED,)),
     Column("dead_train_fraction", float, "their share", _share("dead_train", -1), (DIVERGED,), "dead units", SHARE,
@@ -191,21 +210,27 @@ RUNS = (
            "units dead on the test set", SHARE, "mean"),
     Column("silent_train_fraction", float, "share of silent units at the end", _share("silent_train", -1),
            (DIVERGED,), "silent units", SHARE, "mean"),
-    Column("deaths", int, "changes from alive to dead between probes", _total("deaths"), (DIVERGED,), "deaths",
-           fold="mean"),
-    Column("revivals", int, "changes from dead to alive between probes", _total("revivals"), (DIVERGED,), "revivals",
-           fold="mean"),
+    Column("deaths", int, "changes from alive to dead between probes, up to divergence", _total("deaths"),
+           title="deaths", fold="mean"),
+    Column("revivals", int, "changes from dead to alive between probes, up to divergence", _total("revivals"),
+           title="revivals", fold="mean"),
     *(
         Column(column.name, float, f"{column.definition}, at the end", _of_probes(column.name, -1), (DIVERGED,),
                column.title, column.bounds, "mean")
         for column in PROBES[1:]
+    ),
+    *(
+        Column(f"{column.name}_or_chance", float, f"{column.name}; of a diverged run 1 / classes",
+               _or_chance(column.name), (), f"{column.title}, diverged runs at chance", column.bounds, "mean")
+        for column in PROBES
+        if column.bounds == SHARE
     ),
     Column("steps", int, "updates", lambda trained: np.full(len(trained.grid), trained.layout.setting.train.steps)),
     Column("diverged", bool, "a number was not finite", _diverged, title="diverged runs", bounds=SHARE, fold="share"),
     Column("diverged_step", int, "first step with a number that was not finite",
            lambda trained: trained.state.diverged_step, (Gap("unless diverged", lambda trained: ~_diverged(trained)),)),
     Column("born_collapsed", bool, "the same output for every training input at step 0", _of_probes("collapsed", 0),
-           (DIVERGED,), "runs collapsed at birth", SHARE, "share"),
+           (DIVERGED_AT_BIRTH,), "runs collapsed at birth", SHARE, "share"),
     Column("collapsed", bool, "the same output for every training input at the end", _of_probes("collapsed", -1),
            (DIVERGED,), "collapsed runs", SHARE, "share"),
     Column("max_abs_param", float, "largest finite magnitude of a parameter over the probes",
@@ -226,7 +251,7 @@ class Metric(NamedTuple):
     bounds: tuple[float, float] | None
 
 
-#: What summary.parquet folds: means over the runs that did not diverge; shares of the runs, of all for `diverged`, of
+#: What summary.parquet folds: means over the runs that have the number; shares of the runs, of all for `diverged`, of
 #: those that did not diverge for the others.
 METRICS = {
     column.name: Metric(column.title, pl.col(column.name), column.fold, column.bounds) for column in RUNS if column.fold

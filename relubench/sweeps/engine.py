@@ -22,7 +22,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from relubench.run import loop
 from relubench.run.state import Arrays, RunState
 from relubench.sweeps.grid import Grid
-from relubench.sweeps.layout import STEP_OVERHEAD, Layout, device_arrays, group_setting
+from relubench.sweeps.layout import STEP_OVERHEAD, Layout, group_setting, split_arrays
 from relubench.sweeps.machine import Machine, pinned
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Program:
     """One group's compiled program, and the states it works on."""
 
     layout: Layout
-    arrays: Arrays
+    arrays: Arrays  # of every split
     call: Callable[..., RunState]
     shapes: Any  # shapes and placement of all states
     rate: float  # FLOP/s of one device: guessed, then measured
@@ -128,7 +128,7 @@ def compile_group(layout: Layout, programs: Store | None = None) -> Program:
     """Return a group's program: traced, and compiled or loaded from JAX's cache; or kept in `programs`, if they are."""
     with pinned(layout.setting.engine.precision):
         machine = layout.machine
-        arrays = device_arrays(layout.data, layout.group.static["engine.precision"])
+        arrays = split_arrays(layout.datasets, layout.group.static["engine.precision"])
         lead = (machine.partitions * layout.capacity, layout.width)
         sharding = NamedSharding(machine.mesh, PartitionSpec("runs"))
         state = jax.tree.map(
@@ -136,9 +136,10 @@ def compile_group(layout: Layout, programs: Store | None = None) -> Program:
         )
         knobs = group_setting(layout.group, slice(0, 1), arrays.x.dtype)
         settings = jax.tree.map(lambda a: jax.ShapeDtypeStruct(lead, a.dtype), knobs)
+        splits = jax.ShapeDtypeStruct(lead[:1], np.int32)
         blocks = jax.ShapeDtypeStruct((machine.partitions,), np.int32)
         scalar = jax.ShapeDtypeStruct((), np.int32)
-        arguments = (settings, arrays, blocks, scalar, scalar, state)
+        arguments = (settings, arrays, splits, blocks, scalar, scalar, state)
 
         def lower() -> Any:
             return jitted(machine.mesh, _signature(arguments)).lower(*arguments)
@@ -147,12 +148,13 @@ def compile_group(layout: Layout, programs: Store | None = None) -> Program:
         return Program(layout, arrays, call, state, layout.guessed_rate)
 
 
-def _block_loop(setting: Any, arrays: Any, blocks: Any, first: Any, last: Any, state: Any) -> Any:
-    """Train this device's first `blocks[0]` blocks; settings and states are [blocks, width, ...]."""
+def _block_loop(setting: Any, arrays: Any, splits: Any, blocks: Any, first: Any, last: Any, state: Any) -> Any:
+    """Train this device's first `blocks[0]` blocks; settings and states are [blocks, width, ...], splits [blocks]."""
 
     def one(index: Array, state: Any) -> Any:
         inputs, block = jax.tree.map(lambda a: a[index], (setting, state))
-        block = jax.vmap(loop.advance, in_axes=(0, None, None, None, 0))(inputs, arrays, first, last, block)
+        data = jax.tree.map(lambda a: a[splits[index] if len(a) > 1 else 0], arrays)  # of a single one no copy is made
+        block = jax.vmap(loop.advance, in_axes=(0, None, None, None, 0))(inputs, data, first, last, block)
         return jax.tree.map(lambda all_, new: all_.at[index].set(new), state, block)
 
     return lax.fori_loop(0, blocks[0], one, state)
@@ -169,20 +171,27 @@ def jitted(mesh: Mesh, signature: Hashable) -> Any:
     """Return a function of its own for each program: JAX keeps what it compiled for as long as the function lives."""
     runs, shared = PartitionSpec("runs"), PartitionSpec()
     mapped = jax.shard_map(
-        _block_loop, mesh=mesh, in_specs=(runs, shared, runs, shared, shared, runs), out_specs=runs, check_vma=False
+        _block_loop,
+        mesh=mesh,
+        in_specs=(runs, shared, runs, runs, shared, shared, runs),
+        out_specs=runs,
+        check_vma=False,
     )
-    return jax.jit(mapped, donate_argnums=5)
+    return jax.jit(mapped, donate_argnums=6)
 
 
-def placement(runs: int, machine: Machine, width: int, capacity: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return (position of each run among [partitions x capacity x width] slots, blocks to train on each partition)."""
-    devices = machine.devices
-    block, lane = np.divmod(np.arange(runs), width)
-    round_, device = np.divmod(block, devices)
+def placement(
+    block: np.ndarray, lane: np.ndarray, machine: Machine, width: int, capacity: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return (each run's slot of [partitions x capacity x width], blocks to train on each partition).
+
+    Blocks, numbered from 0, go to one device after another.
+    """
+    round_, device = np.divmod(block, machine.devices)
     slots = (device * capacity + round_) * width + lane
-    total = -(-runs // width)
     blocks = np.zeros(machine.partitions, np.int32)
-    blocks[:devices] = (total + devices - 1 - np.arange(devices)) // devices
+    total = int(block.max(initial=-1)) + 1
+    blocks[: machine.devices] = (total + machine.devices - 1 - np.arange(machine.devices)) // machine.devices
     return slots, blocks
 
 
@@ -194,7 +203,10 @@ class Chunk:
         self.program = program
         self.runs = layout.grid.take(layout.group.rows[rows])
         self.run_ids = self.runs.run_ids()
-        self.slots, self.blocks = placement(len(rows), layout.machine, layout.width, layout.capacity)
+        places = layout.places(rows)
+        self.slots, self.blocks = placement(*places, layout.machine, layout.width, layout.capacity)
+        self.splits = np.zeros(layout.machine.partitions * layout.capacity, np.int32)
+        self.splits[self.slots // layout.width] = layout.splits[rows]
         self.setting = jax.tree.map(self._spread, group_setting(layout.group, rows, program.arrays.x.dtype))
         self.step = 0
 
@@ -207,7 +219,8 @@ class Chunk:
         """Train to step `last`; return the seconds it took."""
         program, start = self.program, time.perf_counter()
         steps = np.int32(self.step), np.int32(last)
-        program.state, self.step = program.call(self.setting, program.arrays, self.blocks, *steps, program.state), last
+        arguments = (self.setting, program.arrays, self.splits, self.blocks, *steps)
+        program.state, self.step = program.call(*arguments, program.state), last
         jax.block_until_ready(program.state)
         return time.perf_counter() - start
 
@@ -251,15 +264,15 @@ def _chunks(program: Program, checkpoints: Folder | None) -> Iterator[Chunk]:
         position: Mapping[Any, int] = {id_: place for place, id_ in enumerate(ids.tolist())}
         for saved_ids, step, leaves in checkpoints.find(ids, layout.checkpoint_origin):
             rows = np.array([position[id_] for id_ in saved_ids.tolist()])
-            if len(rows) > layout.lanes:
+            if layout.places(rows)[0].max() >= layout.machine.devices * layout.capacity:
                 continue
             chunk = Chunk(program, rows)
             chunk.restore(step, leaves)
             left = np.setdiff1d(left, rows)
             yield chunk
     while len(left):
-        size = layout.chunk_runs(program.rate)
-        rows, left = left[:size], left[size:]
+        is_next = layout.places(left)[0] < layout.chunk_blocks(program.rate)
+        rows, left = left[is_next], left[~is_next]
         yield Chunk(program, rows)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from relubench.config import find_key, flatten, nested
@@ -14,6 +15,9 @@ from relubench.errors import UserError, shown, unknown
 FACTOR = "factor."
 #: In a factor's node: the levels that are picked. No level can have this name.
 PICKED = "_levels_"
+
+#: In a level: the levels of other factors that it is crossed with.
+_WITHIN = "within"
 
 _NAME = re.compile("[a-z][a-z0-9_]*")
 
@@ -25,6 +29,7 @@ class Axis:
     keys: tuple[str, ...]  # columns: setting keys, and for a factor first its own
     columns: tuple[Sequence[Any], ...]  # the values of each by position; whole numbers in a row are a range
     coordinates: tuple[str, ...]  # the columns that name a position
+    within: tuple[Mapping[str, tuple[str, ...]], ...] = ()  # of each position: the levels that it goes with, by column
 
     def __len__(self) -> int:
         return len(self.columns[0])
@@ -44,6 +49,11 @@ class Level(NamedTuple):
     name: str
     title: str
     values: Mapping[str, Any]  # checked, by dotted key
+    within: Mapping[str, tuple[str, ...]] = MappingProxyType({})  # by factor: the levels it goes with, if not with all
+
+    def node_within(self) -> dict[str, Any]:
+        """Return what limits it as it is written."""
+        return {_WITHIN: {name: list(levels) for name, levels in self.within.items()}} if self.within else {}
 
 
 class Factor(NamedTuple):
@@ -72,11 +82,14 @@ class Factor(NamedTuple):
             if first != name:
                 raise equal_levels(self.column, first, name)
         values = zip(*settings, strict=True)
-        return Axis((self.column, *self.keys), (names, *values), (self.column,))
+        within = tuple({FACTOR + name: held for name, held in level.within.items()} for level in self.levels)
+        return Axis((self.column, *self.keys), (names, *values), (self.column,), within if any(within) else ())
 
     def node(self) -> dict[str, Any]:
         """Return the factor as it is written."""
-        levels = {level.name: {"title": level.title, **nested(level.values)} for level in self.levels}
+        levels = {
+            level.name: {"title": level.title, **level.node_within(), **nested(level.values)} for level in self.levels
+        }
         return {"title": self.title, **levels}
 
 
@@ -94,7 +107,20 @@ def parse(tree: Any) -> list[Factor]:
     for name, node in tree.items():
         if isinstance(node, Mapping) and set(node) == {PICKED}:
             raise unknown("factor", str(name), [other for other in tree if other != name])
-    return [_factor(str(name), node) for name, node in tree.items()]
+    parsed = [_factor(str(name), node) for name, node in tree.items()]
+    _check_within(parsed)
+    return parsed
+
+
+def _check_within(parsed: Sequence[Factor]) -> None:
+    """Refuse a level that goes with what another factor has not; one that was picked away does no harm."""
+    names = [factor.name for factor in parsed]
+    for factor in parsed:
+        for level in factor.levels:
+            for name in level.within:
+                if name not in names or name == factor.name:
+                    others = [other for other in names if other != factor.name]
+                    raise unknown(f"factor in factors.{factor.name}.{level.name}.{_WITHIN}", name, others)
 
 
 def _factor(name: str, node: Any) -> Factor:
@@ -127,11 +153,21 @@ def _level(where: str, name: str, node: Any) -> Level:
     if node is not None and not isinstance(node, Mapping):
         raise UserError(f"{where}={shown(node)}: it takes keys of the setting, such as {{optimizer: {{name: adam}}}}")
     values = {}
-    for key, value in flatten({word: leaf for word, leaf in (node or {}).items() if word != "title"}).items():
+    keys = {word: leaf for word, leaf in (node or {}).items() if word not in ("title", _WITHIN)}
+    for key, value in flatten(keys).items():
         if key == "seed":
             raise UserError(f"{where}.seed: seeds are crossed with every level; it takes seeds=N")
         values[key] = find_key(key).parse(value)
-    return Level(name, _title(where, node or {}, name), values)
+    return Level(name, _title(where, node or {}, name), values, _within(where, (node or {}).get(_WITHIN, {})))
+
+
+def _within(where: str, node: Any) -> dict[str, tuple[str, ...]]:
+    fits = isinstance(node, Mapping) and all(isinstance(held, list) and held for held in node.values())
+    if not fits:
+        raise UserError(
+            f"{where}.{_WITHIN}={shown(node)}: it takes levels of other factors, such as {{world: [digits]}}"
+        )
+    return {str(name): tuple(map(str, levels)) for name, levels in node.items()}
 
 
 def _check_name(kind: str, name: str, where: str) -> None:

@@ -392,6 +392,7 @@ class Stored(NamedTuple):
     values: dict[str, Any]  # the base setting by dotted key
     lists: dict[str, Any]  # the node of its grid, seeds included
     factors: tuple[Factor, ...]
+    rates: dict[str, Any] | None = None  # those by rule, where it has some
 
     @property
     def axes(self) -> set[str]:
@@ -433,15 +434,16 @@ def read_config(path: Path) -> Stored:
     with refusing(path, _CONFIG_AGAIN):
         flat = flatten(tree)
         values = {name: key.parse(flat[name]) for name, key in SETTING_KEYS.items() if name in flat}
-        lists = grid.with_seeds(tree["grid"], tree.get("seeds"))
-        return Stored(tree["name"], values, lists, tuple(factors.parse(tree.get("factors") or {})))
+        lists = grid.with_seeds(tree["grid"], tree.get("seeds"), tree.get("first_seed", 0))  # older ones began at 0
+        parsed = tuple(factors.parse(tree.get("factors") or {}))
+        return Stored(tree["name"], values, lists, parsed, tree.get("rates") or None)
 
 
 def read_grid(path: Path) -> Grid:
     """Return the runs that a folder's config.yaml asks for."""
     stored = read_config(path)
     with refusing(path, _CONFIG_AGAIN):
-        return grid.build(setting_values({}) | stored.values, stored.lists, stored.factors)
+        return grid.build(setting_values({}) | stored.values, stored.lists, stored.factors, stored.rates)
 
 
 def run_rows(runs: Grid) -> pl.DataFrame:

@@ -18,6 +18,7 @@ import numpy as np
 from relubench import data, memory, nn, optim  # noqa: F401 the schema is whole once their choices are declared
 from relubench.config import SETTING_KEYS, Key, effective, find_key, flatten, nested
 from relubench.errors import UserError, shown
+from relubench.sweeps import rates
 from relubench.sweeps.factors import FACTOR, Axis, Factor, equal_levels
 
 #: Memory that planning takes for a run, in bytes: its place, its positions, its id and the search for it on disk.
@@ -25,7 +26,7 @@ RUN_BYTES = 400
 #: More runs than this cannot be counted in 64 bits on the way; a shard of so many is still planned at once.
 MOST_RUNS = 10**18
 #: Goes up where the meaning of a key, a default or a run's bits change: runs of before then have other names.
-ID_VERSION = 6
+ID_VERSION = 7
 #: Keys of a setting that change no bit of a run: what else is looked at.
 NOT_IN_ID = frozenset({"probe.measures"})
 
@@ -49,6 +50,7 @@ class Grid:
     base: dict[str, Any]
     axes: tuple[Axis, ...]
     rows: Sequence[int] | np.ndarray = field(repr=False)  # places in the crossed axes, the last of which varies fastest
+    notes: tuple[str, ...] = ()  # what the user should know of how it was built
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -209,7 +211,10 @@ def setting_ids(runs: int, base: Mapping[str, Any], varied: Mapping[str, Coded])
 
 
 #: Keys that, with those of the same choices, decide the shapes of a network, the examples, or the batches.
-_SHAPING = ("data.name", "model.name", "model.widths", "train.batch_size")
+_SHAPING = (
+    "data.name", "data.split_seed", "data.splits", "data.train_examples", "model.name", "model.widths",
+    "train.batch_size",
+)  # fmt: skip
 
 
 def share_draws(values: Mapping[str, Any], others: Mapping[str, Any]) -> bool:
@@ -271,32 +276,40 @@ def without(tree: Mapping[str, Any], key: str) -> dict[str, Any]:
     return nested({name: leaf for name, leaf in flatten(tree).items() if name != key})
 
 
-def with_seeds(tree: Mapping[str, Any], seeds: Any) -> dict[str, Any]:
-    """Return the grid node with the axis that `seeds` stands for: a number of them, a list, or None for no axis."""
+def with_seeds(tree: Mapping[str, Any], seeds: Any, first: int) -> dict[str, Any]:
+    """Return the grid node with the axis that `seeds` stands for: a number, from `first` on, a list, or no axis."""
     if seeds is None:
         return dict(tree)
-    values = range(seeds) if isinstance(seeds, int) and not isinstance(seeds, bool) else seeds
+    is_number = isinstance(seeds, int) and not isinstance(seeds, bool)
+    values = range(first, first + max(seeds, 0)) if is_number else seeds
     if isinstance(values, list | range) and values:
         return {**tree, "seed": values}
     raise UserError(f"seeds={shown(seeds)}: it takes a number of seeds >= 1, or a list of them")
 
 
-def build(base: Mapping[str, Any], tree: Mapping[str, Any], factors: Sequence[Factor] = ()) -> Grid:
+def build(
+    base: Mapping[str, Any],
+    tree: Mapping[str, Any],
+    factors: Sequence[Factor] = (),
+    table: rates.Table | None = None,
+) -> Grid:
     """Return the grid of a `grid` node and of factors around a base setting (every setting key by its dotted name).
 
     The node mirrors the configuration; each leaf is a list, crossed with the others and with the factors. Unknown
     keys, values of a wrong type or out of range, and leaves that are no lists are refused. Of runs that are the same,
-    since they differ in what they do not read, there is one.
+    since they differ in what they do not read, there is one. `table` has the rates by rule; None: that of relubench.
     """
     axes = [factor.axis(base) for factor in factors]
     axes += [_axis(key, leaf) for key, leaf in flatten(tree).items()]
     _refuse_shared_keys(axes)
     base = {key: base[key] for key in SETTING_KEYS}
+    entries = rates.parse(rates.shipped() if table is None else table) if rates.are_asked_for(base, axes) else []
+    base, axes, notes = rates.resolved(base, axes, entries)
     axes = _without_doubles(base, axes)
     runs = math.prod(len(axis) for axis in axes)
     if runs > MOST_RUNS:
         raise UserError(f"grid: its lists cross to {runs:.1e} runs; it takes at most {MOST_RUNS:.0e}")
-    return Grid(base, tuple(axes), range(runs))
+    return Grid(base, tuple(axes), range(runs), tuple(notes))
 
 
 def _refuse_shared_keys(axes: Sequence[Axis]) -> None:

@@ -6,7 +6,7 @@ import functools
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ import numpy as np
 from jax import Array
 
 from relubench import config, memory, nn
-from relubench.data import Dataset, are_classes
+from relubench.data import Dataset, are_classes, split_of
 from relubench.errors import UserError, shown
 from relubench.run.evaluate import BLOCK
 from relubench.run.loop import ARITHMETIC, init_state
@@ -43,7 +43,7 @@ class Layout:
 
     grid: Grid  # of all groups
     group: Group
-    data: Dataset
+    datasets: tuple[Dataset, ...]  # of each split that the seeds share out
     machine: Machine
     state: RunState  # shapes of one run's state
     structure: nn.Structure  # what the network reports of its layers
@@ -78,22 +78,32 @@ class Layout:
                 **self.machine.fingerprint,
                 "arithmetic": str(ARITHMETIC),
                 "width": str(self.width),
-                "data": self.data.source_digest,
-                "inputs": self.data.digest,
+                "data": _of_all(data.source_digest for data in self.datasets),
+                "inputs": _of_all(data.digest for data in self.datasets),
             },
             "scopes": {name: _short_digest(of) for name, of in (("data", source), ("inputs", data), ("width", static))},
         }
+
+    @functools.cached_property
+    def splits(self) -> np.ndarray:
+        """Which split of the data each run takes: int32 [runs of the group]."""
+        return split_of(self.group.knobs["seed"], len(self.datasets)).astype(np.int32)
+
+    def places(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return (block, lane) of each of these runs (positions in the group); those of a block share their split."""
+        splits = self.splits[rows]
+        order = np.argsort(splits, kind="stable")
+        runs = np.bincount(splits, minlength=len(self.datasets))
+        first, rank = np.cumsum(runs) - runs, np.empty(len(rows), np.int64)
+        rank[order] = np.arange(len(rows)) - np.repeat(first, runs)
+        blocks = -(-runs // self.width)
+        return (np.cumsum(blocks) - blocks)[splits] + rank // self.width, rank % self.width
 
     @property
     def checkpoint_origin(self) -> str:
         """What a saved state must have come from to be gone on with: the same fingerprint, states of this shape."""
         shapes = [(leaf.shape, str(leaf.dtype)) for leaf in jax.tree.leaves(self.state)]
         return f"{self.origin['fingerprint']} {shapes}"
-
-    @property
-    def lanes(self) -> int:
-        """Runs that all devices hold at once."""
-        return self.machine.devices * self.capacity * self.width
 
     @property
     def slots(self) -> int:
@@ -119,11 +129,10 @@ class Layout:
         """Return how many steps of so many blocks a device should take in one call."""
         return max(1, int(2 * CALL_SECONDS / self.seconds(1, 0, blocks, rate)))
 
-    def chunk_runs(self, rate: float) -> int:
-        """Return how many runs to train together so that whole runs fit one call, as far as they can."""
+    def chunk_blocks(self, rate: float) -> int:
+        """Return how many blocks to train together so that whole runs fit one call, as far as they can."""
         block_seconds = self.seconds(self.setting.train.steps, len(self.probes), 1, rate)
-        blocks = int(np.clip(CALL_SECONDS / block_seconds, 1, self.capacity))
-        return blocks * self.width * self.machine.devices
+        return int(np.clip(CALL_SECONDS / block_seconds, 1, self.capacity)) * self.machine.devices
 
 
 class Estimate(NamedTuple):
@@ -136,19 +145,19 @@ class Estimate(NamedTuple):
     seconds: float  # inside compiled programs
 
 
-def lay_out(grid: Grid, load: Callable[[config.Data], Dataset], machine: Machine) -> list[Layout]:
+def lay_out(grid: Grid, load: Callable[[config.Data], tuple[Dataset, ...]], machine: Machine) -> list[Layout]:
     """Return the layout of each group; what cannot be trained is refused here, before anything is.
 
-    `load` returns the data set of a data configuration.
+    `load` returns the data sets of a data configuration, one a split.
     """
     return [_layout(grid, group, load, machine) for group in grid.groups()]
 
 
-def _layout(grid: Grid, group: Group, load: Callable[[config.Data], Dataset], machine: Machine) -> Layout:
+def _layout(grid: Grid, group: Group, load: Callable[[config.Data], tuple[Dataset, ...]], machine: Machine) -> Layout:
     check_precision(group.static["engine.precision"], machine)
-    data = load(config.build_setting(group.static).data)
+    datasets = load(config.build_setting(group.static).data)
     with pinned(group.static["engine.precision"]):
-        arrays = _arrays(data, group.static["engine.precision"], _shape)
+        arrays = _arrays(datasets[0], group.static["engine.precision"], _shape)
         setting = group_setting(group, slice(0, 1), arrays.x.dtype)
         batch = batch_size(setting.train, arrays.train_examples)
         one = jax.tree.map(lambda a: jax.ShapeDtypeStruct((), a.dtype), setting)
@@ -161,7 +170,7 @@ def _layout(grid: Grid, group: Group, load: Callable[[config.Data], Dataset], ma
     layout = Layout(
         grid=grid,
         group=group,
-        data=data,
+        datasets=datasets,
         machine=machine,
         state=state,
         structure=network.structure,
@@ -208,13 +217,18 @@ def _require_memory(layout: Layout, arrays: Arrays, examples: int) -> None:
     params = _bytes(shapes.params)
     units = sum(counter.last_active.shape[0] for counter in shapes.counters)
     working = layout.width * (2 * params + 3 * examples * units * arrays.x.dtype.itemsize)
-    needed = layout.state_bytes + machine.partitions * (working + _bytes((arrays.x, arrays.y)))
+    needed = layout.state_bytes + machine.partitions * (working + len(layout.datasets) * _bytes((arrays.x, arrays.y)))
     memory.require(
         f"model.widths={shown(list(setting.model.widths))} in blocks of engine.width={layout.width} runs",
         needed,
         machine.memory(),
         hint="it takes a smaller model.widths, engine.width, train.batch_size or probe.count",
     )
+
+
+def _of_all(digests: Iterable[str]) -> str:
+    """Return the digest of several, which is that of a single one."""
+    return functools.reduce(lambda one, other: _short_digest({one: other}), digests)
 
 
 def _short_digest(values: Mapping[str, str]) -> str:
@@ -228,14 +242,21 @@ def _bytes(tree: Any) -> int:
 
 def estimate(layouts: Sequence[Layout]) -> Estimate:
     """Return what training these groups will take, by a guess of the machine's rate."""
-    sizes = [min(layout.chunk_runs(layout.guessed_rate), len(layout.group.rows)) for layout in layouts]
-    chunks = [-(-len(layout.group.rows) // size) for layout, size in zip(layouts, sizes, strict=True)]
-    seconds = 0.0
+    chunks, largest, seconds = 0, 0, 0.0
     for layout in layouts:
-        blocks = -(-len(layout.group.rows) // (layout.width * layout.machine.devices))
-        seconds += layout.seconds(layout.setting.train.steps, len(layout.probes), blocks, layout.guessed_rate)
+        runs, size = len(layout.group.rows), layout.chunk_blocks(layout.guessed_rate)
+        blocks = int(layout.places(np.arange(runs))[0].max()) + 1
+        chunks, largest = chunks + -(-blocks // size), max(largest, min(size * layout.width, runs))
+        rounds = -(-blocks // layout.machine.devices)
+        seconds += layout.seconds(layout.setting.train.steps, len(layout.probes), rounds, layout.guessed_rate)
     memory = max((layout.state_bytes for layout in layouts), default=0)
-    return Estimate(len(layouts), sum(chunks), max(sizes, default=0), memory, seconds)
+    return Estimate(len(layouts), chunks, largest, memory, seconds)
+
+
+def split_arrays(datasets: Sequence[Dataset], precision: str) -> Arrays:
+    """Return the data sets of all splits in the precision of the runs: x and y begin with an axis [splits]."""
+    every = [_arrays(data, precision, lambda arrays, dtype: np.concatenate(arrays).astype(dtype)) for data in datasets]
+    return jax.tree.map(lambda *arrays: jnp.asarray(np.stack(arrays)), *every)
 
 
 def _arrays(data: Dataset, precision: str, made_of: Callable[[Sequence[np.ndarray], Any], Any]) -> Arrays:

@@ -25,9 +25,9 @@ from relubench.errors import StorageError, UserError
 from relubench.lazy import pl
 
 #: Version of the columns of every Parquet file, stored in its metadata.
-SCHEMA_VERSION = "4"
+SCHEMA_VERSION = "5"
 #: The versions that are read, and of them the one whose files hold no digest.
-READ_VERSIONS = ("2", "3", SCHEMA_VERSION)
+READ_VERSIONS = ("2", "3", "4", SCHEMA_VERSION)
 UNSIGNED_VERSION = "2"
 #: A temporary file this old belongs to a process that is gone, whichever machine it ran on.
 STALE_SECONDS = 3600.0

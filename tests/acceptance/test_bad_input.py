@@ -118,7 +118,7 @@ CASES = {
     (CUSTOM, "shard=²/4"): "it takes i/n",
     (CUSTOM, "grid.seed=${range:2000000000}"): "it takes from one to 1,000,000",
     (CUSTOM, "grid.optimizer.learning_rate=${linspace:0,1,2000000000}"): "it takes from one to 1,000,000",
-    (CUSTOM, "seeds=1000000000000"): "seed=999999999999: it takes a whole number >= 0 and <= 2147483647",
+    (CUSTOM, "seeds=1000000000000"): "seed=1000000000999: it takes a whole number >= 0 and <= 2147483647",
     (CUSTOM, "optimizer.schedule.warmup_steps=4294967296"): "and <= 2147483647",
     (CUSTOM, "optimizer.schedule.decay_steps=4294967296"): "and <= 2147483647",
     (CUSTOM, "remedy.period=4294967296"): "and <= 2147483647",

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.command_line import command as run_here
 
-BASE = ["experiment=custom", "train.steps=60", "model.widths=[16,16]", "probe.count=5", "figures=false"]
+BASE = ["experiment=custom", "train.steps=60", "model.widths=[16,16]", "probe.count=5", "figures=false", "first_seed=0"]
 GRID = ["grid.optimizer.learning_rate=[.05,.5]", "grid.model.activation.name=[relu,tanh]", "seeds=6"]
 
 

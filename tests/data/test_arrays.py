@@ -25,7 +25,7 @@ def test_images_and_classes_become_examples_with_a_test_set():
 def test_features_and_targets_become_examples():
     found = data.examples_of((X[:, 0], Y / 2, X_TEST[:, 0], Y_TEST / 2))
     assert (found.outputs, found.image_shape, found.y.shape, found.test[1].shape) == (1, None, (12, 1), (5, 1))
-    prepared = data.loader(None, found)(config.make(config.Data, name="arrays", normalize="feature"))
+    (prepared,) = data.loader(None, found)(config.make(config.Data, name="arrays", normalize="feature"))
     np.testing.assert_allclose(prepared.x_train.mean(0), 0, atol=1e-12)
     np.testing.assert_allclose(prepared.x_train.std(0), 1)
 
@@ -68,7 +68,7 @@ def test_what_cannot_be_trained_on_is_refused_by_name(given, told):
 
 @pytest.mark.parametrize(
     ("setting", "root"),
-    [({"data.name": "moons"}, None), ({"data.split_seed": 1}, None), ({"data.examples": 8}, None),
+    [({"data.name": "moons"}, None), ({"data.test_fraction": 0.1}, None), ({"data.examples": 8}, None),
      ({"data.target_scale": 2.0}, None), ({}, "somewhere")],
 )  # fmt: skip
 def test_keys_of_the_data_that_arrays_do_not_read_are_refused(setting, root):

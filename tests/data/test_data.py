@@ -158,3 +158,47 @@ def test_a_loader_reads_a_set_once_and_tells_settings_apart():
     load = data.loader(None)
     assert load(config.make(config.Data, scale=2.0)) is load(config.Data())  # the scale is a knob of the program
     assert load(config.make(config.Data, normalize="none")) is not load(config.Data())
+
+
+def test_each_split_of_the_seeds_is_that_of_a_split_seed_of_its_own():
+    load = data.loader(None)
+    splits = load(config.make(config.Data, split_seed=5, splits=3))
+    assert len(splits) == 3
+    for place, split in enumerate(splits):
+        alone = data.load(config.make(config.Data, split_seed=5 + place))
+        np.testing.assert_array_equal(split.x_test, alone.x_test)
+        assert split.digest == alone.digest
+    assert [data.split_of(seed, 3) for seed in (0, 4, 1000)] == [0, 1, 1]
+
+
+def test_a_part_of_a_set_keeps_the_classes_in_proportion_and_grows_by_more_examples(folder):
+    whole = data.load(config.make(config.Data, normalize="none"))
+    parts = [data.load(config.make(config.Data, normalize="none", train_examples=n)) for n in (32, 200, 1437)]
+    for part in parts:
+        share = np.bincount(part.y_train, minlength=10) / len(part.y_train)
+        np.testing.assert_allclose(share, np.bincount(whole.y_train) / 1437, atol=1.5 / len(part.y_train))
+        np.testing.assert_array_equal(part.x_test, whole.x_test)
+    np.testing.assert_array_equal(parts[0].x_train, parts[1].x_train[:32])
+    assert {tuple(x) for x in parts[2].x_train} == {tuple(x) for x in whole.x_train}
+    other = data.load(config.make(config.Data, normalize="none", train_examples=32, split_seed=1))
+    assert not np.array_equal(other.x_train, parts[0].x_train)
+
+
+def test_a_set_with_a_test_set_of_its_own_has_splits_of_what_is_taken_of_it(folder):
+    chosen = config.make(config.Data, name="mnist", root=str(folder), splits=2, train_examples=9, test_examples=6)
+    one, other = data.loader(str(folder))(chosen)
+    assert (len(one.x_train), len(one.x_test)) == (len(other.x_train), len(other.x_test)) == (9, 6)
+    assert one.digest != other.digest
+    assert one.source_digest == other.source_digest
+
+
+def test_a_part_is_normalised_by_itself_and_real_valued_targets_are_taken_at_random():
+    part = data.load(config.make(config.Data, name="teacher", train_examples=50, normalize="feature"))
+    np.testing.assert_allclose(part.x_train.mean(0), 0, atol=1e-12)
+    assert part.y_train.shape == (50, 1)
+
+
+@pytest.mark.parametrize(("part", "there"), [("train", 1437), ("test", 360)])
+def test_more_examples_than_there_are_is_refused(part, there):
+    with pytest.raises(UserError, match=rf"data\.{part}_examples=9999: there are {there}; it takes at most as many"):
+        data.load(config.make(config.Data, **{f"{part}_examples": 9999}))

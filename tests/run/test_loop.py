@@ -115,13 +115,31 @@ def test_born_dead_plus_deaths_less_revivals_is_dead_train(hard):
 def test_metric_columns_of_a_diverged_run_are_null_and_it_says_when(hard):
     diverged = hard["runs"].filter(pl.col("diverged"))
     assert 8 <= diverged.height < 32
-    for column in ("dead_train", "dead_train_fraction", "test_accuracy", "train_loss", "deaths", "collapsed"):
+    for column in ("dead_train", "dead_train_fraction", "test_accuracy", "train_loss", "collapsed"):
         assert diverged[column].null_count() == diverged.height
     assert diverged["diverged_step"].null_count() == 0
     assert diverged["diverged_step"].min() >= 1
     last = hard["probes"].join(diverged.select("run_id", "diverged_step"), on="run_id")
     assert last.filter(pl.col("step") >= pl.col("diverged_step"))["train_loss"].null_count() > 0
     assert last.filter(pl.col("step") < pl.col("diverged_step"))["train_loss"].null_count() == 0
+
+
+def test_what_was_known_before_a_run_diverged_is_kept_and_its_accuracy_beside_is_that_of_guessing(hard):
+    diverged = hard["runs"].filter(pl.col("diverged"))
+    layers = hard["layers"].join(diverged.select("run_id", "diverged_step"), on="run_id")
+    before = layers.filter(pl.col("step") < pl.col("diverged_step"))
+    seen = before.group_by("run_id").agg(pl.col("deaths", "revivals").sum())
+    both = diverged.join(seen, on="run_id", suffix="_seen")
+    assert both["deaths"].to_list() == both["deaths_seen"].to_list()
+    assert both["deaths"].sum() > 0
+    assert both["revivals"].to_list() == both["revivals_seen"].to_list()
+    born = layers.filter(pl.col("step") == 0).group_by("run_id").agg(pl.col("dead_train").sum())
+    both = diverged.join(born, on="run_id", suffix="_seen")
+    assert both["born_dead"].to_list() == both["dead_train_seen"].to_list()
+    assert diverged["born_collapsed"].null_count() == 0
+    assert diverged["test_accuracy_or_chance"].to_list() == [0.1] * diverged.height
+    finite = hard["runs"].filter(~pl.col("diverged"))
+    assert finite["train_accuracy_or_chance"].to_list() == finite["train_accuracy"].to_list()
 
 
 def test_a_finite_run_has_no_diverged_step(hard):
@@ -236,3 +254,22 @@ def test_a_collapsed_run_is_told_and_stays_in_the_means():
     assert row["collapsed"]
     assert row["dead_train_fraction"] == 1.0
     assert not row["diverged"]
+
+
+def test_a_batch_norm_is_probed_at_birth_with_the_statistics_of_the_training_set():
+    setting = SMALL | {"model.norm": "batch", "model.widths": [9, 7], "train.steps": 0, "data.scale": 5.0}
+    (run,) = engine.train_grid(layouts(setting | {"engine.precision": "float64"}, {"seed": [3]}))
+    x = run.layout.datasets[0].x_train * 5.0
+    affine = [(np.asarray(k[0]), np.asarray(b[0])) for k, b in run.layout.structure.affine_layers(run.state.params)]
+    dead = []
+    for kernel, bias in affine[:-1]:
+        z = x @ kernel + bias
+        z = (z - z.mean(0)) / np.sqrt(z.var(0) + 1e-5)  # Flax's epsilon
+        dead.append(int((z <= 0).all(0).sum()))
+        x = np.maximum(z, 0)
+    output = x @ affine[-1][0] + affine[-1][1]
+    shifted = output - output.max(1, keepdims=True)
+    labels = run.layout.datasets[0].y_train
+    loss = (np.log(np.exp(shifted).sum(1)) - shifted[np.arange(len(labels)), labels]).mean()
+    assert run.state.records.probes["train_loss"][0, 0] == pytest.approx(loss, rel=1e-8)
+    assert run.state.records.layers["dead_train"][0, 0].tolist() == dead

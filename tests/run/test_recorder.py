@@ -19,7 +19,8 @@ NETWORKS = {
 SETTING = {"train.steps": 2, "probe.count": 3, "probe.spacing": "linear"}
 #: They take the first layer's pre-activations for planes over the inputs.
 PLANES = {
-    "deadly_rate", "deadly_rate_end", "deadly_rate_of_bias", "deadly_rate_of_weights", "plane_weights", "plane_bias",
+    "deadly_rate", "deadly_rate_end", "deadly_rate_of_bias", "deadly_rate_of_weights", "weight_gradient",
+    "bias_gradient", "plane_weights", "plane_bias",
 }  # fmt: skip
 #: They take the first layer for granted.
 FIRST_LAYER = {"plane_checksum"}
@@ -65,7 +66,7 @@ def test_a_margin_is_a_distance_in_the_layers_inputs_or_null_where_a_norm_moves_
         return
     (kernel, bias), _ = run.layout.structure.affine_layers(run.state.params)
     kernel = np.asarray(kernel[0]).reshape(9, -1)
-    images = np.pad(run.layout.data.x_train.reshape(-1, 8, 8), ((0, 0), (1, 1), (1, 1)))
+    images = np.pad(run.layout.datasets[0].x_train.reshape(-1, 8, 8), ((0, 0), (1, 1), (1, 1)))
     patches = np.lib.stride_tricks.sliding_window_view(images, (3, 3), (1, 2)).reshape(-1, 9)
     expected = -(patches @ kernel + np.asarray(bias[0])).max(0) / np.linalg.norm(kernel, axis=0)
     np.testing.assert_allclose(margin[0], expected, rtol=1e-4)

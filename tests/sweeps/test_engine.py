@@ -164,13 +164,51 @@ def test_every_run_has_a_slot_of_its_own_within_the_blocks_that_are_trained(runs
     prepared = machine.make_machine(config.Engine())
     if jax.default_backend() == "cpu":
         assert (prepared.devices, prepared.partitions) == (min(4, machine.usable_cores()), max(2, prepared.devices))
-    slots, blocks = engine.placement(runs, prepared, width=8, capacity=16)
+    block, lane = np.divmod(np.arange(runs), 8)
+    slots, blocks = engine.placement(block, lane, prepared, width=8, capacity=16)
     assert len(set(slots.tolist())) == runs
     device, rest = np.divmod(slots, 16 * 8)
     assert (rest // 8 < blocks[device]).all()
     training = blocks[: prepared.devices]
     assert max(training) - min(training) <= 1
     assert not blocks[prepared.devices :].any()
+
+
+@pytest.mark.parametrize("splits", [1, 3])
+def test_the_runs_of_a_block_share_their_split_and_no_two_a_place(splits):
+    seeds = [4, 0, 11, 7, 3, 5, 6, 12, 9, 1, 30, 2]
+    (planned,) = layouts(SETTING | {"data.splits": splits}, {"seed": seeds})
+    rows = np.arange(1, len(seeds))
+    block, lane = planned.places(rows)
+    places = list(zip(block.tolist(), lane.tolist(), strict=True))
+    assert len(set(places)) == len(rows)
+    assert (lane < planned.width).all()
+    in_block = {}
+    for number, row in zip(block.tolist(), rows.tolist(), strict=True):
+        in_block.setdefault(number, set()).add(seeds[row] % splits)
+    assert all(len(of) == 1 for of in in_block.values())
+    assert len(in_block) == sum(-(-n // planned.width) for n in np.bincount(planned.splits[rows]))
+    assert sorted(in_block) == list(range(len(in_block)))
+
+
+def test_a_run_on_a_split_of_the_data_is_bit_for_bit_that_on_the_split_alone():
+    setting = SETTING | {"data.split_seed": 2, "train.steps": 30}
+    together = by_seed(relubench.sweep(setting | {"data.splits": 3}, {"seed": list(range(7))}))
+    for split in range(3):
+        alone = by_seed(relubench.sweep(setting | {"data.split_seed": 2 + split}, {"seed": list(range(split, 7, 3))}))
+        for table, rows in alone.items():
+            assert rows.equals(together[table].filter(pl.col("seed") % 3 == split)), table
+
+
+def by_seed(tables):
+    """Return what was measured of each run, known by its seed."""
+    seeds, named = tables["runs"].select("run_id", "seed"), ("run_id", "data.splits", "data.split_seed")
+    return {
+        name: (rows if name == "runs" else rows.join(seeds, on="run_id", maintain_order="left"))
+        .drop(named, strict=False)
+        .sort("seed", maintain_order=True)
+        for name, rows in tables.items()
+    }
 
 
 @pytest.mark.skipif(jax.default_backend() != "cpu", reason="an accelerator has them")

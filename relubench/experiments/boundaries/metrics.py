@@ -38,7 +38,7 @@ def _inputs(tables: Tables) -> pl.DataFrame:
 
     row = _shown(tables)
     setting = config.build_setting(config.stored_values(row)).data
-    examples = data.load(setting)
+    examples = data.load(setting, data.split_of(int(str(row["seed"])), setting.splits))
     if examples.x_train.shape[1] != 2 or examples.y_train.ndim != 1:
         raise UserError(f"data.name={setting.name}: boundaries draws two inputs with classes; it takes moons")
     shown = np.column_stack([examples.x_train * setting.scale + setting.offset, examples.y_train])
