@@ -14,7 +14,7 @@ CANDIDATES = $(foreach version,$(PYTHONS),python$(version) $(wildcard $(PYENV)/$
 PYTHON ?= $(shell for python in $(CANDIDATES) python3; do \
 	$$python -c 'import $(if $(UV),venv,ensurepip)' 2> /dev/null && echo $$python && break; done)
 
-.PHONY: demo test lint python faults fuzz bench reference constraints clean FORCE
+.PHONY: demo test lint python faults fuzz bench pilot reference constraints clean FORCE
 
 demo: $(VENV)/relubench
 	$(BIN)/python -m relubench
@@ -65,10 +65,15 @@ $(VENV)/test-$(EXTRAS): $(BIN)/python pyproject.toml constraints.txt
 	$(call install,.[$(EXTRAS)])
 	@touch $@ $(VENV)/relubench
 
+# Find the learning rates by rule on seeds that no claim is judged on, but for the CNN's, which takes hours.
+pilot: $(VENV)/relubench
+	$(BIN)/python -m relubench experiment=pilot figures=false
+	$(BIN)/python -m relubench.experiments.pilot.rates results/pilot conf/rates.yaml
+
 # Run every experiment at the size of the reference, which has 64 seeds or more where there are claims; keep what figures
-# and report need, judge published numbers, and write the generated docs. Takes two hours on two cores, and goes on
-# where it was stopped.
-REFERENCE := $(filter-out custom,$(basename $(notdir $(wildcard conf/experiment/*.yaml))))
+# and report need, judge published numbers, and write the generated docs. Takes hours on two cores, and goes on where
+# it was stopped.
+REFERENCE := $(filter-out custom pilot,$(basename $(notdir $(wildcard conf/experiment/*.yaml))))
 KEPT := summary.parquet curves.parquet claims.parquet config.yaml provenance.json figures
 reference: $(REFERENCE:%=results/reference/%/provenance.json)
 	rm -f results/published/verify.parquet

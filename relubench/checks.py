@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +29,12 @@ def flag(name: str, value: Any) -> None:
     """Refuse what is neither true nor false."""
     if not (isinstance(value, bool) or (is_array(value) and value.shape == () and value.dtype == bool)):
         raise UserError(f"{name}={shown(value)}: it takes true or false")
+
+
+def one_of(name: str, value: Any, allowed: Collection[str]) -> None:
+    """Refuse what is none of the allowed names."""
+    if not (isinstance(value, str) and value in allowed):
+        raise UserError(f"{name}={shown(value)}: it takes {', '.join(allowed)}")
 
 
 def whole_numbers(name: str, values: Any) -> list[int]:

@@ -29,7 +29,7 @@ MOST = 2**31 - 1
 MAGNITUDES = {"float64": (2.2250738585072014e-308, 1.7976931348623157e308)}
 SINGLE = (1.1754943508222875e-38, 3.4028234663852886e38)
 #: What a learning rate can be instead of a number: rates found for data, network and optimiser (sweeps/rates.py).
-RULES = ("rate:proper", "rate:high", "rate:deadliest", "rate:kept", "rates:cliff", "rates:sweep")
+RULES = ("rate:proper", "rate:high", "rate:deadliest", "rate:kept", "rates:cliff", "rates:league", "rates:sweep")
 #: Limits that a value either has or has not, as an error tells them.
 _IN_WORDS = {"filled": " of at least one letter", "positive": " > 0", "nonzero": " other than 0"}
 

@@ -43,7 +43,7 @@ WALKS = {
     ],
     "optimizer.clip_norm": [None, 1.0],
 }
-REAL_VALUED = ("bits", "interval", "plane", "teacher")
+REAL_VALUED = ("bits", "interval", "linear", "plane", "teacher")
 LONGEST = max(len(list(names)) for names in WALKS.values())
 COLUMNS = [list(itertools.islice(itertools.cycle(list(names)), LONGEST)) for names in WALKS.values()]
 
@@ -92,7 +92,7 @@ def test_no_program_mixes_types_silently(values, monkeypatch):
         setting["optimizer.name"] = "rmsprop"
     (planned,) = layouts(setting)
     with strict("float32"):
-        arrays = layout.device_arrays(planned.data, "float32")
+        arrays = jax.tree.map(lambda leaf: leaf[0], layout.split_arrays(planned.datasets, "float32"))
         knobs = jax.tree.map(lambda knob: knob[0], layout.group_setting(planned.group, slice(0, 1), arrays.x.dtype))
         jax.eval_shape(loop.advance, knobs, arrays, np.int32(0), np.int32(1), planned.state)
 

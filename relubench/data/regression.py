@@ -1,4 +1,4 @@
-"""Generated sets with real-valued targets: functions on an interval, and a random teacher of Gaussian inputs."""
+"""Generated sets with real-valued targets: functions on an interval, and random teachers of Gaussian inputs."""
 
 from __future__ import annotations
 
@@ -48,4 +48,17 @@ def teacher(data: config.Data, *, examples: int, features: int, noise: float) ->
     hidden = np.tanh(x @ draw.standard_normal((features, _TEACHER_UNITS)))
     y = hidden @ draw.standard_normal((_TEACHER_UNITS, 1))
     y = (y - y.mean()) / y.std() + noise * draw.standard_normal(y.shape)
+    return Examples(x, y, outputs=1)
+
+
+@SOURCES.register("linear", reads=SPLIT + TARGETS, examples=EXAMPLES, features=FEATURES, noise=NOISE)
+def linear(data: config.Data, *, examples: int, features: int, noise: float) -> Examples:
+    """Standard Gaussian inputs of `data.features` dimensions; the target is a random linear function of them.
+
+    It has mean 0 and variance 1 over the inputs' distribution, plus noise of standard deviation `data.noise`.
+    """
+    require_room(examples, features)
+    draw = np.random.default_rng(data.split_seed)
+    x, weights = draw.standard_normal((examples, features)), draw.standard_normal((features, 1))
+    y = x @ (weights / np.linalg.norm(weights)) + noise * draw.standard_normal((examples, 1))
     return Examples(x, y, outputs=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -11,6 +11,9 @@ from relubench.config import SETTING_KEYS
 from relubench.experiments.designs import place_of, title_of
 from relubench.sweeps import columns
 from relubench.sweeps.factors import Factor
+
+#: The factor of what is trained on what.
+WORLD = "factor.world"
 
 
 class Frames(NamedTuple):
@@ -50,6 +53,20 @@ class Frames(NamedTuple):
             rows = rows.with_columns(title_of(factor.column, titles).alias(factor.title))
         return rows
 
+    def settings(self) -> Iterator[tuple[str, str, Frames]]:
+        """Yield (what the names of its figures end with, its title, its frames) for each setting that there is.
+
+        The first one's figures have plain names. Without a factor `world` all is one setting without a title.
+        """
+        levels = next((factor.levels for factor in self.factors if factor.column == WORLD), ())
+        held = set(self.summary[WORLD]) if levels and WORLD in self.summary.columns else set()
+        there = [level for level in levels if level.name in held]
+        if not there:
+            yield "", "", self
+        for place, level in enumerate(there):
+            one = self._replace(summary=_of_world(self.summary, level.name), curves=_of_world(self.curves, level.name))
+            yield f"_{level.name}" if place else "", level.title, one
+
     def title(self, factor: str) -> str:
         """Return the title of a factor, which `titled` gives its column."""
         return next(each.title for each in self.factors if each.name == factor)
@@ -58,6 +75,10 @@ class Frames(NamedTuple):
         missing = [key for key in SETTING_KEYS if key not in rows.columns]
         rows = rows.with_columns(*(pl.lit(_scalar(self.setting[key])).alias(key) for key in missing))
         return with_levels(rows, self.factors, self.setting)
+
+
+def _of_world(rows: pl.DataFrame, world: str) -> pl.DataFrame:
+    return rows.filter(pl.col(WORLD) == world) if WORLD in rows.columns else rows
 
 
 def _scalar(value: Any) -> Any:

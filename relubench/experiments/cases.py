@@ -12,6 +12,7 @@ from relubench.findings.claims.measurements import Measurement
 from relubench.findings.claims.metrics import Where
 from relubench.plots import style
 from relubench.sweeps import rates
+from relubench.sweeps.factors import FACTOR, Level
 
 RATE, OPTIMIZER = "optimizer.learning_rate", "optimizer.name"
 #: The factors of a setting (data, network, training), of the optimiser, and of the rate: proper, or high.
@@ -34,40 +35,51 @@ def in_settings(
     measure: Callable[[Where], Measurement],
     cases: Cases | None = None,
     *,
-    settings: Iterable[str] | None = None,
+    worlds: Iterable[str] | None = None,
+    optimizers: Iterable[str] | None = None,
     premise: Callable[[Where], Premise] | None = None,
+    label: str = "",
+    beside: bool = False,
 ) -> tuple[Condition, ...]:
-    """Return a condition for each setting of an experiment, all or those named, and each case in it.
+    """Return a condition for each setting of an experiment and each case in it.
 
-    The cases are the optimisers, unless others are given; the first is the primary one. Left out is what the design
-    does not cross.
+    A setting is a level of its factor `world`, all or those named, with one of its factor `optimizer`. The first case
+    is the primary one, or where all stand `beside` others, none is; `label` ends their names. Left out is what the
+    design does not cross.
     """
-    worlds = levels(experiment, WORLD.removeprefix("factor."))
-    chosen = [worlds[name] for name in settings or worlds]
     conditions = []
-    for world in chosen:
-        there = {
-            label: where
-            for label, where in (cases or by_optimizer(experiment)).items()
-            if _is_crossed(experiment, world.name, where)
-        }
-        for place, (label, where) in enumerate(there.items()):
-            runs = {WORLD: world.name, **where}
-            conditions.append(
-                Condition(label, measure(runs), setting=world.title, primary=not place,
-                          premise=premise(runs) if premise else None)
-            )  # fmt: skip
+    for world, optimizer in itertools.product(_named(experiment, WORLD, worlds), _named(experiment, BY, optimizers)):
+        place = {WORLD: world.name, BY: optimizer.name}
+        for number, (name, where) in enumerate((cases or {"": {}}).items()):
+            runs = {**place, **where}
+            if _is_crossed(experiment, runs):
+                conditions.append(
+                    Condition(
+                        _joined(name, label), measure(runs), None, f"{world.title}, {optimizer.title}",
+                        primary=number == 0 and not beside, premise=premise(runs) if premise else None,
+                    )
+                )  # fmt: skip
     return tuple(conditions)
 
 
-def _is_crossed(experiment: str, world: str, where: Where) -> bool:
-    """Whether the levels of a case go with a setting."""
-    for column, name in where.items():
-        if column.startswith("factor.") and isinstance(name, str):
-            within = levels(experiment, column.removeprefix("factor."))[name].within
-            if world not in within.get("world", (world,)):
-                return False
+def _named(experiment: str, column: str, names: Iterable[str] | None) -> list[Level]:
+    held = levels(experiment, column.removeprefix(FACTOR))
+    return [held[name] for name in names or held]
+
+
+def _is_crossed(experiment: str, where: Where) -> bool:
+    """Whether the levels of some factors go together."""
+    chosen = {column.removeprefix(FACTOR): name for column, name in where.items() if column.startswith(FACTOR)}
+    for factor, name in chosen.items():
+        within = levels(experiment, factor)[name].within
+        if any(chosen.get(other, held[0]) not in held for other, held in within.items()):
+            return False
     return True
+
+
+def at(*wheres: Where) -> Cases:
+    """Return the one case that has all of these."""
+    return {"": {key: value for where in wheres for key, value in where.items()}}
 
 
 #: Below this dead share of plain networks there is nothing to prevent.
@@ -86,21 +98,11 @@ def enough_dead(plain: Where) -> Callable[[Where], Premise]:
 
 def rate_by_rule(experiment: str, where: Where, rule: str, factor: float = 1.0) -> float:
     """Return the rate, times a factor, that a rule of the shipped table has for a setting and optimiser by factors."""
-    chosen = [
-        levels(experiment, column.removeprefix("factor."))[name]
-        for column, name in where.items()
-        if column in (WORLD, BY)
-    ]
+    chosen = [levels(experiment, column.removeprefix(FACTOR))[where[column]] for column in (WORLD, BY)]
     values = {key: value for level in chosen for key, value in level.values.items()}
     entry, _ = rates.find(rates.parse(rates.shipped()), over_defaults(values))
     (rate,) = entry.rates(f"rate:{rule}")
     return rates.rounded(rate * factor)
-
-
-def by_optimizer(experiment: str, *further: Where) -> Cases:
-    """Return a case for each level of an experiment's factor `optimizer`, with what else it is to have."""
-    also = {key: value for where in further for key, value in where.items()}
-    return {label: {**where, **also} for label, where in of_levels(experiment, "optimizer").items()}
 
 
 def crossed(first: Cases, second: Cases) -> Cases:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import itertools
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -65,9 +65,14 @@ def _by_size(small: Any, *larger: Any, _root_: DictConfig) -> Any:
     return {"small": small, "reference": larger[0] if larger[1:] else small, "full": larger[-1]}[_root_.size]
 
 
-def _rule(kind: str) -> Callable[[str], str]:
-    """A rate, or rates, by rule: put in where the grid is built, since they differ between its cells."""
-    return lambda name: f"{kind}:{name}"
+def _rate(name: str) -> str:
+    """A rate by rule: put in where the grid is built, since it differs between its cells."""
+    return f"rate:{name}"
+
+
+def _rates(name: str) -> ListConfig:
+    """Rates by rule, likewise."""
+    return ListConfig([f"rates:{name}"])
 
 
 def _world(name: str, _parent_: Any) -> DictConfig:
@@ -84,7 +89,7 @@ def register_resolvers() -> None:
     """Make the resolvers known to OmegaConf."""
     resolvers: dict[str, Any] = {
         "logspace": _logspace, "linspace": _linspace, "range": _range, "by_size": _by_size,
-        "rate": _rule("rate"), "rates": _rule("rates"), "world": _world,
+        "rate": _rate, "rates": _rates, "world": _world,
     }  # fmt: skip
     for name, resolver in resolvers.items():
         OmegaConf.register_new_resolver(name, resolver, replace=True)

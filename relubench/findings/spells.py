@@ -102,16 +102,33 @@ def count_found(
     return values
 
 
+def count_at(
+    step: pl.Expr, among: pl.Expr | None = None, *, layer: int | None = None, state: State = "unit_dead"
+) -> Callable[[Tables], pl.DataFrame]:
+    """Return the metric: how many of the units in the state at a step, of a layer or of all, are `among`.
+
+    That may name `until`, when that spell ends, and what `found` has; `ever` and `died` are of the unit's first spell.
+    """
+
+    @needing(state)
+    def values(tables: Tables) -> pl.DataFrame:
+        there = spells(tables, state).filter(dead_at(step)).select(*_UNIT, "until")
+        rows = there.join(found(tables, state), on=_UNIT, maintain_order="left")
+        rows = rows if among is None else rows.filter(among)
+        rows = rows if layer is None else rows.filter(pl.col("layer") == layer)
+        runs = tables.runs.filter(~pl.col("diverged")).select("run_id")
+        counts = rows.group_by("run_id").agg(value=pl.len())
+        return runs.join(counts, on="run_id", how="left").with_columns(pl.col("value").fill_null(0))
+
+    return values
+
+
+#: A tenth of a run's steps.
+TENTH = pl.col("end") // 10
 #: When units died, by the share of the run that was over.
 EARLY = pl.col("died") <= pl.col("end") // 10
 LATE = pl.col("died") >= pl.col("end") // 2
 
-#: Of the spells of a run (or of a layer of it), the share of the units, dead at a probe before the last, that a later
-#: probe finds active again.
-REVIVED_SHARE = (
-    pl.struct("layer", "unit").filter(pl.col("until").is_not_null()).n_unique()
-    / pl.struct("layer", "unit").filter(pl.col("died") < pl.col("end")).n_unique()
-)
 #: Of the spells of a run, those that end.
 REVIVALS = pl.col("until").is_not_null().sum().cast(pl.Int64)
 #: Half of a run's steps.

@@ -270,11 +270,6 @@ def _arrays(data: Dataset, precision: str, made_of: Callable[[Sequence[np.ndarra
     return Arrays(x, y, len(data.x_train), data.outputs, data.image_shape)
 
 
-def device_arrays(data: Dataset, precision: str) -> Arrays:
-    """Return the data set in the precision of the runs."""
-    return _arrays(data, precision, lambda arrays, dtype: jnp.asarray(np.concatenate(arrays), dtype))
-
-
 def _shape(arrays: Sequence[np.ndarray], dtype: Any) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct((sum(map(len, arrays)), *arrays[0].shape[1:]), dtype)
 

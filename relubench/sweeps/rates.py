@@ -43,7 +43,7 @@ class Entry(NamedTuple):
 
     where: dict[str, Any]  # data, network and optimiser, by the keys of `KEYED`
     proper: float  # with the best test accuracy
-    high: float  # the smallest at which 30 % of the units are dead, and fewer than 5 % of the runs have diverged
+    high: float  # the smallest at which 30 % of the units are dead; fewer than 5 % of the runs diverge up to it
     deadliest: float  # with the most dead units
     kept: float  # with the most dead units where the accuracy is within 2 points of the best
 
@@ -54,6 +54,10 @@ class Entry(NamedTuple):
 
     def _cliff(self) -> list[float]:
         return _near(self.high, _CLIFF)
+
+    def _league(self) -> list[float]:
+        middle = rounded(math.sqrt(self.proper * self.high))
+        return sorted({_near(self.proper, _CLIFF)[0], self.proper, middle, self.high, _near(self.high, _CLIFF)[-1]})
 
     def _sweep(self) -> list[float]:
         near = [rate for rate in _near(self.high, _CLIFF) if LOWEST <= rate <= HIGHEST]

@@ -26,6 +26,16 @@ def test_a_teachers_targets_have_mean_0_and_variance_1():
     assert (y.mean(), y.std()) == (pytest.approx(0, abs=1e-12), pytest.approx(1))
 
 
+def test_a_linear_teachers_targets_are_a_linear_function_of_variance_1_and_noise():
+    found = data.load(config.make(config.Data, name="linear", features=4, noise=0.0, examples=5000, normalize="none"))
+    weights, residual, rank, _ = np.linalg.lstsq(found.x_train, found.y_train, rcond=None)
+    assert (residual[0], rank) == (pytest.approx(0, abs=1e-20), 4)
+    assert np.linalg.norm(weights) == pytest.approx(1)
+    noisy = data.load(config.make(config.Data, name="linear", features=4, noise=0.5, examples=5000, normalize="none"))
+    _, residual, _, _ = np.linalg.lstsq(noisy.x_train, noisy.y_train, rcond=None)
+    assert np.sqrt(residual[0] / 4000) == pytest.approx(0.5, rel=0.05)
+
+
 def test_a_network_learns_real_valued_targets_and_has_no_accuracy():
     setting = {"data.name": "interval", "loss.name": "squared_error", "train.steps": 300, "model.widths": [32, 32]}
     run = relubench.sweep(setting, {"seed": [0, 1]})["runs"]

@@ -12,7 +12,7 @@ from relubench.data import streams
 from relubench.data.bits import BETA, BITS, FLIPPING
 from relubench.errors import UserError
 from relubench.run.state import named_key
-from relubench.sweeps.layout import device_arrays
+from relubench.sweeps.layout import split_arrays
 
 PERIOD = 5
 NAMES = [name for name in streams.STREAMS if name != "slow_bits"]
@@ -24,7 +24,7 @@ def setting_of(name, **more):
 
 
 def arrays_of(setting):
-    return device_arrays(data.load(setting.data), "float32")
+    return jax.tree.map(lambda leaf: leaf[0], split_arrays([data.load(setting.data)], "float32"))
 
 
 def views(setting, arrays, seed=0, steps=3 * PERIOD):

@@ -32,8 +32,11 @@ def own(tmp_path, monkeypatch):
 def test_one_in_the_defaults_list_is_what_the_file_begins_with_as_in_hydra(own, relubench):
     folder = own("extended", EXTENDED)
     extended, bias = experiments.design("extended"), experiments.design("bias")
-    titles = {level.name: level.title for level in bias.factors[0].levels}
-    assert {level.name: level.title for level in extended.factors[0].levels} == titles | {"none": "without"}
+    (of_bias, of_extended) = (
+        next({level.name: level.title for level in factor.levels} for factor in of.factors if factor.name == "bias")
+        for of in (bias, extended)
+    )
+    assert of_extended == of_bias | {"none": "without"}
     assert extended.seeds == 3
     assert extended.runs * bias.seeds == bias.runs * 3
     _, planned, _ = relubench("plan", f"--config-dir={folder}", "experiment=extended")

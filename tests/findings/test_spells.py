@@ -9,7 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relubench.errors import UserError
-from relubench.findings.spells import HALFWAY, REVIVALS, REVIVED_SHARE, dead_at, of_spells, spells, survival
+from relubench.findings.spells import (
+    HALFWAY,
+    REVIVALS,
+    count_at,
+    count_found,
+    dead_at,
+    found,
+    of_spells,
+    spells,
+    survival,
+)
 from relubench.sweeps.folders import Tables
 
 UNITS, EVERY = 4, 10
@@ -73,15 +83,38 @@ def test_spells_that_go_on_halfway_are_those_of_the_units_dead_at_the_last_probe
     assert counted["value"].to_list() == [sum(history[middle]) for history in histories]
 
 
+@given(HISTORIES)
+def test_what_became_of_the_units_found_dead_is_recounted(histories):
+    tables, last = tables_of(histories), len(histories[0]) - 1
+    expected = []
+    for run, history in enumerate(histories):
+        for unit in range(UNITS):
+            row = [probe[unit] for probe in history]
+            if 1 in row[:last]:
+                died = row.index(1)
+                expected.append((f"run{run}", 1 + unit // 2, unit % 2, EVERY * died, 0 in row[died:], row[last] == 0))
+    rows = found(tables).select("run_id", "layer", "unit", "died", "ever", "at_end").sort("run_id", "layer", "unit")
+    assert rows.rows() == expected
+    alive = count_found(pl.col("at_end"), layer=2)(tables).sort("run_id")["value"].to_list()
+    assert alive == [sum(e[0] == f"run{run}" and e[1] == 2 and e[5] for e in expected) for run in range(len(histories))]
+    middle = max(probe for probe in range(last + 1) if EVERY * probe <= EVERY * last // 2)
+    for among, chosen in ((None, lambda row: True), (pl.col("at_end"), lambda row: row[last] == 0)):
+        counted = count_at(HALFWAY, among)(tables).sort("run_id")["value"].to_list()
+        rows = [[[probe[unit] for probe in history] for unit in range(UNITS)] for history in histories]
+        assert counted == [sum(row[middle] == 1 and chosen(row) for row in run) for run in rows]
+
+
+def test_units_that_are_silent_have_spells_of_their_own():
+    tables = tables_of([ONE])
+    silent = tables.measures.with_columns(measure=pl.lit("unit_silent"), value=1.0 - pl.col("value"))
+    both = replace(tables, measures=pl.concat([tables.measures, silent]))
+    assert count_found()(both)["value"].to_list() == [3]
+    assert count_found(state="unit_silent")(both)["value"].to_list() == [4]
+    assert count_found(pl.col("at_end"), state="unit_silent")(both)["value"].to_list() == [3]
+
+
 #: Unit 0 dies, wakes and dies; unit 1 wakes from birth on; unit 2 dies at the last probe; unit 3 stays dead.
 ONE = [[0, 1, 0, 0], [1, 1, 0, 1], [0, 0, 0, 1], [1, 0, 1, 1]]
-
-
-def test_the_share_that_comes_back_leaves_out_units_that_die_at_the_last_probe():
-    tables = tables_of([ONE])
-    assert of_spells(REVIVED_SHARE)(tables)["value"].to_list() == [2 / 3]
-    assert of_spells(REVIVED_SHARE, layer=2)(tables)["value"].to_list() == [0]
-    assert of_spells(REVIVALS, layer=1)(tables)["value"].to_list() == [2]
 
 
 def test_a_run_without_spells_has_the_number_that_is_asked_for_and_a_diverged_one_none():

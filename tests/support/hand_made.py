@@ -170,7 +170,7 @@ def continual_backprop(inner=Adam.optax, **settings):
 
 
 def rerandomize(inner=Adam.optax, **settings):
-    settings = {"period": 3, "freeze": True, "layers": remedies.PLAIN} | settings
+    settings = {"period": 3, "freeze": True, "order": "in_turn", "stage": 1, "layers": remedies.PLAIN} | settings
     return remedies.rerandomize(inner, initialize=initialize, key=KEY, **settings)
 
 

@@ -2,127 +2,183 @@
 
 from __future__ import annotations
 
+import functools
+
 import polars as pl
 
-from relubench.experiments.cases import AT_BEST, Cases, at_rates, crossed, each, of_levels, of_optimizers
-from relubench.findings.claims import Claim, Tables, mean_of, of_layers, paired, paired_at_best
-from relubench.findings.claims.metrics import Where
+from relubench.experiments.cases import HIGH, PROPER, at, enough_dead, in_settings
+from relubench.findings.claims import Claim, Condition, of_layers, paired, pooled, pooled_difference
+from relubench.findings.claims.measurements import Measurement
+from relubench.findings.claims.metrics import Metric, Where
+from relubench.findings.spells import TENTH, count_at, count_found
 
-FACTOR = "factor.activation"
-#: Rates at which plain ReLU networks lose many units; those of them at which no other network diverges; and rates at
-#: which bounded units may saturate.
-HIGH_RATES = (("sgd", 1.0), ("adam", 0.03), ("adam", 0.1))
-COMPARED_RATES = (("adam", 0.03), ("adam", 0.1))
-SATURATING_RATES = (("adam", 0.03), ("adam", 0.1), ("adam", 0.3))
-
-#: The note of a claim that is judged at the compared rates.
-NO_PAIRS = "Under SGD the other networks diverge at the rates at which ReLU units die: see the figure."
-
-RELU: Where = {FACTOR: "relu"}
-#: Leaky ReLU with slopes as they are used.
-LEAKY = of_levels("activations", "activation", ("leaky_001", "leaky_01"))
+NAME, FACTOR = "activations", "factor.activation"
+RELU, LEAKY, LEAKY_01, MINUS, ELU = (
+    {FACTOR: level} for level in ("relu", "leaky_001", "leaky_01", "leaky_minus_01", "elu")
+)
+#: Settings in which all activations are tried.
+SMALL = ("digits", "moons")
+SILENT, SATURATED = "silent_train_fraction", of_layers(pl.col("saturated_train").sum() / pl.col("units").sum())
+#: Runs of an activation, beside those of ReLU, that are silent at a probe and active at the end.
+_SILENT_FOUND = (count_found(pl.col("at_end"), state="unit_silent"), count_found(state="unit_silent"))
 
 
-def woken(tables: Tables) -> pl.DataFrame:
-    """Return the metric: how far the share of silent units has fallen at the end from the most at any probe.
+def _more_recover(
+    than: Where, of: Where, settings: tuple[str, ...] | None = None, *, beside: bool = False, suffix: str = ""
+) -> tuple[Condition, ...]:
+    def measure(runs: Where) -> Measurement:
+        return pooled_difference(*_SILENT_FOUND, {**runs, **than}, {**runs, **of})
 
-    So many units at least, of all, have been silent and are no more.
-    """
-    finite = tables.runs.filter(~pl.col("diverged")).select("run_id")
-    share = pl.col("silent_train").sum() / pl.col("units").sum()
-    probes = tables.layers.join(finite, on="run_id").group_by("run_id", "step").agg(share=share)
-    fallen = pl.col("share").max() - pl.col("share").sort_by("step").last()
-    return probes.group_by("run_id").agg(value=fallen)
+    cases = at(HIGH)
+    return in_settings(NAME, measure, cases, worlds=settings, label=suffix, beside=beside)
 
 
-def _recover() -> tuple[Claim, Claim]:
-    statement, leaky = "Leaky ReLU gives silent units a chance to recover", at_rates(COMPARED_RATES, LEAKY)
-    return (
-        Claim(
-            id=11,
-            statement=f"{statement}: fewer are silent at the end",
-            source="answer",
-            statistic="share of leaky units silent at the end less that of ReLU units, at a high rate",
-            direction="below",
-            smallest=0.05,
-            conditions=each(leaky, lambda runs: paired("silent_train_fraction", {**runs, **RELU}, runs)),
-            note=f"A silent unit has z <= 0 on every training input; a silent ReLU unit is dead. {NO_PAIRS}",
-        ),
-        Claim(
-            id=11,
-            statement=f"{statement}: some wake again",
-            source="answer",
-            statistic="share of leaky units silent at some probe and no more at the end, at least, at a high rate",
-            smallest=0.05,
-            conditions=each(leaky, lambda runs: mean_of(woken, runs, bounds=(0.0, 1.0))),
-            note="The most silent units at any probe, less those at the end: a lower bound.",
-        ),
+def _difference(
+    metric: Metric, than: Where, of: Where, rate: Where = HIGH, settings: tuple[str, ...] | None = None
+) -> tuple[Condition, ...]:
+    """Compare two activations at a rate; at the high one only where ReLU has units to save."""
+    return in_settings(
+        NAME,
+        lambda runs: paired(metric, {**runs, **than}, {**runs, **of}, bounds=(0.0, 1.0)),
+        at(rate),
+        worlds=settings,
+        premise=enough_dead(RELU) if rate is HIGH else None,
     )
 
 
-def _keep_a_gradient() -> Claim:
-    bounded = {level: {FACTOR: level} for level in ("sigmoid", "tanh")}
-    without = of_layers(pl.col("dead_train").sum() / pl.col("saturated_train").sum())
-    return Claim(
+def _bounded(measure: functools.partial[Measurement], rate: Where, *, beside: bool) -> tuple[Condition, ...]:
+    """Measure sigmoid and tanh, of which tanh decides."""
+    return tuple(
+        condition
+        for level in ("tanh", "sigmoid")
+        for condition in in_settings(
+            NAME, measure, at(rate, {FACTOR: level}), worlds=SMALL,
+            label=f"{level}, {'high' if rate is HIGH else 'proper'} rate", beside=beside or level != "tanh",
+        )
+    )  # fmt: skip
+
+
+def _no_gradient(runs: Where) -> Measurement:
+    return pooled(of_layers(pl.col("dead_train").sum()), of_layers(pl.col("saturated_train").sum()), runs)
+
+
+def _leave_saturation(runs: Where) -> Measurement:
+    after_a_tenth = functools.partial(count_at, TENTH, state="unit_saturated")
+    return pooled(after_a_tenth(pl.col("at_end")), after_a_tenth(), runs)
+
+
+_ELU_LEAKY = "ELU is better than leaky ReLU"
+_SLOPES = "A slope of 0.1 is better than 0.01"
+
+CLAIMS = (
+    Claim(
+        id=11,
+        statement="Leaky ReLU gives silent units a chance to recover",
+        source="answer 1",
+        statistic="share of the units that a probe found silent and that are active at the end, less that of ReLU",
+        smallest=0.05,
+        conditions=(
+            *_more_recover(RELU, LEAKY),
+            *_more_recover(RELU, LEAKY_01, SMALL, beside=True, suffix="slope 0.1"),
+        ),
+        note="Silent: z <= 0 on every training input; a silent ReLU unit is dead. ReLU's high rate, slope .01.",
+    ),
+    Claim(
+        id=11,
+        statement="And it leaves fewer units silent",
+        source="answer 1",
+        statistic="share of leaky units silent at the end less that of ReLU units, at ReLU's high rate",
+        direction="below",
+        smallest=0.05,
+        conditions=_difference(SILENT, RELU, LEAKY),
+    ),
+    Claim(
         id=12,
-        statement="Sigmoid and tanh units saturate, but keep a small gradient",
-        source="answer",
+        statement="Sigmoid and tanh units saturate, but always have a small gradient",
+        source="answer 1",
         statistic="share of the saturated units that have no gradient at all in float32",
         direction="below",
         threshold=0.05,
-        conditions=each(
-            crossed(bounded, at_rates(SATURATING_RATES)), lambda runs: mean_of(without, runs, bounds=(0.0, 1.0))
+        conditions=(
+            *_bounded(functools.partial(_no_gradient), HIGH, beside=False),
+            *_bounded(functools.partial(_no_gradient), PROPER, beside=True),
         ),
         note="In exact arithmetic the slope is never 0. In float32 1 - tanh(z)^2 is 0 from |z| of about 9 on, and "
-        "sigmoid's slope from z of about 17, left of 0 only from about -88. Only runs with saturated units count.",
-    )
-
-
-def _at_best(activation: Where) -> Cases:
-    return crossed(of_optimizers(("sgd", "adam")), {"": activation})
-
-
-def _better(id_: int, statement: str, a: Where, b: Where, shown: str) -> tuple[Claim, Claim]:
-    """Return the claims that b is better than a: more accurate, and with fewer units that are as `shown`."""
-    return (
-        Claim(
-            id=id_,
-            statement=f"{statement}: more accurate",
-            source="comment",
-            statistic="difference of test accuracy, each at its best rate",
-            smallest=0.01,
-            conditions=each(_at_best(b), lambda runs: paired_at_best("test_accuracy", {**runs, **a}, runs)),
-            note=AT_BEST,
+        "sigmoid's slope from z of about 17, left of 0 only from about -88. The verdict goes by tanh.",
+    ),
+    Claim(
+        id=12,
+        statement="Saturated units recover in the long term",
+        source="answer 1",
+        statistic="share of the units saturated after a tenth of training that are not at the end",
+        threshold=0.5,
+        conditions=(
+            *_bounded(functools.partial(_leave_saturation), HIGH, beside=False),
+            *_bounded(functools.partial(_leave_saturation), PROPER, beside=True),
         ),
-        Claim(
-            id=id_,
-            statement=f"{statement}: fewer {shown} units",
-            source="comment",
-            statistic=f"difference of {shown} units at a high rate",
-            direction="below",
-            smallest=0.05,
-            conditions=each(
-                at_rates(COMPARED_RATES, {"": b}), lambda runs: paired(f"{shown}_train_fraction", {**runs, **a}, runs)
-            ),
-            note=NO_PAIRS,
-        ),
-    )
-
-
-CLAIMS = (
-    *_recover(),
-    _keep_a_gradient(),
-    *_better(13, "ELU is better than ReLU", RELU, {FACTOR: "elu"}, "dead"),
-    *_better(24, "A slope of 0.1 is better than 0.01", {FACTOR: "leaky_001"}, {FACTOR: "leaky_01"}, "silent"),
+        note="The verdict goes by tanh.",
+    ),
+    Claim(
+        id=13,
+        statement=f"{_ELU_LEAKY}: fewer silent units",
+        source="comment on answer 1",
+        statistic="share of ELU units silent at the end less that of leaky units, at ReLU's high rate",
+        direction="below",
+        smallest=0.05,
+        conditions=_difference(SILENT, LEAKY, ELU),
+    ),
+    Claim(
+        id=13,
+        statement=f"{_ELU_LEAKY}: no more saturated units",
+        source="comment on answer 1",
+        statistic="share of ELU units saturated at the end less that of leaky units, at ReLU's high rate",
+        direction="below",
+        threshold=0.05,
+        conditions=_difference(SATURATED, LEAKY, ELU),
+        note="A leaky unit of slope .01 is never saturated.",
+    ),
+    Claim(
+        id=24,
+        statement=f"{_SLOPES}: more accurate",
+        source="answer 2",
+        statistic="difference of test accuracy at ReLU's proper rate",
+        smallest=0.01,
+        conditions=_difference("test_accuracy", LEAKY, LEAKY_01, PROPER, SMALL),
+    ),
+    Claim(
+        id=24,
+        statement=f"{_SLOPES}: fewer silent units",
+        source="answer 2",
+        statistic="difference of silent units at ReLU's high rate",
+        direction="below",
+        smallest=0.05,
+        conditions=_difference(SILENT, LEAKY, LEAKY_01, HIGH, SMALL),
+    ),
     Claim(
         id=26,
-        statement="A negative slope left of 0 works as well as ReLU",
-        source="comment",
-        statistic="test accuracy with slope -0.1 less that of ReLU, each at its best rate",
+        statement="A slope below 0 on the left has a similar effect: accuracy",
+        source="comment on answer 2",
+        statistic="test accuracy with slope -0.1 less that of leaky ReLU 0.1, at ReLU's proper rate",
         threshold=-0.01,
-        conditions=each(
-            _at_best({FACTOR: "leaky_minus_01"}), lambda runs: paired_at_best("test_accuracy", {**runs, **RELU}, runs)
-        ),
-        note=f"As well: at most 1 point less. Its units cannot die, as with any slope but 0. {AT_BEST}",
+        conditions=_difference("test_accuracy", LEAKY_01, MINUS, PROPER, SMALL),
+        note="Similar: at most 1 point less. Read as a leaky slope, the sentence is claims 11 and 24.",
+    ),
+    Claim(
+        id=26,
+        statement="A slope below 0 on the left has a similar effect: silent units",
+        source="comment on answer 2",
+        statistic="share of silent units with slope -0.1 less that of leaky ReLU 0.1, at ReLU's high rate",
+        direction="below",
+        threshold=0.05,
+        conditions=_difference(SILENT, LEAKY_01, MINUS, HIGH, SMALL),
+        note="Its units cannot die, as with any slope but 0.",
+    ),
+    Claim(
+        id=26,
+        statement="A slope below 0 on the left has a similar effect: recovery",
+        source="comment on answer 2",
+        statistic="share of the units that a probe found silent and that are active at the end, less that of ReLU",
+        smallest=0.05,
+        conditions=_more_recover(RELU, MINUS, SMALL),
     ),
 )

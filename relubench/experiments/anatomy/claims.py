@@ -6,46 +6,38 @@ import functools
 
 import polars as pl
 
-from relubench.experiments.anatomy.metrics import BATCH
-from relubench.experiments.cases import crossed, each, of_levels
-from relubench.findings.claims import Claim, Condition, Tables, mean_of, of_layers, of_measures, of_units, total_of
-from relubench.findings.claims.metrics import Metric, aggregated
+from relubench.experiments.cases import HIGH, PROPER, at, in_settings
+from relubench.findings.claims import Claim, Condition, Tables, of_layers, of_measures, of_units, pooled, total_of
+from relubench.findings.claims.measurements import Measurement
+from relubench.findings.claims.metrics import Metric, Where, aggregated, measures_of, needing
 
-LAYERS = {"layer 1": pl.col("layer") == 1, "later layers": pl.col("layer") > 1}
+NAME = "anatomy"
 _DEAD, _OUTSIDE = pl.col("dead_train"), pl.col("margin") >= 0
-#: The place of `BATCH` among the sizes 1, 2, 4, ... of `dead_on_first`.
-_PLACE = BATCH.bit_length() - 1
+#: A unit that fires on a smaller share of the training set fires rarely.
+RARE = 0.01
+#: Of the units that died, for how many what suffices: the trained bias with the weights of birth, or the other way.
+CAUSES = {
+    "bias": pl.col("died_by_bias"),
+    "weights": pl.col("died_by_weights"),
+    "either alone": pl.col("died_by_either"),
+    "neither alone": pl.col("died") - pl.col("died_by_bias") - pl.col("died_by_weights") + pl.col("died_by_either"),
+}
 
 
-def _each(metric: Metric, label: str = "", *, low: float = 0.0) -> tuple[Condition, ...]:
-    """Measure the mean of a metric between `low` and 1 at each optimiser and rate."""
-    cases = crossed(of_levels("anatomy", "setting"), {label: {}})
-    return each(cases, lambda runs: mean_of(metric, runs, bounds=(low, 1.0)))
+def _of_deaths(number: pl.Expr, layer: int | None, runs: Where) -> Measurement:
+    """Measure a number of units over that of those that died, over all runs."""
+    return pooled(of_measures(number.sum(), layer=layer), of_measures(pl.col("died").sum(), layer=layer), runs)
 
 
-def _share_of_deaths(number: pl.Expr, among: pl.Expr) -> Metric:
-    """Return the metric: a number of units, of those that died, over some layers."""
-    return of_measures(number.filter(among).sum() / pl.col("died").filter(among).sum())
-
-
-def _dead_on(item: pl.Expr | int) -> pl.Expr:
-    return pl.col("dead_on_first").filter(pl.col("item") == item).sum() / pl.col("units").first()
+def _deaths(
+    number: pl.Expr, *, layer: int | None = None, suffix: str = "", beside: bool = False
+) -> tuple[Condition, ...]:
+    measure = functools.partial(_of_deaths, number, layer)
+    return in_settings(NAME, measure, at(HIGH), label=suffix, beside=beside)
 
 
 #: A claim that a count is 0.
 _exact = functools.partial(Claim, kind="exact test", direction="below", threshold=1.0)
-
-_OUTSIDE_DATA = _exact(
-    id=4,
-    statement="A dead unit's decision plane lies outside all data",
-    source="answer",
-    statistic="number of units, all runs and layers",
-    conditions=(
-        Condition("dead, with the plane among its inputs", total_of(of_units((_DEAD & ~_OUTSIDE).sum()), {})),
-        Condition("alive, with the plane beyond its inputs", total_of(of_units((~_DEAD & _OUTSIDE).sum()), {})),
-    ),
-    note="By the plane's signed distance from the convex hull of the unit's training inputs; on it counts as beyond.",
-)
 
 
 def _slope_and_sign(tables: Tables) -> pl.DataFrame:
@@ -53,64 +45,136 @@ def _slope_and_sign(tables: Tables) -> pl.DataFrame:
     return aggregated(tables, tables.layers, (pl.col("dead_train") - pl.col("silent_train")).abs().sum())
 
 
-_CONSTANT = _exact(
-    id=8,
-    statement="A dead unit's output is constant",
-    source="answer",
-    statistic="number of dead units beyond those of constant output, all runs and layers",
-    conditions=(
-        Condition(
-            "", total_of(of_layers((pl.col("dead_train") - pl.col("constant_train")).clip(lower_bound=0).sum()), {})
-        ),
-    ),
-)
-_LARGE_BIAS = Claim(
-    id=9,
-    statement="The cause of death is a large negative bias",
-    source="answer",
-    statistic="share of the units that died that are dead with the weights of birth as well",
-    threshold=0.5,
-    conditions=tuple(
-        condition
-        for label, among in LAYERS.items()
-        for condition in _each(_share_of_deaths(pl.col("died_by_bias"), among), label)
-    ),
-    note="The bias as trained, on the unit's inputs of the trained network. Runs without a death have no share.",
-)
-_ONE_INPUT = _exact(
-    id=21,
-    statement="A unit is alive if one input activates it, and only then",
-    source="answer",
-    statistic="difference of the numbers of units with slope 0 on every input and with z <= 0 on every one, all probes",
-    conditions=(Condition("", total_of(_slope_and_sign, {})),),
-    note="And tests/experiments/test_anatomy.py: parameters get a gradient other than 0 in these cases alone.",
-)
-_MANY_INPUTS = Claim(
-    id=22,
-    statement="Many inputs save it: fewer are dead on all than on some",
-    source="answer",
-    statistic=f"share of units dead on {BATCH} examples less that of units dead on all",
-    smallest=0.05,
-    conditions=_each(of_measures(_dead_on(_PLACE) - _dead_on(pl.col("item").max()))),
-    note="At the end of training, the first examples of the training set.",
-)
-_WEIGHTS = Claim(
-    id=29,
-    statement="The weights kill more often than the bias",
-    source="comment",
-    statistic="share of the units that died for which the weights suffice, less that for which the bias does",
-    smallest=0.05,
-    conditions=_each(
-        _share_of_deaths(pl.col("died_by_weights") - pl.col("died_by_bias"), pl.col("layer") >= 1), low=-1.0
-    ),
-    note="Suffice: dead with the other of birth, on the unit's inputs of the trained network.",
-)
-_NO_ROLE = _exact(
-    id=40,
-    statement="Dead units take no role: masking them changes nothing",
-    source="answer",
-    statistic="outputs on the training set of which a bit changes when dead units' outgoing weights are 0, all runs",
-    conditions=(Condition("", total_of(of_measures(pl.col("masked_changes").sum()), {})),),
-)
+@needing("unit_firing_rate", "unit_gradient_norm")
+def _rare(tables: Tables) -> pl.DataFrame:
+    """Return run_id, how many units fire rarely at the end, and the sum of their gradients over the others' mean."""
+    last = measures_of(tables, ["unit_firing_rate", "unit_gradient_norm"])
+    last = last.filter(pl.col("step") == pl.col("step").max().over("run_id"))
+    units = last.pivot("measure", index=["run_id", "layer", "item"], values="value")
+    rate, length = pl.col("unit_firing_rate"), pl.col("unit_gradient_norm")
+    fires = units.filter(rate > 0).with_columns(rare=rate < RARE)
+    others = fires.group_by("run_id", "layer").agg(usual=length.filter(~pl.col("rare")).mean())
+    rare = fires.filter("rare").join(others, on=["run_id", "layer"]).filter(pl.col("usual") > 0)
+    return rare.group_by("run_id").agg(number=pl.len(), relative=(length / pl.col("usual")).sum())
 
-CLAIMS = (_OUTSIDE_DATA, _CONSTANT, _LARGE_BIAS, _ONE_INPUT, _MANY_INPUTS, _WEIGHTS, _NO_ROLE)
+
+def _of_rare(column: str) -> Metric:
+    """Return a metric of `_rare`, 0 for a run without such units."""
+
+    @needing("unit_firing_rate", "unit_gradient_norm")
+    def values(tables: Tables) -> pl.DataFrame:
+        runs = tables.runs.filter(~pl.col("diverged")).select("run_id")
+        found = tables.derived(_rare).select("run_id", value=pl.col(column))
+        return runs.join(found, on="run_id", how="left").with_columns(pl.col("value").fill_null(0))
+
+    return values
+
+
+def _slow(runs: Where) -> Measurement:
+    return pooled(_of_rare("relative"), _of_rare("number"), runs)
+
+
+def _still_dead_on_test(layer: int | None, runs: Where) -> Measurement:
+    @needing("woken_by_test")
+    def stay(tables: Tables) -> pl.DataFrame:
+        at_end = tables.layers.filter(pl.col("step") == pl.col("step").max().over("run_id"))
+        woken = measures_of(tables, ["woken_by_test"]).select("run_id", "step", "layer", woken="value")
+        rows = at_end.join(woken, on=["run_id", "step", "layer"])
+        rows = rows if layer is None else rows.filter(pl.col("layer") == layer)
+        return aggregated(tables, rows, pl.col("dead_train").sum() - pl.col("woken").sum())
+
+    return pooled(stay, of_layers(pl.col("dead_train").sum(), layer=layer), runs)
+
+
+CLAIMS = (
+    _exact(
+        id=4,
+        statement="A dead unit's decision plane lies outside all data it was trained on",
+        source="answer 1",
+        statistic="number of units, all runs and layers",
+        conditions=(
+            Condition("dead, with the plane among its inputs", total_of(of_units((_DEAD & ~_OUTSIDE).sum()), {})),
+            Condition("alive, with the plane beyond its inputs", total_of(of_units((~_DEAD & _OUTSIDE).sum()), {})),
+        ),
+        note="By definition; the test compares two ways of computing it. On the convex hull counts as beyond.",
+    ),
+    Claim(
+        id=4,
+        statement="And outside all possible input data",
+        source="answer 1",
+        statistic="share of the units dead on the training set that are dead on the test set, layer 1, high rate",
+        threshold=0.95,
+        conditions=in_settings(NAME, functools.partial(_still_dead_on_test, 1), at(HIGH)),
+        note="The same distribution; `shift` has others (claim 35).",
+    ),
+    _exact(
+        id=8,
+        statement="A dead unit always outputs the same value",
+        source="answer 1",
+        statistic="number of dead units beyond those of constant output, all runs and layers",
+        conditions=(
+            Condition(
+                "", total_of(of_layers((pl.col("dead_train") - pl.col("constant_train")).clip(lower_bound=0).sum()), {})
+            ),
+        ),
+        note="By definition, on the training set.",
+    ),
+    Claim(
+        id=9,
+        statement="A dead unit has probably learnt a large negative bias",
+        source="answer 1",
+        statistic="share of the units that died that are dead with the trained bias and the weights of birth, high "
+        "rate",
+        threshold=0.5,
+        conditions=(
+            *_deaths(CAUSES["bias"]),
+            *(condition for name in list(CAUSES)[1:] for condition in _deaths(CAUSES[name], suffix=name, beside=True)),
+            *_deaths(CAUSES["bias"], layer=1, suffix="bias, layer 1", beside=True),
+            *_deaths(CAUSES["weights"], layer=1, suffix="weights, layer 1", beside=True),
+        ),
+        note="On the unit's inputs of the trained network. Beside it: dead with the trained weights and the bias of "
+        "birth; with either of the two; with neither.",
+    ),
+    _exact(
+        id=21,
+        statement="One input on the steep side keeps a unit alive, and without one there is no hope",
+        source="answer 2",
+        statistic="difference of the numbers of units with slope 0 on every input and with z <= 0 on every one, all "
+        "probes",
+        conditions=(Condition("", total_of(_slope_and_sign, {})),),
+        note="By definition; and tests/experiments/test_anatomy.py: parameters get a gradient in these cases alone. In "
+        "later layers hope is claim 32.",
+    ),
+    Claim(
+        id=29,
+        statement="It is the bias that becomes very negative, more than the weights",
+        source="comment on answer 3",
+        statistic="share of deaths for which the trained bias suffices, less that for which the weights do, high rate",
+        smallest=0.05,
+        conditions=_deaths(CAUSES["bias"] - CAUSES["weights"]),
+        note="Suffices: dead with the other of birth, on the unit's inputs of the trained network.",
+    ),
+    Claim(
+        id=37,
+        statement="Units that fire for some data alone have too little of it to move their weights",
+        source="answer 4",
+        statistic=f"gradient of units that fire on less than {100 * RARE:g} % of the training set, over that of the "
+        "others",
+        direction="below",
+        threshold=0.5,
+        conditions=(
+            *in_settings(NAME, _slow, at(HIGH)),
+            *in_settings(NAME, _slow, at(PROPER), label="proper rate", beside=True),
+        ),
+        note="Lengths of the gradient of a unit's weights and bias on the training set, layer by layer, at the end. "
+        "More epochs: see the claims of `revival`.",
+    ),
+    _exact(
+        id=40,
+        statement="Dead units take no role in discriminating: masking them changes nothing",
+        source="answer 1",
+        statistic="outputs on the training set of which a bit changes when dead units' outgoing weights are 0, all "
+        "runs",
+        conditions=(Condition("", total_of(of_measures(pl.col("masked_changes").sum()), {})),),
+    ),
+)  # fmt: skip

@@ -7,79 +7,82 @@ from collections.abc import Sequence
 import polars as pl
 
 from relubench.experiments.base import Frames
-from relubench.experiments.initialization.claims import AT_BIRTH, OPTIMIZER, OPTIMIZERS, START, STARTS
-from relubench.plots import style
+from relubench.experiments.initialization.claims import START
 from relubench.plots.figure import Figure, interval_note, line_panels
 from relubench.plots.points import points
 from relubench.plots.violin import violins
 
-RATE = "optimizer.learning_rate"
 SHOWN_AS_VIOLINS = ("normal_01", "normal_014", "normal_028", "he", "pytorch")
-#: More lines than this cannot be distinguished; LeCun and orthogonal weights are left to the figure without lines.
-SHOWN_AS_LINES = tuple(start for start in STARTS if start not in ("lecun", "orthogonal"))
+#: More lines than this cannot be told apart; LeCun and orthogonal weights are left to the figure without lines.
+NOT_SHOWN_AS_LINES = ("lecun", "orthogonal")
 
 
-def _started(frames: Frames, rows: pl.DataFrame, shown: Sequence[str]) -> pl.DataFrame:
-    """Return the rows of these starts in their order, with titles."""
-    return frames.titled(rows.filter(pl.col(START).is_in(shown)))
+def _born(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the points at birth, once: they are the same whatever training follows."""
+    rows = rows.filter(pl.col("step") == 0)
+    for key in ("factor.optimizer", "factor.rate"):
+        if key in rows.columns and rows.height:
+            rows = rows.filter(pl.col(key).eq_missing(pl.lit(rows[key][0])))
+    return rows
 
 
-def _violins(frames: Frames) -> Figure:
+def _violins(frames: Frames, suffix: str, setting: str) -> Figure | None:
     born, zeros = (
-        _started(
-            frames,
-            frames.layers_of(metric).filter(pl.col("step") == 0, pl.col(OPTIMIZER) == AT_BIRTH),
-            SHOWN_AS_VIOLINS,
-        )
+        frames.titled(_born(frames.layers_of(metric).filter(pl.col(START).is_in(SHOWN_AS_VIOLINS))))
         for metric in ("activation_quantiles", "zero_share")
     )
+    if born.is_empty():
+        return None
     figure = violins(born, columns=frames.title("start"), zeros=zeros)
     caption = (
-        "Activations at birth, layer by layer, for five initialisations of six ReLU layers of 100 units. A violin is "
-        "the density by 41 quantiles (means over seeds); the flat line at 0 is the share of zeros, shown below with "
-        "its interval; the mark is the median with its interval. Mind the scales: each panel has its "
-        f"own. {interval_note({'': born})}"
+        f"{setting}: activations at birth, layer by layer. A violin is the density by 41 quantiles (means over seeds); "
+        "the flat line at 0 is the share of zeros, shown below with its interval; the mark is the median with its "
+        f"interval. Mind the scales: each panel has its own. {interval_note({'': born}, over='all runs')}"
     )
-    return Figure("activations", figure, caption)
+    return Figure(f"activations{suffix}", figure, caption)
 
 
-def _moments(frames: Frames) -> Figure:
+def _moments(frames: Frames, suffix: str, setting: str) -> Figure | None:
     panels: dict[str, pl.DataFrame] = {}
     for metric, label in (("second_moment", "mean square activation"), ("zero_share", "activations exactly 0")):
-        drawn = _started(frames, frames.layers_of(metric), SHOWN_AS_LINES)
-        born = drawn.filter(pl.col("step") == 0, pl.col(OPTIMIZER) == AT_BIRTH).with_columns(panel=pl.lit("at birth"))
-        ends = [drawn.filter(pl.col("step") > 0, pl.col(OPTIMIZER) == optimizer) for optimizer in OPTIMIZERS]
-        titles = [f"after training, {style.name(optimizer)}" for optimizer in OPTIMIZERS]
-        after = [rows.with_columns(panel=pl.lit(title)) for rows, title in zip(ends, titles, strict=True)]
-        panels[label] = pl.concat([born, *after])
+        drawn = frames.titled(frames.layers_of(metric).filter(~pl.col(START).is_in(NOT_SHOWN_AS_LINES)))
+        born = _born(drawn).with_columns(panel=pl.lit("at birth"))
+        ends = drawn.filter(pl.col("step") == pl.col("step").max(), pl.col("factor.rate").eq_missing("proper"))
+        optimizer = pl.col(frames.title("optimizer"))
+        panels[label] = pl.concat([born, ends.with_columns(panel=pl.format("after training, {}", optimizer))])
+    if panels["mean square activation"].is_empty():
+        return None
     figure = line_panels(
-        panels,
-        x="layer",
-        columns="panel",
-        lines=frames.title("start"),
-        percent=["activations exactly 0"],
+        panels, x="layer", columns="panel", lines=frames.title("start"), percent=["activations exactly 0"],
         log_y=["mean square activation"],
-    )
+    )  # fmt: skip
     caption = (
-        "Mean square of the activations of each layer (not drawn where it is 0: the layer is dead), and the share that "
-        f"are exactly 0, at birth and after training at rate {frames.setting[RATE]:g}. "
-        f"{interval_note(panels)}"
+        f"{setting}, proper rate: mean square of the activations of each layer (not drawn where it is 0: the layer is "
+        "dead), and the share that are exactly 0, at birth and after training. "
+        f"{interval_note(panels, over='the runs that had not diverged by then')}"
     )
-    return Figure("moments", figure, caption)
+    return Figure(f"moments{suffix}", figure, caption)
 
 
-def _ends(frames: Frames) -> Figure:
+def _ends(frames: Frames, suffix: str, setting: str) -> Figure:
     panels = frames.panels("born_dead_fraction", "dead_train_fraction", "test_accuracy", "diverged")
-    rows = {title: _started(frames, frame, tuple(STARTS)) for title, frame in panels.items()}
-    figure = points(rows, x=frames.title("start"), lines=OPTIMIZER)
-    figure.axes[-1].set_xlabel("initial weights")
+    rows = {title: frames.titled(frame) for title, frame in panels.items()}
+    figure = points(rows, x=frames.title("start"), columns=frames.title("rate"), lines=frames.title("optimizer"))
+    for axis in figure.axes:
+        if axis.get_xlabel():
+            axis.set_xlabel("initial weights")
     caption = (
-        "Dead units before and after training, test accuracy and diverged runs, by initialisation; rate "
-        f"{frames.setting[RATE]:g}. {interval_note(rows, shares='diverged')}"
+        f"{setting}: dead units before and after training, test accuracy and diverged runs, by initialisation. "
+        f"{interval_note(rows, shares='diverged')}"
     )
-    return Figure("ends", figure, caption)
+    return Figure(f"ends{suffix}", figure, caption)
 
 
 def figures(frames: Frames) -> Sequence[Figure]:
-    """Draw activations at birth, how they change with depth and training, and how training ends."""
-    return [_violins(frames), _moments(frames), _ends(frames)]
+    """Draw activations at birth, how they change with depth and training, and how training ends, in each setting."""
+    drawn = (
+        draw(of_setting, suffix, title)
+        for suffix, title, of_setting in frames.settings()
+        for draw in (_violins, _moments, _ends)
+    )
+    return [figure for figure in drawn if figure is not None]

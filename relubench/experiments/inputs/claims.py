@@ -2,69 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
 
 import polars as pl
 
-from relubench.experiments.cases import at_rates, crossed, each
-from relubench.findings.claims import Claim, Condition, Tables, mean_of
-from relubench.findings.claims.metrics import Metric, Where, needing
+from relubench.experiments.cases import HIGH, PROPER, Cases, at, crossed, in_settings
+from relubench.findings.claims import Claim, Tables, mean_of, of_layers, pooled
+from relubench.findings.claims.measurements import Measurement
+from relubench.findings.claims.metrics import Metric, Where, aggregated, needing
 
-FACTOR, NORMALIZE = "factor.inputs", "data.normalize"
-#: What is done to the pixels by `data.normalize`, in words.
-NORMALIZED = {"none": "pixels as they are", "scalar": "all normalised alike", "feature": "each normalised"}
-#: Rates at which networks learn well, and rates at which plain ReLU networks lose many units.
-PROPER_RATES = (("sgd", 0.03), ("adam", 0.003))
-HIGH_RATES = (("sgd", 1.0), ("adam", 0.03))
+NAME, FACTOR, NORMALIZE = "inputs", "factor.inputs", "data.normalize"
+#: What is done to the inputs by `data.normalize`, in words.
+NORMALIZED = {"none": "inputs as they are", "scalar": "all normalised alike", "feature": "each normalised"}
+#: Normalised, and moved so that all are positive.
+MOVED: Where = {NORMALIZE: "scalar", FACTOR: "plus_3"}
 
 
-def still_dead(layers: Sequence[int]) -> Metric:
-    """Return the metric: of the units of these layers that are born dead, the share dead without a break to the end."""
+def _still_dead(layer: int | None) -> Metric:
+    """Return the metric: how many of the units born dead are dead without a break to the end."""
 
     @needing("units")
     def values(tables: Tables) -> pl.DataFrame:
-        finite = tables.runs.filter(~pl.col("diverged")).select("run_id")
-        born = tables.layers.filter(pl.col("step") == 0).rename({"dead_train": "born"})
         assert tables.units is not None, "the experiment writes units.parquet"
-        stuck = tables.units.filter(pl.col("dead_train"), pl.col("died_step") == 0)
-        counted = stuck.group_by("run_id", "layer").agg(stuck=pl.len())
-        both = born.join(finite, on="run_id").join(counted, on=["run_id", "layer"], how="left")
-        chosen = both.filter(pl.col("layer").is_in(list(layers)))
-        return chosen.group_by("run_id").agg(value=pl.col("stuck").fill_null(0).sum() / pl.col("born").sum())
+        rows = tables.units if layer is None else tables.units.filter(pl.col("layer") == layer)
+        return aggregated(tables, rows, (pl.col("dead_train") & (pl.col("died_step") == 0)).sum())
 
     return values
 
 
-def _still_die() -> Claim:
-    died = pl.col("dead_train_fraction") - pl.col("born_dead_fraction")
-    normalized = {NORMALIZED[name]: {FACTOR: "times_1", NORMALIZE: name} for name in ("scalar", "feature")}
-    return Claim(
-        id=28,
-        statement="Units die with normalised inputs too",
-        source="comment",
-        statistic="share of ReLU units dead at the end less those born dead",
-        threshold=0.05,
-        conditions=each(crossed(at_rates((*PROPER_RATES, *HIGH_RATES)), normalized), lambda runs: mean_of(died, runs)),
-        note="Normalised on the training set to mean 0 and standard deviation 1: all inputs alike, or each input.",
-    )
+def _stuck(layer: int | None, runs: Where) -> Measurement:
+    return pooled(_still_dead(layer), of_layers(pl.col("dead_train").sum(), layer=layer, step=0), runs)
 
 
-def _stuck() -> Claim:
-    offset: Where = {NORMALIZE: "scalar", FACTOR: "plus_3"}
-    return Claim(
+def _normalized() -> Cases:
+    ways = {NORMALIZED[way]: {FACTOR: "times_1", NORMALIZE: way} for way in ("feature", "scalar")}
+    return crossed(at(HIGH), ways)
+
+
+_DIED = pl.col("dead_train_fraction") - pl.col("born_dead_fraction")
+
+CLAIMS = (
+    Claim(
+        id=25,
+        statement="For an input on the flat side the weights are not updated, not even a tiny bit",
+        source="answer 2",
+        kind="exact test",
+        decided="holds",
+        note="tests/experiments/test_inputs.py: trained on one input that a unit is silent on, by plain SGD, its "
+        "weights keep every bit, whatever the target. Trained on all inputs they move with the others.",
+    ),
+    Claim(
         id=25,
         statement="A unit whose weights start on the wrong side of the inputs stays stuck",
-        source="comment",
-        statistic="share of the units born dead that are dead without a break to the end, inputs offset by 3",
+        source="answer 2",
+        statistic="share of the units born dead that are dead without a break to the end, inputs moved by 3",
         threshold=0.9,
-        conditions=tuple(
-            Condition(f"{label}, {words}", mean_of(still_dead(layers), runs, bounds=(0.0, 1.0)))
-            for label, runs in at_rates(PROPER_RATES, {"": offset}).items()
-            for words, layers in (("layer 1", [1]), ("layers 2 and 3", [2, 3]))
+        conditions=(
+            *in_settings(NAME, functools.partial(_stuck, None), at(PROPER, MOVED)),
+            *(
+                condition
+                for layer in (1, 2)
+                for condition in in_settings(
+                    NAME, functools.partial(_stuck, layer), at(PROPER, MOVED), label=f"layer {layer}", beside=True
+                )
+            ),
         ),
-        note="Normalised inputs plus 3 are all positive. Nothing moves a dead unit of the first layer, whose inputs "
-        "stay what they are; the inputs of later layers move.",
-    )
-
-
-CLAIMS = (_stuck(), _still_die())
+        note="Normalised inputs plus 3 are all positive, or nearly. Nothing moves a dead unit of the first layer under "
+        "plain SGD, whose inputs stay what they are; the inputs of later layers move.",
+    ),
+    Claim(
+        id=28,
+        statement="Units die with normalised inputs too",
+        source="comment on answer 3",
+        statistic="share of ReLU units dead at the end less those born dead, at the high rate",
+        threshold=0.05,
+        conditions=in_settings(NAME, lambda runs: mean_of(_DIED, runs, bounds=(-1.0, 1.0)), _normalized()),
+        note="Normalised on the training set to mean 0 and standard deviation 1: each input (which decides), or all "
+        "alike.",
+    ),
+)

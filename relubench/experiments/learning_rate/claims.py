@@ -2,77 +2,86 @@
 
 from __future__ import annotations
 
-import polars as pl
+from collections.abc import Callable
 
-from relubench.experiments.cases import AT_BEST, OPTIMIZER, RATE, crossed, each, of_optimizers
-from relubench.findings.claims import Claim, Condition, Tables, mean_at_best, paired
-from relubench.plots import style
+from relubench.experiments.cases import AT_BEST, RATE, in_settings, rate_by_rule
+from relubench.findings.claims import Claim, mean_of, paired_at_best
+from relubench.findings.claims.measurements import Measurement
+from relubench.findings.claims.metrics import Where
 
-ACTIVATION = "model.activation.name"
-RELU = {ACTIVATION: "relu"}
-LOW_RATE = 1e-3
-#: The first rate of the grid at which an optimiser is expected to do harm.
-HIGH_RATES = {"sgd": 1.0, "momentum": 10**-0.5, "adam": 0.1}
-#: Accuracy that a network may lose against the best one and still count as working.
-STILL_WORKS = 0.05
-
-
-def dead_in_working(tables: Tables) -> pl.DataFrame:
-    """Return the dead share of the runs whose accuracy is near the best that their seed reaches at any rate."""
-    finite = tables.runs.filter(~pl.col("diverged"))
-    best = pl.col("test_accuracy").max().over("seed", OPTIMIZER, ACTIVATION)
-    works = pl.col("test_accuracy") >= best - STILL_WORKS
-    return finite.select("run_id", value=pl.when(works).then(pl.col("dead_train_fraction")))
+NAME, ACTIVATION = "learning_rate", "model.activation.name"
+RELU, LEAKY, ELU = ({ACTIVATION: name} for name in ("relu", "leaky_relu", "elu"))
+#: Accuracy that the pilot's networks lose at most against the best rate's where they count as working as well.
+KEPT = 0.02
+#: A proper rate is to be had within this factor to either side.
+NEAR = 10 ** (4 / 8)
 
 
-def _most_dead(optimizer: str) -> list[Condition]:
-    """Measure the dead share at the rate where it is largest, of all networks and of those that still work."""
-    where, name = {OPTIMIZER: optimizer, **RELU}, style.name(optimizer)
-    all_, working = "dead_train_fraction", dead_in_working
-    return [
-        Condition(f"{name}, any accuracy", mean_at_best(all_, where, choose=all_)),
-        Condition(f"{name}, accuracy kept", mean_at_best(working, where, choose=working, bounds=(0.0, 1.0))),
-    ]
+def _dead(rule: str, factor: float = 1.0) -> Callable[[Where], Measurement]:
+    """Measure the dead share of ReLU units at a rate by rule, or at one off it by a factor."""
+    return lambda runs: mean_of("dead_train_fraction", {**runs, **RELU, RATE: rate_by_rule(NAME, runs, rule, factor)})
 
 
-_DEATHS = pl.col("deaths") / pl.col("units")
+def _more_accurate(runs: Where) -> Measurement:
+    return paired_at_best("test_accuracy", {**runs, **LEAKY}, {**runs, **ELU})
+
 
 CLAIMS = (
     Claim(
         id=2,
-        statement="As much as 40 % of a network can be dead at too high a learning rate",
+        statement="As much as 40 % of a network can be dead where the learning rate is too high",
         source="question",
-        statistic="share of ReLU units dead at the rate where it is largest",
+        statistic="share of ReLU units dead at the rate where it was largest on pilot seeds",
         threshold=0.4,
-        conditions=tuple(condition for optimizer in HIGH_RATES for condition in _most_dead(optimizer)),
-        note="Accuracy kept: only the networks whose test accuracy is within 5 points of the best that the same "
-        f"seed reaches at any rate. {AT_BEST}",
+        conditions=in_settings(NAME, _dead("deadliest")),
+        note="Of the rates at which fewer than 5 % of the pilot's runs diverged.",
+    ),
+    Claim(
+        id=2,
+        statement="As much as 40 % of a network can be dead while it works as well as at the best rate",
+        source="question",
+        statistic="share of ReLU units dead at the rate where it was largest among those that keep the accuracy",
+        threshold=0.4,
+        conditions=in_settings(NAME, _dead("kept")),
+        note=f"Keep: a mean test accuracy within {100 * KEPT:g} points of that at the best rate, on pilot seeds.",
     ),
     Claim(
         id=3,
-        statement="At a proper learning rate dead units are rare",
+        statement="At a proper learning rate dead units are less frequent",
         source="question",
-        statistic="share of ReLU units dead at the rate with the best test accuracy",
+        statistic="share of ReLU units dead at the rate with the best test accuracy on pilot seeds",
         direction="below",
-        threshold=0.05,
-        conditions=each(
-            crossed(of_optimizers(HIGH_RATES), {"": RELU}), lambda runs: mean_at_best("dead_train_fraction", runs)
-        ),
-        note=f"{AT_BEST} Units born dead count too.",
+        threshold=0.1,
+        conditions=in_settings(NAME, _dead("proper")),
+        note="Units born dead count too.",
     ),
     Claim(
-        id=23,
-        statement="A unit that is alive at first dies, more often at a higher rate",
-        source="comment",
-        statistic="deaths per ReLU unit at a high rate less those at a low one",
-        smallest=0.05,
-        conditions=tuple(
-            Condition(
-                f"{style.name(optimizer)}, rate {rate:.3g} against {LOW_RATE:g}",
-                paired(_DEATHS, *({OPTIMIZER: optimizer, RATE: at, **RELU} for at in (LOW_RATE, rate))),
-            )
-            for optimizer, rate in HIGH_RATES.items()
-        ),
-        note="Units that die again after a revival are counted again.",
+        id=3,
+        statement="And within a factor of three of a proper rate they are, too: below it",
+        source="question",
+        statistic="share of ReLU units dead at a third of the proper rate",
+        direction="below",
+        threshold=0.1,
+        conditions=in_settings(NAME, _dead("proper", 1 / NEAR)),
+        note="A third: by a factor of 3.16, four steps of the grid.",
+    ),
+    Claim(
+        id=3,
+        statement="And within a factor of three of a proper rate they are, too: above it",
+        source="question",
+        statistic="share of ReLU units dead at three times the proper rate",
+        direction="below",
+        threshold=0.1,
+        conditions=in_settings(NAME, _dead("proper", NEAR)),
+        note="Three times: by a factor of 3.16, four steps of the grid.",
+    ),
+    Claim(
+        id=13,
+        statement="ELU is better than leaky ReLU: more accurate",
+        source="comment on answer 1",
+        statistic="test accuracy with ELU less that with leaky ReLU, each at its own best rate",
+        smallest=0.01,
+        conditions=in_settings(NAME, _more_accurate),
+        note=AT_BEST,
     ),
 )

@@ -14,6 +14,9 @@ from relubench.plots.figure import Figure, interval_note, line_panels
 from relubench.plots.heatmap import heat_map
 
 ACTIVATION, WIDTHS, PANEL = "model.activation.name", "model.widths", "panel"
+#: More lines than this over time cannot be told apart.
+MOST_LINES = 9
+NOT_DIVERGED_YET = "the runs that had not diverged by then"
 PANELS = ("dead_train_fraction", "test_accuracy", "diverged", "collapsed")
 
 
@@ -33,41 +36,48 @@ def _of_one(rows: pl.DataFrame) -> tuple[pl.DataFrame, str]:
     return rows.filter(pl.col(ACTIVATION) == shown), style.name(shown)
 
 
-def _over_rate(frames: Frames) -> Figure:
+def _over_rate(frames: Frames, suffix: str, setting: str) -> Figure:
     rows = {title: _with_panels(frame, (RATE, ACTIVATION)) for title, frame in frames.panels(*PANELS).items()}
     figure = line_panels(rows, x=RATE, columns=PANEL, lines=ACTIVATION, log_x=True)
     caption = (
-        "Dead units, test accuracy, diverged and collapsed runs over the learning rate. A unit is dead when its "
-        "activation has slope 0 on every training input. "
+        f"{setting}: dead units, test accuracy, diverged and collapsed runs over the learning rate. A unit is dead "
+        "when its activation has slope 0 on every training input. "
         f"{interval_note(rows, shares='diverged and collapsed')}"
     )
-    return Figure("learning_rate", figure, caption)
+    return Figure(f"learning_rate{suffix}", figure, caption)
 
 
-def _over_time(frames: Frames) -> Figure:
+def _over_time(frames: Frames, suffix: str, setting: str) -> Figure:
     shown, name = _of_one(frames.curve_of("dead_train"))
+    held = sorted(shown[RATE].unique())
+    shown = shown.filter(pl.col(RATE).is_in(held[:: -(-len(held) // MOST_LINES)]))
     rows = {f"dead {name} units": _with_panels(shown, (RATE, ACTIVATION))}
     figure = line_panels(rows, x="step", columns=PANEL, lines=RATE, symlog_x=True)
     caption = (
-        f"Dead {name} units of the training set during training, one line per learning rate. {interval_note(rows)}"
+        f"{setting}: dead {name} units of the training set during training, one line per learning rate. "
+        f"{interval_note(rows, over=NOT_DIVERGED_YET)}"
     )
-    return Figure("over_time", figure, caption)
+    return Figure(f"over_time{suffix}", figure, caption)
 
 
-def _by_depth(frames: Frames) -> Figure:
+def _by_depth(frames: Frames, suffix: str, setting: str) -> Figure:
     """Draw the dead units over rate and depth: of the networks where a grid varies their layers, else of the layers."""
     shown, name = _of_one(frames.layers_of("dead_train").filter(pl.col("step") == pl.col("step").max().over(WIDTHS)))
     networks = shown[WIDTHS].n_unique() > 1
     rows = _with_panels(shown.filter(pl.col("layer").is_null() == networks), (RATE, ACTIVATION, WIDTHS))
     figure = heat_map(rows, x=RATE, y=WIDTHS if networks else "layer", label=f"dead {name} units", panels=PANEL)
     caption = (
-        f"Per cent of the {name} units that are dead on the training set at the end, by learning rate and "
+        f"{setting}: per cent of the {name} units that are dead on the training set at the end, by learning rate and "
         f"{'layers of the network' if networks else 'layer, the first at the bottom'}. "
         f"{interval_note({'': rows})}"
     )
-    return Figure("by_depth", figure, caption)
+    return Figure(f"by_depth{suffix}", figure, caption)
 
 
 def figures(frames: Frames) -> Sequence[Figure]:
-    """Draw over the rate, over time, and by depth."""
-    return [_over_rate(frames), _over_time(frames), _by_depth(frames)]
+    """Draw each setting over the rate, over time, and by depth."""
+    return [
+        draw(of_setting, suffix, title)
+        for suffix, title, of_setting in frames.settings()
+        for draw in (_over_rate, _over_time, _by_depth)
+    ]

@@ -8,60 +8,84 @@ import polars as pl
 
 from relubench.experiments.base import Frames
 from relubench.experiments.remedies.metrics import USABLE
-from relubench.experiments.remedies.variants import HIGH_RATE, OPTIMIZER, VARIANT
-from relubench.plots import style
-from relubench.plots.figure import Figure, interval_note
+from relubench.plots.figure import Figure, interval_note, line_panels
 from relubench.plots.forest import forest
 from relubench.plots.points import points
 
 #: A difference of accuracies at the best rates beyond this would squeeze all others in their figure.
 FAR = 0.1
+#: Remedies whose profiles are drawn: more lines cannot be told apart.
+PROFILED = ("none", "leaky_relu", "warm_up", "clipping", "batch_norm", "layer_norm", "redo", "self_normalized_resets")
+
+
+def _rows(frames: Frames, metric: str) -> pl.DataFrame:
+    return frames.titled(frames.curves.filter(pl.col("metric") == metric))
 
 
 def _forest(
-    rows: pl.DataFrame, name: str, label: str, favours: tuple[str, str], words: str, farthest: float = 1.0
+    frames: Frames, metric: str, name: str, label: str, favours: tuple[str, str], words: str, farthest: float = 1.0
 ) -> Figure:
-    figure = forest(rows, label=VARIANT, x_label=label, groups=OPTIMIZER, favours=favours, farthest=farthest)
+    figure = forest(
+        _rows(frames, metric), label=frames.title("remedy"), x_label=label, groups=frames.title("optimizer"),
+        favours=favours, farthest=farthest,
+    )  # fmt: skip
     caption = (
         f"{words} Each line is the difference of a remedy to none: means of differences paired by seed (same initial "
-        "weights, but for RAI, and same batches) over the pairs in which neither run diverged, with 95 % BCa "
-        "bootstrap intervals."
+        "weights, but for RAI, and same batches), with 95 % bootstrap intervals."
     )
     return Figure(name, figure, caption)
 
 
-def _at_high(frames: Frames, metric: str, label: str, favours: tuple[str, str]) -> Figure:
-    rates = " and ".join(f"{rate:g} ({style.name(name)})" for name, rate in HIGH_RATE.items())
-    words = f"{label.capitalize()} at a high learning rate: {rates}."
-    return _forest(frames.curve_of(metric), metric, f"difference in {label}", favours, words)
+def _dead(frames: Frames, suffix: str, setting: str) -> Figure:
+    words = f"{setting}: dead units at the high rate of plain networks, over the pairs in which neither run diverged."
+    label, favours = "difference in dead units", ("fewer dead", "more dead")
+    return _forest(frames, "dead_at_high_rate", f"dead_at_high_rate{suffix}", label, favours, words)
 
 
-def _at_best(frames: Frames) -> Figure:
-    words = (
-        "Test accuracy at each one's own best rate: each half of the seeds at the rate that is best on the other half. "
-        f"An arrow is a difference of {100 * FAR:g} points or more."
-    )
-    rows = frames.curve_of("accuracy_at_best_rate")
+def _accuracy(frames: Frames, suffix: str, setting: str) -> Figure:
+    words = f"{setting}: test accuracy at the high rate of plain networks, diverged runs at chance."
     label, favours = "difference in test accuracy", ("worse", "better")
-    return _forest(rows, "accuracy_at_best_rate", label, favours, words, FAR)
+    return _forest(frames, "accuracy_at_high_rate", f"accuracy_at_high_rate{suffix}", label, favours, words)
 
 
-def _usable(frames: Frames) -> Figure:
-    rows = {"highest usable rate": frames.curve_of("highest_rate")}
-    figure = points(rows, x=VARIANT, lines=OPTIMIZER, percent=False, log_y=True)
-    caption = (
-        f"The highest rate at which a run's test accuracy lies at most {100 * USABLE:g} points below the best that its "
-        "seed reaches at any rate without a remedy (where there is none, the lowest rate of all); a diverged run "
-        f"counts as accuracy 0. {interval_note(rows, over='all runs')}"
+def _at_best(frames: Frames, suffix: str, setting: str) -> Figure:
+    words = (
+        f"{setting}: test accuracy, diverged runs at chance, at each one's own best of five rates: each half of the "
+        f"seeds at the rate that is best on the other half. An arrow is a difference of {100 * FAR:g} points or more."
     )
-    return Figure("usable_rate", figure, caption)
+    label, favours = "difference in test accuracy", ("worse", "better")
+    return _forest(frames, "accuracy_at_best_rate", f"accuracy_at_best_rate{suffix}", label, favours, words, FAR)
+
+
+def _usable(frames: Frames, suffix: str, setting: str) -> Figure:
+    rows = {"highest usable rate": _rows(frames, "highest_rate")}
+    figure = points(rows, x=frames.title("remedy"), lines=frames.title("optimizer"), percent=False, log_y=True)
+    caption = (
+        f"{setting}: the highest of five rates at which a run's test accuracy lies at most {100 * USABLE:g} points "
+        "below the best that its seed reaches at any rate without a remedy. "
+        f"{interval_note(rows, over='the seeds with a usable rate')}"
+    )
+    return Figure(f"usable_rate{suffix}", figure, caption)
+
+
+def _profiles(frames: Frames, suffix: str, setting: str) -> Figure:
+    shown = frames.curves.filter(pl.col("metric") == "profile", pl.col("factor.remedy").is_in(PROFILED))
+    rows = {"runs above\nthis accuracy": frames.titled(shown)}
+    figure = line_panels(rows, x="accuracy", columns=frames.title("optimizer"), lines=frames.title("remedy"))
+    for axis in figure.axes:
+        axis.set_xlabel("test accuracy")
+    caption = (
+        f"{setting}: performance profiles (Agarwal et al. 2021), the share of the runs over all five rates whose test "
+        "accuracy is above each value, diverged runs at chance. A line further up is a remedy that is good at more "
+        f"rates. {interval_note(rows, over='seeds')}"
+    )
+    return Figure(f"profiles{suffix}", figure, caption)
 
 
 def figures(frames: Frames) -> Sequence[Figure]:
-    """Return the forests of differences and the highest usable rates."""
+    """Draw differences to none, usable rates and profiles, in each setting."""
     return [
-        _at_high(frames, "dead_at_high_rate", "dead units", ("fewer dead", "more dead")),
-        _at_high(frames, "accuracy_at_high_rate", "test accuracy", ("worse", "better")),
-        _at_best(frames),
-        _usable(frames),
+        draw(of_setting, suffix, title)
+        for suffix, title, of_setting in frames.settings()
+        for draw in (_dead, _accuracy, _at_best, _usable, _profiles)
     ]

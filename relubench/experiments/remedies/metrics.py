@@ -1,72 +1,124 @@
-"""What each remedy changes: differences to none at the high and at the best rate, and the highest usable rate."""
+"""What each remedy changes: differences to none at the high and at the best rate, usable rates, and profiles."""
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
+import numpy as np
 import polars as pl
 
-from relubench.experiments.derived import rows_of
-from relubench.experiments.remedies.variants import FACTOR, HIGH_RATE, NONE, OPTIMIZER, RATE, REMEDIES, VARIANT, levels
-from relubench.findings.claims import Tables, mean_of, paired, paired_at_best, paired_ratio
+from relubench.experiments.cases import BY, RATE, WORLD, rate_by_rule
+from relubench.experiments.derived import mean_over_runs, rows_of
+from relubench.experiments.remedies.variants import FACTOR, NAME, NONE, levels
+from relubench.findings.claims import Effect, Tables, mean_of, paired, paired_at_best, paired_ratio, share_of
+from relubench.findings.claims.effect import ratio_effect
 from relubench.findings.claims.measurements import Measurement
+from relubench.findings.claims.metrics import Where
 
-#: A rate is usable where the accuracy lies no further than this below the best over all rates without a remedy.
-USABLE = 0.02
+#: A rate is usable where the accuracy lies no further than this below the best over all rates without a remedy, or
+#: where targets are real-valued, the test loss is at most so many times the least one.
+USABLE, USABLE_LOSS = 0.02, 1.5
+#: Accuracies at which a performance profile is drawn.
+_ACCURACIES = np.linspace(0.0, 1.0, 51)
+_OR_CHANCE = "test_accuracy_or_chance"
+
+
+_Measured = Measurement | Callable[[Tables], Effect]
 
 
 def highest_rate(tables: Tables) -> pl.DataFrame:
-    """Return the metric: the highest usable rate of the runs that share a run's seed, optimiser and remedy.
+    """Return the metric: the highest usable rate of the runs that share a run's seed, setting and remedy.
 
-    Where no rate is usable, it is the lowest: a remedy that ruins a network allows no rate.
+    Where no rate is usable it lies below all that were tried, the lowest of which is taken: at most that.
     """
-    pair = ("seed", OPTIMIZER)
-    accuracy = pl.col("test_accuracy").fill_null(0.0)  # a diverged run is of no use
-    plain = accuracy.filter(pl.col(FACTOR) == NONE).max().over(pair)
-    usable = tables.runs.with_columns(usable=pl.when(accuracy >= plain - USABLE).then(RATE))
-    highest = pl.col("usable").max().over(*pair, FACTOR)
-    return usable.select("run_id", value=highest.fill_null(pl.col(RATE).min().over(pair)))
+    pair = ("seed", *(name for name in (WORLD, BY) if name in tables.runs.columns))
+    accuracy, loss, plain = pl.col(_OR_CHANCE), pl.col("test_loss"), pl.col(FACTOR) == NONE
+    is_accurate = accuracy >= accuracy.filter(plain).max().over(pair) - USABLE
+    is_usable = pl.coalesce(is_accurate, loss <= USABLE_LOSS * loss.filter(plain).min().over(pair))
+    usable = tables.runs.with_columns(usable=pl.when(is_usable).then(RATE))
+    highest = pl.coalesce(pl.col("usable").max(), pl.col(RATE).min())
+    return usable.select("run_id", "usable", value=highest.over(*pair, FACTOR))
 
 
-def at_high_rate(metric: str, optimizer: str, remedy: str) -> Measurement:
-    """Measure the metric with a remedy less that without one, both at the optimiser's high rate."""
-    both = {OPTIMIZER: optimizer, RATE: HIGH_RATE[optimizer]}
-    return paired(metric, both | {FACTOR: NONE}, both | {FACTOR: remedy})
+def no_usable_rate(tables: Tables) -> pl.DataFrame:
+    """Return the metric: whether no rate is usable among the runs that share a run's seed, setting and remedy."""
+    pair = ("seed", *(name for name in (WORLD, BY, FACTOR) if name in tables.runs.columns))
+    none = tables.runs.join(highest_rate(tables), on="run_id").with_columns(
+        value=pl.col("usable").is_null().all().over(pair)
+    )
+    return none.select("run_id", "value")
 
 
-def at_best_rate(metric: str, optimizer: str, remedy: str) -> Measurement:
+def at_high_rate(metric: str, runs: Where) -> Measurement:
+    """Measure the metric with a remedy less that without one, both at the setting's high rate."""
+    both = {**runs, RATE: rate_by_rule(NAME, runs, "high")}
+    return paired(metric, both | {FACTOR: NONE}, both)
+
+
+def at_best_rate(metric: str, runs: Where) -> Measurement:
     """Measure the metric with a remedy less that without one, each at its own most accurate rate."""
-    return paired_at_best(metric, *({OPTIMIZER: optimizer, FACTOR: name} for name in (NONE, remedy)))
+    return paired_at_best(metric, {**runs, FACTOR: NONE}, runs)
 
 
-def usable_rates(optimizer: str, remedy: str) -> Measurement:
+def loss_at_best_rate(runs: Where) -> Measurement:
+    """Measure log10 of the test loss with a remedy less that without one, each at its own rate of the least."""
+    loss = pl.col("test_loss").log10()
+    return paired_at_best(loss, {**runs, FACTOR: NONE}, runs, choose=loss, higher_is_better=False)
+
+
+def usable_rates(runs: Where) -> Measurement:
     """Measure the highest usable rate with a remedy over that without one."""
-    return paired_ratio(highest_rate, *({OPTIMIZER: optimizer, FACTOR: name} for name in (NONE, remedy)))
+    return paired_ratio(highest_rate, {**runs, FACTOR: NONE}, runs)
 
 
-def _usable_rate(optimizer: str, remedy: str) -> Measurement:
-    return mean_of(highest_rate, {OPTIMIZER: optimizer, FACTOR: remedy})
+def geometric_mean_of_rates(runs: Where) -> _Measured:
+    """Measure the highest usable rate's geometric mean."""
+    logarithm = mean_of(lambda tables: highest_rate(tables).select("run_id", pl.col("value").log()), runs)
+    return lambda tables: ratio_effect(logarithm(tables))
 
 
-#: The further rows of curves.parquet: metric -> how it is measured for an optimiser and a remedy.
-_ROWS = {
-    "dead_at_high_rate": lambda *cell: at_high_rate("dead_train_fraction", *cell),
-    "accuracy_at_high_rate": lambda *cell: at_high_rate("test_accuracy", *cell),
-    "accuracy_at_best_rate": lambda *cell: at_best_rate("test_accuracy", *cell),
-    "highest_rate": _usable_rate,
+#: The further rows of curves.parquet: metric -> how it is measured for a setting and remedy.
+_ROWS: dict[str, Callable[[Where], _Measured]] = {
+    "dead_at_high_rate": lambda runs: at_high_rate("dead_train_fraction", runs),
+    "accuracy_at_high_rate": lambda runs: at_high_rate(_OR_CHANCE, runs),
+    "accuracy_at_best_rate": lambda runs: at_best_rate(_OR_CHANCE, runs),
+    "loss_at_best_rate": loss_at_best_rate,
+    "highest_rate": geometric_mean_of_rates,
+    "no_usable_rate": lambda runs: share_of(no_usable_rate, runs),
 }
+#: Those that are no differences to none.
+_OF_EACH = ("highest_rate", "no_usable_rate")
+_KEYS = {"metric": pl.String, WORLD: pl.String, BY: pl.String, FACTOR: pl.String}
 
 
 def remedy_rows(tables: Tables) -> pl.DataFrame:
-    """Return a row for each of `_ROWS`, optimiser with a high rate and remedy of the runs."""
-    optimizers = [name for name in HIGH_RATE if name in tables.runs[OPTIMIZER]]
-    effects = (
-        ((metric, optimizer, REMEDIES.get(remedy, remedy)), _ROWS[metric](optimizer, remedy)(tables))
-        for metric, optimizer, remedy in itertools.product(_ROWS, optimizers, levels(tables.runs))
-        if remedy != NONE or metric == "highest_rate"  # the others are differences to none
-    )
-    rows = rows_of(effects, {"metric": pl.String, OPTIMIZER: pl.String, VARIANT: pl.String})
-    return rows.with_columns(layer=pl.lit(None, pl.Int64))
+    """Return a row for each of `_ROWS`, setting and remedy of the runs."""
+    if not {WORLD, BY} <= set(tables.runs.columns):  # a key that is set for all has taken their place
+        return pl.DataFrame(schema=_KEYS)
+    cells = tables.runs.select(WORLD, BY).unique(maintain_order=True).rows()
+    effects = []
+    for (world, optimizer), metric in itertools.product(cells, _ROWS):
+        there = tables.runs.filter(pl.col(WORLD) == world, pl.col(BY) == optimizer)
+        for remedy in levels(there):
+            if remedy != NONE or metric in _OF_EACH:
+                runs = {WORLD: world, BY: optimizer, FACTOR: remedy}
+                effects.append(((metric, world, optimizer, remedy), _ROWS[metric](runs)(tables)))
+    return rows_of(effects, _KEYS).with_columns(layer=pl.lit(None, pl.Int64))
 
 
-DERIVED = (remedy_rows,)
+def profiles(tables: Tables) -> pl.DataFrame:
+    """Return performance profiles: the share of a remedy's runs, over all rates, above each accuracy.
+
+    Agarwal et al. 2021, "Deep reinforcement learning at the edge of the statistical precipice", section 4.2.
+    """
+    cell = [name for name in (WORLD, BY, FACTOR) if name in tables.runs.columns]
+    of_seed = tables.runs.group_by(*cell, "seed", maintain_order=True).agg(pl.col(_OR_CHANCE).drop_nulls())
+    above = [(values.to_numpy()[:, None] > _ACCURACIES).mean(0) for values in of_seed[_OR_CHANCE]]
+    rows = of_seed.select(
+        *cell, accuracy=pl.lit(_ACCURACIES.tolist()), value=pl.Series(above, dtype=pl.List(pl.Float64))
+    ).explode("accuracy", "value")
+    return mean_over_runs(rows, (*cell, "accuracy"), "profile").with_columns(layer=pl.lit(None, pl.Int64))
+
+
+DERIVED = (remedy_rows, profiles)

@@ -1,4 +1,4 @@
-"""The remedies and their names, and where they are compared."""
+"""The remedies and their names."""
 
 from __future__ import annotations
 
@@ -6,13 +6,9 @@ import polars as pl
 
 from relubench.experiments.designs import titles
 
-RATE, OPTIMIZER, FACTOR = "optimizer.learning_rate", "optimizer.name", "factor.remedy"
-#: The column of curves.parquet that holds a remedy's title.
-VARIANT = "remedy"
-NONE, FROZEN = "none", "rerandomize_frozen"
-REMEDIES = titles("remedies", "remedy")
-#: Where remedies are compared: the grid's first rate at which a plain ReLU network loses a third of its units.
-HIGH_RATE = {"sgd": 1.0, "adam": 0.1}
+NAME, FACTOR = "remedies", "factor.remedy"
+NONE, DEEPER, IN_TURN, AT_ONCE = "none", "rerandomize_progressive", "rerandomize_in_turn", "rerandomize"
+REMEDIES = titles(NAME, "remedy")
 
 
 def levels(runs: pl.DataFrame) -> list[str]:

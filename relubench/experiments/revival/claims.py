@@ -2,153 +2,260 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+import itertools
+from collections.abc import Sequence
 
 import polars as pl
 
-from relubench.experiments.cases import Cases, each
-from relubench.experiments.revival.cases import HIGH, LOW, OPTIMIZERS, RATES, Where, case
-from relubench.findings.claims import Claim, Condition, Tables, mean_of, of_layers, paired, total_of
+from relubench.experiments.cases import HIGH, PROPER, Cases, at, in_settings
+from relubench.findings.claims import Claim, Condition, Tables, pooled, pooled_difference, total_of
 from relubench.findings.claims.measurements import Measurement
-from relubench.findings.claims.metrics import measures_of, needing
-from relubench.findings.spells import HALFWAY, REVIVALS, REVIVED_SHARE, dead_at, of_spells, spells
+from relubench.findings.claims.metrics import Metric, Where, measures_of, needing
+from relubench.findings.spells import EARLY, LATE, REVIVALS, count_found, of_spells, spells
+
+NAME = "revival"
+NONE, FROZEN_1, FROZEN_2, LOWERED, EQUAL_DECAY, BIAS_DECAY = (
+    {"factor.treatment": level} for level in ("none", "frozen_1", "frozen_2", "lowered", "equal_decay", "bias_decay")
+)
+AT_END, EVER = pl.col("at_end"), pl.col("ever")
+SGD = ("sgd",)
+#: Settings with three hidden layers, and those in which rates are lowered.
+THREE_LAYERS, LOWERED_IN = ("digits", "digits_wide", "fashion"), ("digits", "digits_wide")
+WITH_DECAYS = ("digits", "moons")
 
 
-@needing("unit_dead", "plane_checksum")
-def _moved(tables: Tables) -> pl.DataFrame:
-    """Return how many units of layer 1, dead at a probe before the last, had other weights or bias at the end."""
-    bits = measures_of(tables, ["plane_checksum"]).select("run_id", "step", "value", unit="item")
-    dead = spells(tables).filter(pl.col("layer") == 1, pl.col("died") < pl.col("end"))
-    then = dead.join(bits, left_on=["run_id", "unit", "died"], right_on=["run_id", "unit", "step"])
-    both = then.join(bits, left_on=["run_id", "unit", "end"], right_on=["run_id", "unit", "step"], suffix="_end")
-    changed = pl.col("unit").filter(pl.col("value") != pl.col("value_end"))
-    return both.group_by("run_id").agg(value=changed.n_unique())
+def share(of: pl.Expr, where: Where, *, among: pl.Expr | None = None, layer: int | None = None) -> Measurement:
+    """Measure the share of the units that a probe before the last found dead: those that are `of`."""
+    chosen = of if among is None else of & among
+    return pooled(count_found(chosen, layer=layer), count_found(among, layer=layer), where)
 
 
-def _never(
-    number: int, statement: str, source: str, counted: str, conditions: tuple[Condition, ...], note: str
-) -> Claim:
-    """Return a claim that something never happens: an exact count, which must be 0."""
-    return Claim(
-        id=number, statement=statement, source=source, statistic=f"{counted}, counted", kind="exact test",
-        direction="below", threshold=1, smallest=1, conditions=conditions, note=note,
-    )  # fmt: skip
+def _plain(rate: Where) -> Cases:
+    return at(rate, NONE)
 
 
 def _revivals(layer: int, where: Where) -> Measurement:
     return total_of(of_spells(REVIVALS, layer=layer, without=0), where)
 
 
-def _share(where: Where, layer: int) -> Measurement:
-    return mean_of(of_spells(REVIVED_SHARE, layer=layer), where, bounds=(0, 1))
+@needing("unit_dead")
+def born_alive(tables: Tables) -> pl.DataFrame:
+    """Return the metric: how many units were alive at birth."""
+    born = measures_of(tables, ["unit_dead"]).filter(pl.col("step") == 0)
+    runs = tables.runs.filter(~pl.col("diverged")).select("run_id")
+    return born.join(runs, on="run_id").group_by("run_id").agg(value=(pl.col("value") == 0).sum())
 
 
-def _cases(names: Iterable[str], variant: str) -> Cases:
-    return {OPTIMIZERS[name]: case(name, variant) for name in names}
+@needing("unit_dead")
+def ever_died(tables: Tables) -> pl.DataFrame:
+    """Return the metric: how many of the units alive at birth some later probe found dead."""
+    runs = tables.runs.filter(~pl.col("diverged")).select("run_id")
+    units = spells(tables).group_by("run_id", "layer", "unit").agg(pl.col("died").first())
+    counts = units.filter(pl.col("died") > 0).group_by("run_id").agg(value=pl.len())
+    return runs.join(counts, on="run_id", how="left").with_columns(pl.col("value").fill_null(0))
 
 
-_PLAIN = _cases(HIGH, "high")
-_BOTH_RATES = {
-    f"{OPTIMIZERS[name]}, rate {rates[name]:g}": case(name, kind) for name in LOW for kind, rates in RATES.items()
-}
-#: (name, layer, runs in which no layer before it moves, their pairs in which all do)
-_FROZEN = [
-    (f"{OPTIMIZERS[name]}, layer {layer}", layer, case(name, frozen), case(name, "high"))
-    for name in LOW
-    for layer, frozen in ((2, "frozen_1"), (3, "frozen_2"))
-]
-_LEFT_DEAD = pl.col("until").is_null().sum().cast(pl.Int64)
-_MORE_DEAD = of_spells(_LEFT_DEAD - dead_at(HALFWAY).sum().cast(pl.Int64), without=0)
-_WAKEN = of_spells(pl.col("until").is_not_null().mean(), among=dead_at(HALFWAY))
-_RARELY_ACTIVE = of_layers(1 - pl.col("dead_train").sum() / pl.col("batch_dead").sum())
-_RATES = "Rates: " + ", ".join(f"{OPTIMIZERS[name]} {rate:g}" for name, rate in HIGH.items()) + "."
-_REVIVED = "share of a run's dead units that a later probe finds active"
+def _moved(then: bool) -> Metric:
+    """Return the metric: of units of layer 1, dead at a probe before the last, how many had other weights at the end.
+
+    Where not `then`: how many there were.
+    """
+
+    @needing("unit_dead", "plane_checksum")
+    def values(tables: Tables) -> pl.DataFrame:
+        bits = measures_of(tables, ["plane_checksum"]).select("run_id", "step", "value", unit="item")
+        dead = spells(tables).filter(pl.col("layer") == 1, pl.col("died") < pl.col("end"))
+        at_death = dead.join(bits, left_on=["run_id", "unit", "died"], right_on=["run_id", "unit", "step"])
+        both = at_death.join(
+            bits, left_on=["run_id", "unit", "end"], right_on=["run_id", "unit", "step"], suffix="_end"
+        )
+        chosen = pl.col("value") != pl.col("value_end") if then else pl.lit(True)
+        runs = tables.runs.filter(~pl.col("diverged")).select("run_id")
+        counts = both.group_by("run_id").agg(value=pl.col("unit").filter(chosen).n_unique())
+        return runs.join(counts, on="run_id", how="left").with_columns(pl.col("value").fill_null(0))
+
+    return values
+
+
+MIDDLE = ~EARLY & ~LATE
+#: When a unit died, as the share of the run that was over.
+AGES = {"died in the first tenth": EARLY, "died later in the first half": MIDDLE, "died in the last half": LATE}
+_DEAD = "share of the units that a probe found dead"
+_UNLIKELY = "Unlikely: fewer than one in ten. A unit that flickers is active again, and may be dead at the end."
+_WAS_DEAD_HALFWAY = pl.col("died") <= pl.col("end") // 2
+
+
+def _recovery(of: pl.Expr) -> tuple[Condition, ...]:
+    """Measure at the high rate; beside it by layer and by age of death, and at the proper and at a lowered rate."""
+    high = _plain(HIGH)
+    parts = [in_settings(NAME, lambda runs: share(of, runs), high)]
+    for layer in (1, 2, 3):
+        settings = None if layer < 3 else THREE_LAYERS
+        parts.append(
+            in_settings(NAME, functools.partial(_of_layer, of, layer), high, worlds=settings,
+                        label=f"layer {layer}", beside=True)
+        )  # fmt: skip
+    for age, among in AGES.items():
+        parts.append(in_settings(NAME, functools.partial(_of_age, of, among), high, label=age, beside=True))
+    parts.append(in_settings(NAME, lambda runs: share(of, runs), _plain(PROPER), label="proper rate", beside=True))
+    lowered = at(HIGH, LOWERED)
+    parts.append(in_settings(NAME, lambda runs: share(of, runs), lowered, label="rate lowered tenfold", beside=True))
+    return tuple(itertools.chain.from_iterable(parts))
+
+
+def _of_layer(of: pl.Expr, layer: int, runs: Where) -> Measurement:
+    return share(of, runs, layer=layer)
+
+
+def _of_age(of: pl.Expr, among: pl.Expr, runs: Where) -> Measurement:
+    return share(of, runs, among=among)
+
+
+def _unfrozen(layer: int, frozen: Where, settings: Sequence[str] | None, *, beside: bool) -> tuple[Condition, ...]:
+    """Compare a layer whose earlier layers move with one whose earlier layers stand still."""
+
+    def measure(runs: Where) -> Measurement:
+        counts = count_found(AT_END, layer=layer), count_found(layer=layer)
+        return pooled_difference(*counts, {**runs, **frozen}, {**runs, **NONE})
+
+    return in_settings(NAME, measure, at(HIGH, frozen), worlds=settings, label=f"layer {layer}", beside=beside)
+
+
+#: A claim that something never happens: a law, and an exact count.
+_law = functools.partial(Claim, kind="exact test", direction="below", threshold=1, smallest=1)
+
 
 CLAIMS = (
     Claim(
         id=10,
-        statement="A dead unit is unlikely to recover",
-        source="answer",
-        statistic=_REVIVED,
+        statement="A dead unit is unlikely to recover: to be alive at the end",
+        source="answer 1",
+        statistic=f"{_DEAD} and that are alive at the end, high rate",
         direction="below",
         threshold=0.1,
-        conditions=tuple(
-            Condition(f"{label}, layer {layer}", _share(where, layer))
-            for layer in (1, 2, 3)
-            for label, where in _PLAIN.items()
-        ),
-        note="Unlikely: fewer than one in ten until the end of training. A unit counts from the probe that finds it "
-        f"dead. The inputs of later layers move while earlier ones learn; those of layer 1 never do. {_RATES}",
+        conditions=_recovery(AT_END),
+        note=_UNLIKELY,
     ),
-    _never(
-        10, "A dead unit of the first layer never comes back", "answer", "revivals in layer 1",
-        each(_PLAIN, lambda runs: _revivals(1, runs)),
-        "A law under plain SGD: its gradient is 0 for good. Momentum and Adam carry it on for some steps.",
+    Claim(
+        id=10,
+        statement="A dead unit is unlikely to recover: to be ever active again",
+        source="answer 1",
+        statistic=f"{_DEAD} and a later one active, high rate",
+        direction="below",
+        threshold=0.1,
+        conditions=_recovery(EVER),
+        note=_UNLIKELY,
+    ),
+    _law(
+        id=10,
+        statement="A dead unit of the first layer never comes back under plain SGD",
+        source="answer 1",
+        statistic="revivals in layer 1, counted",
+        conditions=(
+            *in_settings(NAME, lambda runs: _revivals(1, runs), at(HIGH, NONE), optimizers=SGD),
+            *in_settings(NAME, lambda runs: _revivals(1, runs), at(PROPER, NONE), optimizers=SGD, label="proper rate",
+                         beside=True),
+        ),
+        note="A law: its inputs are the data, so its slope is 0 on each for ever, and so is its gradient.",
+    ),
+    Claim(
+        id=23,
+        statement="A unit alive at birth dies by a step, more often at a large rate",
+        source="answer 2",
+        statistic="share of the units alive at birth that are ever dead, at the high rate less at the proper one",
+        smallest=0.05,
+        conditions=in_settings(
+            NAME,
+            lambda runs: pooled_difference(ever_died, born_alive, {**runs, **PROPER}, {**runs, **HIGH}),
+            at(NONE),
+            optimizers=("sgd", "adam"),
+        ),
     ),
     Claim(
         id=32,
-        statement="Earlier layers that move bring units of later ones back",
-        source="comment",
-        statistic=f"{_REVIVED}: nothing frozen less all earlier layers frozen",
+        statement="Units leave death due to updates earlier in the network",
+        source="answer 3",
+        statistic=f"{_DEAD} and that are alive at the end: earlier layers free less frozen, high rate",
         smallest=0.05,
-        conditions=tuple(
-            Condition(label, paired(of_spells(REVIVED_SHARE, layer=layer), frozen, free, bounds=(0, 1)))
-            for label, layer, frozen, free in _FROZEN
+        conditions=(
+            *_unfrozen(2, FROZEN_1, None, beside=False),
+            *_unfrozen(3, FROZEN_2, THREE_LAYERS, beside=True),
         ),
-        note="A pair in which no unit of the layer died on one side is lost.",
+        note="The verdict goes by layer 2 under plain SGD.",
     ),
-    _never(
-        32, "With all earlier layers frozen no dead unit comes back", "comment", "revivals in the layer after them",
-        tuple(Condition(label, _revivals(layer, frozen)) for label, layer, frozen, _ in _FROZEN),
-        "The layer's inputs stand still, as those of layer 1 do. Adam's momentum may carry a unit on for some steps.",
-    ),
-    Claim(
-        id=37,
-        statement="Units that look dead on batches merely fire rarely",
-        source="comment",
-        statistic="share of the units inactive on a batch that are active on the training set, at the end",
-        threshold=0.5,
-        conditions=each(_BOTH_RATES, lambda runs: mean_of(_RARELY_ACTIVE, runs)),
-        note="Inactive on a batch of 64: the mean over the steps between the last two probes.",
+    _law(
+        id=32,
+        statement="With all earlier layers frozen no dead unit comes back under plain SGD",
+        source="answer 3",
+        statistic="revivals in the layer after them, counted",
+        conditions=(
+            *in_settings(NAME, lambda runs: _revivals(2, runs), at(HIGH, FROZEN_1), optimizers=SGD, label="layer 2"),
+            *in_settings(NAME, lambda runs: _revivals(3, runs), at(HIGH, FROZEN_2), optimizers=SGD, worlds=THREE_LAYERS,
+                         label="layer 3", beside=True),
+        ),
+        note="A law, as in layer 1: the layer's inputs stand still.",
     ),
     Claim(
         id=37,
         statement="More epochs wake dead units",
-        source="comment",
-        statistic="share of the units dead halfway that a later probe finds active",
+        source="answer 4",
+        statistic="share of the units dead in the first half that are alive at the end",
         smallest=0.05,
-        conditions=each(_BOTH_RATES, lambda runs: mean_of(_WAKEN, runs, bounds=(0, 1))),
+        conditions=(
+            *in_settings(NAME, lambda runs: share(AT_END, runs, among=_WAS_DEAD_HALFWAY), _plain(HIGH)),
+            *in_settings(NAME, lambda runs: share(AT_END, runs, among=_WAS_DEAD_HALFWAY), _plain(PROPER),
+                         label="proper rate", beside=True),
+        ),
         note="As many epochs again; units of all layers.",
     ),
+    _law(
+        id=39,
+        statement="A dead unit's own weights cannot be offset: under plain SGD those of layer 1 stay as they are",
+        source="answer 5",
+        statistic="units of layer 1 of whose weights or bias a bit changed after they had died",
+        conditions=in_settings(NAME, lambda runs: total_of(_moved(then=True), runs), at(HIGH, NONE), optimizers=SGD),
+        note="A law. Bits are compared by a checksum, at the probe that found the unit dead and at the end.",
+    ),
     Claim(
-        id=37,
-        statement="More epochs leave fewer units dead",
-        source="comment",
-        statistic="dead units at the end less those halfway, in the same run",
+        id=39,
+        statement="A dead unit of layer 1 stays as it is under momentum and Adam, too",
+        source="answer 5",
+        statistic="share of the units of layer 1 found dead whose weights or bias are others at the end",
         direction="below",
-        smallest=1,
-        conditions=each(_BOTH_RATES, lambda runs: mean_of(_MORE_DEAD, runs)),
-        note="As many epochs again. Some units wake, others die: this is what is left.",
+        threshold=0.1,
+        conditions=in_settings(
+            NAME,
+            lambda runs: pooled(_moved(then=True), _moved(then=False), runs),
+            at(HIGH, NONE),
+            optimizers=("adam", "momentum"),
+        ),
+        note="What the gradients were before it died moves it on, for some steps.",
     ),
-    _never(
-        39, "A dead unit's own weights stay as they are for good", "comment",
-        "units of layer 1 of whose weights or bias a bit changed after they had died",
-        each(_PLAIN, lambda runs: total_of(_moved, runs)),
-        "Bits are compared by a checksum, at the probe that found the unit dead and at the end.",
-    ),
-    _never(
-        6, "Equal decay of weights and bias cannot bring layer 1 back", "answer", "revivals in layer 1",
-        each(_cases(LOW, "equal_decay"), lambda runs: _revivals(1, runs)),
-        "Under plain SGD decay shrinks a dead unit's pre-activations and keeps their signs. Adam rescales the decay of "
-        "each weight by itself, so that the unit's plane turns.",
+    _law(
+        id=6,
+        statement="Equal decay of weights and bias cannot bring layer 1 back under plain SGD",
+        source="comment on the question",
+        statistic="revivals in layer 1, counted",
+        conditions=in_settings(
+            NAME, lambda runs: _revivals(1, runs), at(HIGH, EQUAL_DECAY), optimizers=SGD, worlds=WITH_DECAYS
+        ),
+        note="A law: decay shrinks a dead unit's pre-activations and keeps their signs.",
     ),
     Claim(
         id=6,
-        statement="Decay of the bias alone brings layer 1 back",
-        source="answer",
-        statistic=f"{_REVIVED}, layer 1",
+        statement="Decay of the bias alone brings units of layer 1 back",
+        source="comment on the question",
+        statistic=f"{_DEAD} and that are alive at the end, layer 1: with a decay of .01 less without",
         smallest=0.05,
-        conditions=each(_cases(LOW, "bias_decay"), lambda runs: _share(runs, 1)),
+        conditions=in_settings(
+            NAME,
+            lambda runs: pooled_difference(
+                count_found(AT_END, layer=1), count_found(layer=1), {**runs, **NONE}, {**runs, **BIAS_DECAY}
+            ),
+            at(HIGH, BIAS_DECAY),
+            worlds=WITH_DECAYS,
+        ),
         note="A unit comes back so only if it is its bias that holds it down: where its weights alone suffice, it "
         "stays dead.",
     ),

@@ -7,47 +7,74 @@ from collections.abc import Sequence
 import polars as pl
 
 from relubench.experiments.base import Frames
-from relubench.experiments.revival.cases import HIGH, LOW, NAME, OPTIMIZERS, VARIANTS
 from relubench.plots.figure import Figure, interval_note, runs_note
 from relubench.plots.points import points
 from relubench.plots.survival import survival_panels
 
-#: The decay of the variants that have one.
+#: The decay of the treatments that have one.
 DECAY = 0.01
 
 
-def _survival(curves: pl.DataFrame) -> Figure:
-    figure = survival_panels(curves, columns="layer", lines=NAME, label="units still dead")
+def _plain(frames: Frames, metric: str, treatment: str = "none") -> pl.DataFrame:
+    rows = frames.curves.filter(pl.col("metric") == metric)
+    return rows.filter(pl.col("factor.treatment").is_null() | (pl.col("factor.treatment") == treatment))
+
+
+def _survival(frames: Frames, suffix: str, setting: str) -> Figure | None:
+    curves = frames.titled(_plain(frames, "still_dead").filter(pl.col("factor.rate").eq_missing("high")))
+    if curves.is_empty():
+        return None
+    figure = survival_panels(curves, columns="layer", lines=frames.title("optimizer"), label="units still dead")
     for axis in figure.axes:
         axis.set_xlabel("steps since found dead")
-    rates = ", ".join(f"{OPTIMIZERS[name]} {rate:g}" for name, rate in HIGH.items())
     caption = (
-        "Share of units still dead so many steps after a probe found them dead, by hidden layer (1 is at the input). "
-        f"Learning rates at which units die: {rates}. Kaplan-Meier over spells of death, with 95 % bootstrap "
-        f"intervals that resample runs; a unit that dies again has another spell. {runs_note({'': curves})}"
+        f"{setting}, high learning rate: share of units still dead so many steps after a probe found them dead, by "
+        "hidden layer (1 is at the input). Kaplan-Meier over spells of death, with 95 % bootstrap intervals that "
+        f"resample runs; a unit that dies again has another spell. "
+        f"{runs_note({'': curves})}"
     )
-    return Figure("revival", figure, caption)
+    return Figure(f"revival{suffix}", figure, caption)
 
 
-def _causes(shares: pl.DataFrame) -> Figure:
-    rows = {"units that come back": shares}
-    figure = points(rows, x="variant", columns=NAME, lines="layer")
+def _fates(frames: Frames, suffix: str, setting: str) -> Figure | None:
+    rows = frames.titled(_plain(frames, "revived").filter(pl.col("factor.rate").eq_missing("high")))
+    if rows.is_empty():
+        return None
+    rows = rows.with_columns(panel=pl.format("{}, layer {}", pl.col(frames.title("optimizer")), pl.col("layer")))
+    panels = {"units that come back": rows.with_columns(pl.col("age").cast(pl.String))}
+    figure = points(panels, x="age", columns="panel", lines="fate")
+    figure.set_figheight(3.2)
+    caption = (
+        f"{setting}, high learning rate: of the units that a probe found dead, those that a later one found active, "
+        "and those alive at the end, by optimiser, layer and when they died. A unit that flickers is active again and "
+        f"may be dead at the end. {interval_note(panels, over='the runs with such a unit')}"
+    )
+    return Figure(f"fates{suffix}", figure, caption)
+
+
+def _treated(frames: Frames, suffix: str, setting: str) -> Figure | None:
+    rows = frames.curves.filter(
+        pl.col("metric") == "revived", pl.col("fate") == "alive at the end", pl.col("factor.rate").eq_missing("high")
+    )
+    titled = frames.titled(rows)
+    if rows.is_empty() or rows["factor.treatment"].n_unique() < 2:
+        return None
+    panels = {"alive at the end": titled.filter(pl.col("age") == titled["age"].drop_nulls()[0])}
+    figure = points(panels, x=frames.title("treatment"), columns=frames.title("optimizer"), lines="layer")
     figure.set_figheight(3.4)
-    figure.axes[0].set_ylim(-0.05, 1.05)  # whole markers at 0 and 100 %
-    rates = "; ".join(f"{OPTIMIZERS[name]} low {LOW[name]:g}, high {HIGH[name]:g}" for name in LOW)
     caption = (
-        "Share of the units found dead that a later probe finds active again, by hidden layer. Learning rates: "
-        f"{rates} (frozen layers and decays: the high one). Frozen layers never move, and are not shown; equal decay: "
-        f"{DECAY:g} on weights and biases; bias decay: {DECAY:g} on biases alone. "
-        f"{interval_note(rows, over='the runs in which a unit of the layer died')}"
+        f"{setting}, high learning rate: of the units that {panels['alive at the end']['age'][0]}, the share alive at "
+        f"the end, by what is done. Frozen layers never move; equal decay: {DECAY:g} on weights and biases; bias "
+        f"decay: {DECAY:g} on biases alone. {interval_note(panels, over='the runs with such a unit')}"
     )
-    return Figure("what_revives", figure, caption)
+    return Figure(f"what_revives{suffix}", figure, caption)
 
 
 def figures(frames: Frames) -> Sequence[Figure]:
-    """Draw what there is: where no unit has died there is nothing to tell."""
-    metric, variant, layer = pl.col("metric"), pl.col("variant"), pl.col("layer")
-    curves = frames.curves.filter(metric == "still_dead", variant == VARIANTS["high"])
-    frozen = (variant == VARIANTS["frozen_1"]) & (layer <= 1) | (variant == VARIANTS["frozen_2"]) & (layer <= 2)
-    shares = frames.curves.filter(metric == "revived_share", pl.col(NAME).is_in(list(LOW)), ~frozen)
-    return [draw(rows) for draw, rows in ((_survival, curves), (_causes, shares)) if rows.height]
+    """Draw what there is in each setting: where no unit has died there is nothing to tell."""
+    drawn = (
+        draw(of_setting, suffix, title)
+        for suffix, title, of_setting in frames.settings()
+        for draw in (_survival, _fates, _treated)
+    )
+    return [figure for figure in drawn if figure is not None]

@@ -7,14 +7,14 @@ import polars as pl
 from relubench.experiments.derived import mean_over_runs
 from relubench.experiments.designs import place_of, title_of, titles
 from relubench.findings.claims import Tables
-from relubench.findings.claims.metrics import Metric, needing, needs_of
+from relubench.findings.claims.metrics import needing, needs_of
 from relubench.findings.spells import HALFWAY, dead_at, spells
 
-NAME = "optimizer.name"
-CHANGES = titles("shift", "change")
+NAME = "shift"
+#: What a row is of, beside a change and a layer.
+CELL = ("factor.world", "factor.optimizer")
+CHANGES = titles(NAME, "change")
 ORDER = ("test set", *CHANGES.values())
-#: Of the spells of the units that are dead when the data change: those that end, as a share.
-WAKE = pl.col("until").is_not_null().mean()
 WHEN_CHANGED = dead_at(HALFWAY)
 
 
@@ -32,44 +32,36 @@ def woken(tables: Tables) -> pl.DataFrame:
     return last.group_by("run_id", "layer", maintain_order=True).agg(counts)
 
 
-def woken_by(name: str) -> Metric:
-    """Return the metric: the share of the units dead at the end of the first task that the other set makes active."""
-
-    @needing(*needs_of(woken))
-    def values(tables: Tables) -> pl.DataFrame:
-        counts = woken(tables).group_by("run_id").agg(pl.col("dead", name).sum())
-        return counts.select("run_id", value=pl.col(name) / pl.col("dead"))
-
-    return values
+def _cells(tables: Tables) -> pl.DataFrame:
+    """Return run_id, `CELL` (what a grid has left out is null) and the change of its title."""
+    missing = [pl.lit(None, pl.String).alias(name) for name in CELL if name not in tables.runs.columns]
+    change = title_of("factor.change", CHANGES) if "factor.change" in tables.runs.columns else pl.lit("same data")
+    return tables.runs.with_columns(*missing).select("run_id", *CELL, change=change)
 
 
-def _sorted(frame: pl.DataFrame) -> pl.DataFrame:
-    """Put rows in the order in which optimisers, changes and layers are listed."""
-    return frame.sort(NAME, place_of("change", ORDER), "layer", descending=[True, False, False], maintain_order=True)
-
-
-def _titled(runs: pl.DataFrame) -> pl.DataFrame:
-    return runs.with_columns(change=title_of("factor.change", CHANGES))
+def _mean(rows: pl.DataFrame, metric: str) -> pl.DataFrame:
+    ordered = rows.sort(*CELL, place_of("change", ORDER), "layer", maintain_order=True)
+    return mean_over_runs(ordered, (*CELL, "change", "layer"), metric)
 
 
 @needing(*needs_of(woken))
 def _at_once(tables: Tables) -> pl.DataFrame:
     """Return the mean share of dead units that are active at once on the test set, and on the next task's inputs."""
-    runs = _titled(tables.runs).select("run_id", NAME, "change")
-    counts = runs.join(woken(tables), on="run_id", maintain_order="left")
+    counts = _cells(tables).join(woken(tables), on="run_id", maintain_order="left")
     tested = counts.filter(pl.col("change") == "same data").with_columns(change=pl.lit("test set"), next_task="test")
     rows = pl.concat([tested, counts]).with_columns(value=pl.col("next_task") / pl.col("dead"))
-    return mean_over_runs(_sorted(rows), (NAME, "change", "layer"), "woken")
+    return _mean(rows, "woken")
 
 
 @needing("unit_dead")
 def _later(tables: Tables) -> pl.DataFrame:
-    """Return the mean share of the units dead at the change that a probe of the second task finds active."""
-    runs = _titled(tables.runs).select("run_id", NAME, "change")
-    shares = spells(tables).filter(WHEN_CHANGED).group_by("run_id", "layer").agg(value=WAKE)
-    return mean_over_runs(
-        _sorted(runs.join(shares, on="run_id", maintain_order="left")), (NAME, "change", "layer"), "revived"
+    """Return the mean share of the units dead at the change that are alive at the end."""
+    last = spells(tables).group_by("run_id", "layer", "unit").agg(at_end=pl.col("until").is_not_null().all())
+    dead = spells(tables).filter(WHEN_CHANGED).select("run_id", "layer", "unit")
+    shares = (
+        dead.join(last, on=["run_id", "layer", "unit"]).group_by("run_id", "layer").agg(value=pl.col("at_end").mean())
     )
+    return _mean(_cells(tables).join(shares, on="run_id", maintain_order="left"), "revived")
 
 
 CURVES = ("dead_train", "test_accuracy")

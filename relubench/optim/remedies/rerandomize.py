@@ -1,4 +1,4 @@
-"""Re-drawing the weights that are not positive, period by period, with the layers frozen in turn.
+"""Re-drawing the weights that are not positive, period by period, with layers frozen in turn or one after another.
 
 An answer's remedy (Cross Validated, "What is the dying ReLU problem in neural networks?"), made exact.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from relubench import checks
-from relubench.config import static
+from relubench.config import knob, static
 from relubench.lazy import jnp, optax
 from relubench.optim.remedies.choices import PERIOD, REMEDIES
 from relubench.optim.remedies.freeze import stand_still
@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     from jax.typing import ArrayLike
 
 
-@REMEDIES.register("rerandomize", period=PERIOD, freeze=static(True, "freeze the layers in turn, a period each"))
+ORDERS = ("in_turn", "progressive")
+
+
+@REMEDIES.register(
+    "rerandomize",
+    period=PERIOD,
+    freeze=static(True, "freeze layers"),
+    order=static("in_turn", "which layers: one in turn, or one more at a time from the input", choices=ORDERS),
+    stage=knob(1, "periods until the next layer is frozen", low=1),
+)
 def rerandomize(
     inner: optax.GradientTransformation,
     *,
@@ -30,12 +39,15 @@ def rerandomize(
     key: Array,
     period: ArrayLike,
     freeze: bool,
+    order: str,
+    stage: ArrayLike,
 ) -> optax.GradientTransformationExtraArgs:
     """Return `inner` with every weight <= 0 of the hidden layers' kernels drawn anew after each `period` updates.
 
-    What is drawn anew loses its moments. With `freeze` one affine layer of L, the output's included, stands still
-    at a time: in period e (from 0) that is layer e mod L + 1, which `inner` sees a gradient of 0 for, and which
-    keeps its weights at the period's end as well.
+    What is drawn anew loses its moments. With `freeze` some of the L affine layers, the output's included, stand
+    still: in period e (from 0), with s = floor(e / stage), layer s mod L + 1 alone where they do so `in_turn`, or the
+    first min(s, L - 1) layers where freezing is `progressive`. To `inner` their gradients are 0, and they keep their
+    weights at the period's end as well.
 
     Args:
         inner: the transformation that makes the updates.
@@ -43,11 +55,15 @@ def rerandomize(
         initialize: draws a whole layer anew.
         key: of the draws.
         period: updates in a period, such as those of an epoch; the first redraw comes with update number `period`.
-        freeze: whether the layers stand still in turn.
+        freeze: whether layers stand still.
+        order: which of them do: `in_turn` or `progressive`.
+        stage: periods until the next layer stands still.
     """
     check_lens(layers)
     checks.number("period", period, low=1, high=checks.MOST, whole=True)
     checks.flag("freeze", freeze)
+    checks.one_of("order", order, ORDERS)
+    checks.number("stage", stage, low=1, high=checks.MOST, whole=True)
     inner = optax.with_extra_args_support(inner)
 
     def init(params: Any) -> PeriodicState:
@@ -57,8 +73,8 @@ def rerandomize(
     def update(updates: Any, state: PeriodicState, params: Any = None, **extra: Any) -> tuple[Any, PeriodicState]:
         affine = read(layers, params, updates)
         length = jnp.asarray(period, state.step.dtype)
-        turn = (state.step // length) % len(affine)
-        frozen = [freeze & (turn == n) for n in range(len(affine))]
+        turn = state.step // length // jnp.asarray(stage, state.step.dtype)
+        frozen = [freeze & _stands_still(order, turn, n, len(affine)) for n in range(len(affine))]
         updates = stand_still(layers, updates, frozen)
         updates, inner_state = inner.update(updates, state.inner, params, **extra)
         updates = stand_still(layers, updates, frozen)
@@ -79,3 +95,9 @@ def rerandomize(
         return updates, PeriodicState(inner_state, step)
 
     return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _stands_still(order: str, turn: Array, layer: int, layers: int) -> Array:
+    if order == "progressive":
+        return (layer < turn) & (layer < layers - 1)
+    return turn % layers == layer

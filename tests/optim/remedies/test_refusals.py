@@ -16,7 +16,7 @@ from tests.support.hand_made import KEY, SHAPES, initialize, make_story
 SETTINGS = {
     "redo": {"tau": 0.1, "period": 2},
     "continual_backprop": {"replacement_rate": 0.1, "maturity": 3, "utility_decay": 0.9},
-    "rerandomize": {"period": 2, "freeze": True},
+    "rerandomize": {"period": 2, "freeze": True, "order": "in_turn", "stage": 1},
     "regrama": {"gradient_tau": 0.1, "period": 2},
     "shrink_and_perturb": {"shrink": 0.9, "perturb": 0.1, "period": 2},
     "selective_weight_resets": {"utility_threshold": 0.1, "period": 2},
@@ -72,6 +72,7 @@ NUMBERS = {
     ("continual_backprop", "maturity"): (0, 2**31 - 1, True),
     ("continual_backprop", "utility_decay"): (0, 1, False),
     ("rerandomize", "period"): (1, 2**31 - 1, True),
+    ("rerandomize", "stage"): (1, 2**31 - 1, True),
     ("regrama", "gradient_tau"): (0, None, False),
     ("regrama", "period"): (1, 2**31 - 1, True),
     ("shrink_and_perturb", "shrink"): (0, 1, False),
@@ -120,6 +121,11 @@ def test_layers_to_freeze_that_are_no_list_of_layers_are_refused(frozen):
 @pytest.mark.parametrize("freeze", [1, 0.0, "yes", None, [True], np.array([True])])
 def test_whether_to_freeze_is_true_or_false(freeze):
     assert refusal("rerandomize", freeze=freeze).startswith("freeze=")
+
+
+@pytest.mark.parametrize("order", ["at_random", "", None, 1])
+def test_the_order_of_freezing_is_one_of_two(order):
+    assert refusal("rerandomize", order=order) == f"order={order!r}: it takes in_turn, progressive"
 
 
 ones = jnp.ones

@@ -31,15 +31,29 @@ def test_every_hidden_weight_that_is_not_positive_is_drawn_anew_after_a_period(i
         assert_same(trained, by_hand(story, inner, redraw(period=4)))
 
 
-def test_in_each_period_the_next_layer_stands_still():
-    period = 2
-    story = make_story(seed=2, steps=STEPS)
-    trained, _ = by_optax(story, rerandomize(period=period))
-    before = [story.start, *trained[:-1]]
-    for t, (old, new) in enumerate(zip(before, trained, strict=True)):
-        for n in range(len(SHAPES)):
-            moved = [not np.array_equal(np.float32(a), np.float32(b)) for a, b in zip(old[n], new[n], strict=True)]
-            assert moved == [n != t // period % len(SHAPES)] * 2
+def still(story, **settings):
+    """Return which layers stood still at each update."""
+    trained, _ = by_optax(story, rerandomize(**settings))
+
+    def same(old, new):
+        leaves = [np.array_equal(np.float32(a), np.float32(b)) for a, b in zip(old, new, strict=True)]
+        assert len(set(leaves)) == 1, "kernel and bias stand still together"
+        return leaves[0]
+
+    pairs = zip([story.start, *trained[:-1]], trained, strict=True)
+    return [[n for n, layer in enumerate(zip(*pair, strict=True)) if same(*layer)] for pair in pairs]
+
+
+@pytest.mark.parametrize("stage", [1, 2])
+def test_after_each_stage_the_next_layer_stands_still(stage):
+    frozen = still(make_story(seed=2, steps=STEPS), period=2, stage=stage)
+    assert frozen == [[t // 2 // stage % len(SHAPES)] for t in range(STEPS)]
+
+
+@pytest.mark.parametrize("stage", [1, 2])
+def test_progressive_freezing_takes_one_layer_more_from_the_input_and_never_the_output(stage):
+    frozen = still(make_story(seed=2, steps=STEPS), period=2, order="progressive", stage=stage)
+    assert frozen == [list(range(min(t // 2 // stage, len(SHAPES) - 1))) for t in range(STEPS)]
 
 
 def test_a_frozen_layer_is_not_drawn_anew_and_the_others_are():
