@@ -65,6 +65,10 @@ $(VENV)/test-$(EXTRAS): $(BIN)/python pyproject.toml constraints.txt
 	$(call install,.[$(EXTRAS)])
 	@touch $@ $(VENV)/relubench
 
+$(VENV)/bench: $(BIN)/python pyproject.toml constraints.txt
+	$(call install,.[bench,report])
+	@touch $@ $(VENV)/relubench
+
 # Find the learning rates by rule on seeds that no claim is judged on, but for the CNN's, which takes hours.
 pilot: $(VENV)/relubench
 	$(BIN)/python -m relubench experiment=pilot figures=false
@@ -74,11 +78,14 @@ pilot: $(VENV)/relubench
 # and report need, judge published numbers, and write the generated docs. Takes hours on two cores, and goes on where
 # it was stopped.
 REFERENCE := $(filter-out custom pilot,$(basename $(notdir $(wildcard conf/experiment/*.yaml))))
-KEPT := summary.parquet curves.parquet claims.parquet config.yaml provenance.json figures
-reference: $(REFERENCE:%=results/reference/%/provenance.json)
+KEPT := summary.parquet values.parquet curves.parquet claims.parquet config.yaml provenance.json figures
+reference: $(VENV)/bench $(REFERENCE:%=results/reference/%/provenance.json) # some published numbers take PyTorch
 	rm -f results/published/verify.parquet
 	$(BIN)/python -m relubench verify size=reference; cp results/published/verify.parquet results/reference/
+	$(BIN)/python -m relubench.report.claims_page results/reference docs/claims.md
 	$(BIN)/python -m relubench.report.answer results/reference docs/answer.md
+	$(BIN)/python -m relubench.report.published results/reference docs/published.md
+	$(BIN)/python -m relubench.report.page results/reference docs/answer.md docs/report.html
 	$(BIN)/python -m relubench.report.definitions docs/definitions.md
 	$(BIN)/python -m relubench.report.architecture docs/architecture.md
 
@@ -89,7 +96,7 @@ results/reference/%/provenance.json: $(VENV)/relubench FORCE
 
 # Resolve what pyproject.toml asks for, for every Python and platform, keeping the versions pinned so far; needs uv.
 constraints:
-	uv pip compile -q --universal --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+	uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
 		--all-extras pyproject.toml -o constraints.txt
 
 clean:

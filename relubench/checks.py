@@ -60,13 +60,13 @@ def numbers(name: str, value: Any) -> Array:
     return array
 
 
-def all_at_least_0(name: str, array: Array) -> None:
-    """Refuse an array that holds a negative number, NaN or infinity; a traced one passes."""
+def all_within(name: str, array: Array, low: float, high: float) -> None:
+    """Refuse an array that holds a number out of these finite limits, or NaN; a traced one passes."""
     if not is_traced(array):
         values = np.asarray(array).astype(np.float64)
-        wrong = values[~((values >= 0) & (values < math.inf))]
+        wrong = values[~((values >= low) & (values <= high))]
         if wrong.size:
-            raise UserError(f"{name} holds {wrong[0]}: it takes finite numbers >= 0")
+            raise UserError(f"{name} holds {wrong[0]}: it takes finite numbers >= {low} and <= {high}")
 
 
 def same_shape(name: str, array: Any, other_name: str, other: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -97,3 +98,43 @@ def length_dispersion(widths: Sequence[int]) -> float:
     He Gaussian weights, zero bias, one input (Hanin & Rolnick 2018, theorem 5).
     """
     return math.prod(1 + 5 / width for width in widths)
+
+
+def off_everywhere(
+    weights: np.ndarray, bias: np.ndarray, next_weights: np.ndarray, next_bias: np.ndarray
+) -> np.ndarray:
+    """Return which second-layer ReLU units are off on all of R^inputs, decided exactly: [units] bool.
+
+    `weights` [inputs, hidden] and `bias` [hidden] of the first layer, in general position; `next_weights`
+    [hidden, units] and `next_bias` [units]. A unit's pre-activation is linear on each region of the first layer's
+    planes. So it is at most 0 everywhere if and only if it is so at every vertex, where as many planes meet as there
+    are inputs, and rises along no ray, which is where all but one of these planes meet, taken through 0. Rounding
+    lifts what is 0 there by a hair, which tips no sign: a weight above 0 with nothing else on shows on another ray.
+    """
+    if weights.shape[0] > weights.shape[1]:  # the planes do not meet in points: it varies in their normals' span alone
+        weights = np.linalg.qr(weights).R
+    inputs, hidden = weights.shape
+    off = np.ones(len(next_bias), bool)
+    for planes in map(list, itertools.combinations(range(hidden), inputs)):
+        vertex = np.linalg.solve(weights[:, planes].T, -bias[planes])
+        off &= np.maximum(vertex @ weights + bias, 0) @ next_weights + next_bias <= 0
+    for planes in map(list, itertools.combinations(range(hidden), inputs - 1)):
+        ray = np.linalg.svd(weights[:, planes].T)[2][-1]
+        for direction in (ray, -ray):
+            off &= np.maximum(direction @ weights, 0) @ next_weights <= 0
+    return off
+
+
+def off_probability(inputs: int, hidden: int) -> float:
+    """Return the probability that a second-layer unit is off on all of R^inputs (Brownlowe et al. 2024).
+
+    Weights and biases symmetric about 0 and continuous. With as many hidden units as inputs or fewer, any activations
+    can come up: the unit's weights and its bias must all be negative. It is known for one hidden unit more, too.
+    """
+    if hidden <= inputs:
+        return 2.0 ** -(hidden + 1)
+    if hidden == inputs + 1:
+        return (2.0**inputs + 1) / 4.0 ** (inputs + 1)
+    raise ValueError(
+        f"hidden={hidden}: the probability is known for up to {inputs + 1} hidden units on {inputs} inputs"
+    )

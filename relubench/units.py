@@ -25,6 +25,8 @@ from relubench.errors import UserError
 SATURATED_SLOPE = 1e-3
 #: An output counts as the same for every input within this, relative to 1 + its largest magnitude.
 COLLAPSE_TOLERANCE = 1e-6
+#: With weights up to this, sums over 2^31 examples of any size stay finite in float32.
+LARGEST_WEIGHT = 2.0**32
 
 
 class UnitStats(NamedTuple):
@@ -47,9 +49,10 @@ def observe(
 
     `z` pre-activations, `h` = f(z) and `slope` = f'(z), each [examples, ..., units], or [units] for one example.
     `weight` is [examples], or [examples, time] and so on: the first of the axes of z that are not the units'. What has
-    weight 0 (padding) is not there at all, whatever its numbers; other weights count in the mean of |h|. With nothing
-    there, the statistics are those that change no others when merged. With a non-finite z they are meaningless: check
-    `jnp.isfinite` of `min_z` and `max_z` (NaN propagates to both).
+    weight 0 (padding) is not there at all, whatever its numbers; other weights count in the mean of |h|, are at most
+    `LARGEST_WEIGHT`, and lose their effect where all of them are below its inverse. With nothing there, the statistics
+    are those that change no others when merged. With a non-finite z they are meaningless: check `jnp.isfinite` of
+    `min_z` and `max_z` (NaN propagates to both).
     """
     z, h, slope = _arrays(z=z, h=h, slope=slope)
     axes = _all_but(axis, z)
@@ -256,7 +259,7 @@ def _weights(weight: ArrayLike, shape: tuple[int, ...], axis: int) -> Array:
         raise UserError(
             f"weight has shape {array.shape}: it takes {' or '.join(map(str, allowed))}, the first axes of z, {shape}"
         )
-    checks.all_at_least_0("weight", array)
+    checks.all_within("weight", array, 0, LARGEST_WEIGHT)
     if jnp.issubdtype(array.dtype, jnp.floating):
         array = magnitudes.floating(array)
     return jnp.expand_dims(array.reshape(array.shape + (1,) * (len(others) - array.ndim)), axis)

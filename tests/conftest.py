@@ -55,7 +55,7 @@ def hurry(options):
         jax.config.update("jax_disable_most_optimizations", False)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def quick_options():
     """Return XLA's options for a hurry: its older emitters compile twice as fast; newer versions have no others."""
     return {"xla_cpu_use_fusion_emitters": False} if jax.__version_info__ < (0, 11) else {}

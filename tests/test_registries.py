@@ -43,7 +43,7 @@ WALKS = {
     ],
     "optimizer.clip_norm": [None, 1.0],
 }
-REAL_VALUED = ("bits", "interval", "linear", "plane", "teacher")
+REAL_VALUED = ("bits", "even", "interval", "linear", "plane", "teacher")
 LONGEST = max(len(list(names)) for names in WALKS.values())
 COLUMNS = [list(itertools.islice(itertools.cycle(list(names)), LONGEST)) for names in WALKS.values()]
 

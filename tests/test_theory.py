@@ -1,6 +1,7 @@
 """The oracles, each against brute force or Monte Carlo, and relubench against the oracles."""
 
 import collections
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from scipy.optimize import linprog
 
 from relubench import theory, units
 from tests.support.reference import forward, gradients
@@ -93,6 +95,52 @@ def test_a_real_step_leaves_a_unit_dead_exactly_within_the_deadly_rates():
 
     law()
     assert min(seen[dead, bounded] for dead in (False, True) for bounded in (False, True)) > 50  # (dead, has an end)
+
+
+def highest(weights, bias, next_weights, next_bias):
+    """Return the least upper bound of a second-layer unit's pre-activation: a linear programme for each region."""
+    found = []
+    for signs in itertools.product((1.0, -1.0), repeat=len(bias)):
+        on = np.array(signs) > 0
+        slope, level = weights[:, on] @ next_weights[on], bias[on] @ next_weights[on] + next_bias
+        # within the region, where signs * (x @ weights + bias) >= 0
+        solution = linprog(-slope, A_ub=-(weights * signs).T, b_ub=bias * signs, bounds=(None, None))
+        if solution.status != 2:  # 2: there is no such region
+            found.append(np.inf if solution.status == 3 else level - solution.fun)
+    return max(found)
+
+
+@pytest.mark.parametrize(("inputs", "hidden"), [(1, 1), (1, 3), (2, 1), (2, 2), (2, 4), (3, 2), (3, 4)])
+def test_a_unit_is_off_everywhere_iff_its_highest_value_over_all_regions_is_at_most_0(inputs, hidden):
+    draw, seen = np.random.default_rng(inputs * 10 + hidden), []
+    for _ in range(6):
+        weights, bias = draw.uniform(-1, 1, (inputs, hidden)), draw.uniform(-1, 1, hidden)
+        following = draw.uniform(-1, 0.3, (hidden, 4)), draw.uniform(-1, 0.3, 4)  # most are off
+        off = theory.off_everywhere(weights, bias, *following)
+        tops = [highest(weights, bias, *unit) for unit in zip(following[0].T, following[1], strict=True)]
+        seen += [*zip(off, tops, strict=True)]
+    assert all(off == (top <= 0) for off, top in seen)
+    assert {off for off, _ in seen} == {True, False}
+
+
+@pytest.mark.parametrize(("inputs", "hidden"), [(1, 1), (1, 2), (2, 1), (2, 3), (3, 3), (3, 4)])
+def test_units_are_off_everywhere_as_often_as_brownlowes_formulas(inputs, hidden):
+    draw = np.random.default_rng(hidden)
+    shares = [
+        theory.off_everywhere(
+            draw.normal(size=(inputs, hidden)), draw.normal(size=hidden), draw.normal(size=(hidden, 16)),
+            draw.normal(size=16),
+        ).mean()
+        for _ in range(1000)
+    ]  # fmt: skip
+    mean, error = batches_of_means(np.array(shares))
+    assert abs(mean - theory.off_probability(inputs, hidden)) < 5 * error
+
+
+def test_the_probability_of_more_hidden_units_is_not_known():
+    assert [theory.off_probability(1, hidden) for hidden in (1, 2)] == [0.25, 0.1875]
+    with pytest.raises(ValueError, match="hidden=4: the probability is known for up to 3 hidden units on 2 inputs"):
+        theory.off_probability(2, 4)
 
 
 def batches_of_means(values, batches=50):

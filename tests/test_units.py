@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -192,6 +192,36 @@ def test_dormancy_is_right_whatever_the_magnitude(dtype, sizes, dormant, compile
     assert (jax.jit(flags) if compiled else flags)(jnp.asarray(h)).tolist() == dormant
 
 
+@st.composite
+def of_any_size(draw):
+    """Return (type, activations [parts, examples, units]) with magnitudes from the least to the largest of the type."""
+    dtype = draw(st.sampled_from([jnp.float16, jnp.bfloat16, np.float32, np.float64]))
+    info = jnp.finfo(dtype)
+    largest, lowest = np.log2(float(info.max)), np.log2(float(info.smallest_subnormal))
+    powers = draw(hnp.arrays(np.float64, (3, 7, 5), elements=st.floats(lowest, largest - 0.01)))
+    spread = draw(st.sampled_from([0, 2e-2, 1]))  # of the powers in a layer
+    powers = np.clip(draw(st.floats(lowest, largest - 0.01)) * (1 - spread) + powers * spread, lowest, largest - 0.01)
+    return dtype, (np.exp2(powers) * draw(hnp.arrays(np.int8, (3, 7, 5), elements=st.sampled_from([-1, 1])))).astype(
+        dtype
+    )
+
+
+@given(of_any_size(), hnp.arrays(np.float32, (3, 7), elements=st.sampled_from([0, 2**-32, 0.3, 1, 7, 2**32])))
+@pytest.mark.parametrize("weighted", [False, True])
+def test_dormancy_of_activations_of_any_size_is_that_of_longer_numbers(weighted, drawn, weight):
+    dtype, h = drawn
+    weight = weight if weighted else np.ones_like(weight)
+    assume(weight.any())
+    with jax.enable_x64(dtype == np.float64):
+        parts = [units.observe(x, x, np.ones_like(x), w if weighted else None) for x, w in zip(h, weight, strict=True)]
+        dormant = np.asarray(units.dormant(units.merge(jax.tree.map(lambda *leaves: jnp.stack(leaves), *parts))))
+    size = np.abs(h.astype(np.float64)).astype(np.longdouble)  # of bfloat16 NumPy knows this way alone
+    mean = (size * weight[..., None]).sum((0, 1)) / weight.sum(dtype=np.longdouble)
+    score = mean / mean.mean()
+    clear = np.abs(score / 0.025 - 1) > 1e-3
+    np.testing.assert_array_equal(dormant[clear], (score <= 0.025)[clear])
+
+
 def test_parts_of_far_apart_magnitudes_merge_to_the_mean_of_all():
     h = np.array([[[1e38, 2, 1e-30, 0]], [[1e-38, 1e30, 3e-37, 1e-38]], [[-2e38, 0, 0, 3e-39]]], np.float32)
     merged = units.merge(jax.vmap(units.observe)(h, h, h))
@@ -275,6 +305,7 @@ observed = functools.partial(units.observe, ones(4, 3, 5), ones(4, 3, 5), ones(4
         (lambda: observed([1, 1, 1, -1]), "weight holds -1"),
         (lambda: observed([1, 1, 1, np.nan]), "weight holds nan"),
         (lambda: observed([1, 1, 1, np.inf]), "weight holds inf"),
+        (lambda: observed([1, 1, 1, 1e20]), "weight holds .*<= 4294967296"),
         (lambda: observed("abcd"), "weight='abcd'"),
         (lambda: units.merge(units.observe(ones(4, 3), ones(4, 3), ones(4, 3))), r"parts.active has shape \(3,\)"),
         (lambda: units.dormant(units.observe(ones(4, 3), ones(4, 3), ones(4, 3)), -1), "tau=-1: .* >= 0"),

@@ -37,7 +37,7 @@ verbs
   merge    tables, summary and figures from the parts of a sharded or interrupted run
   figures  draw the figures again, from Parquet alone
   compare  `compare A B [out=FOLDER]`: two folders of results side by side; settings, runs, and differences of metrics
-  report   every claim under out=results judged together, and the question answered: answer.md
+  report   every claim under out=results judged together: claims.md; the question answered: answer.md, report.html
   verify   oracles, and the experiments on published numbers; `verify 1 3` takes these rows of published numbers alone
 
 examples

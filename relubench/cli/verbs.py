@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from rich.console import Console
 
-from relubench import config, experiments
+from relubench import experiments
 from relubench.cli.progress import Progress
 from relubench.errors import UserError, unknown
-from relubench.experiments.base import Frames, with_levels
+from relubench.experiments.base import with_levels
 from relubench.sweeps import folders, interrupts, training
 from relubench.sweeps.storage import read_table, write_json, write_table
 from relubench.sweeps.training import asked, lacking, share
@@ -75,13 +75,16 @@ def _console() -> Console:
 
 def _finish(request: Request, folder: folders.Folder, console: Console) -> int:
     """Merge the parts, write the tables, draw, and print; 1 if runs of the grid are missing."""
+    from relubench.findings.summary import dead_by_layer
     from relubench.report.terminal import print_table
 
     tables = _merged(request, folder)
     absent = len(request.grid) - tables.runs.height
     if tables.runs.height:
         table = _fold(request, folder, tables)
-        print_table(table, request.grid.coordinates, console, request.factors)
+        layers = dead_by_layer(tables, request.grid.points)
+        print_table(table, layers, request.grid.coordinates, console, request.factors)
+        _print_counted(folder, console)
     write_json(folder.path / "provenance.json", _provenance(request, folder))
     drawn = _draw(folder) if request.config.figures and tables.runs.height else []
     _print_paths(folder, drawn, console)
@@ -90,6 +93,16 @@ def _finish(request: Request, folder: folders.Folder, console: Console) -> int:
             f"{absent:,} of {len(request.grid):,} runs are missing: run the experiment (or its shards) to train them"
         )
     return 1 if absent else 0
+
+
+def _print_counted(folder: folders.Folder, console: Console) -> None:
+    """Print how many of the experiment's claims hold, and where to read which."""
+    from relubench.report.verdicts import counted
+
+    claims = read_table(folder.path / "claims.parquet")
+    if claims.height:
+        report = f"python -m relubench report out={folder.path.parent}"
+        console.print(f"verdicts: {counted(claims)}: {report}", soft_wrap=True)
 
 
 def _merged(request: Request, folder: folders.Folder) -> folders.Tables:
@@ -105,7 +118,7 @@ def _merged(request: Request, folder: folders.Folder) -> folders.Tables:
 
 
 def _fold(request: Request, folder: folders.Folder, tables: folders.Tables) -> pl.DataFrame:
-    """Write the tables that fold seeds: summary, curves and claims; return the summary."""
+    """Write the tables that fold seeds: summary, values, curves and claims; return the summary."""
     from relubench.findings import claims, summary
 
     name, axes = request.config.name, request.grid.points
@@ -114,6 +127,7 @@ def _fold(request: Request, folder: folders.Folder, tables: folders.Tables) -> p
     table = summary.summarize(tables.runs, axes)
     origin = {"name": name}
     write_table(folder.path / "summary.parquet", table, origin)
+    write_table(folder.path / "values.parquet", summary.values(tables.runs, axes), origin)
     curves = [summary.curves(tables, axes, experiment.curves), *(derive(tables) for derive in experiment.derived)]
     write_table(folder.path / "curves.parquet", pl.concat(curves, how="diagonal_relaxed"), origin)
     write_table(
@@ -164,24 +178,17 @@ def _way(origins: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def _draw(folder: folders.Folder) -> list[Path]:
     """Draw the experiment's figures from Parquet and config.yaml alone."""
-    from relubench.findings.words import verdict_lines
+    from relubench.findings.words import finding
     from relubench.plots.figure import save
+    from relubench.report import collect
 
-    stored = folders.read_config(folder.path / "config.yaml")
-    name, values, factors = stored.name, stored.values, stored.factors
-    design = experiments.design(name)
-    frames = Frames(
-        summary=read_table(folder.path / "summary.parquet", name=name),
-        curves=read_table(folder.path / "curves.parquet", name=name),
-        claims=read_table(folder.path / "claims.parquet", name=name),
-        setting=config.over_defaults(values),
-        factors=tuple({each.name: each for each in (*(design.factors if design else ()), *factors)}.values()),
-    )
+    frames = collect.frames(folder.path)
+    experiment = experiments.find(folders.read_config(folder.path / "config.yaml").name)
     drawn: list[Path] = []
-    verdicts = verdict_lines(frames.claims)
-    for figure in experiments.find(name).figures(frames):
+    for figure in experiment.figures(frames):
         interrupts.check()
-        drawn += save(figure._replace(caption="\n".join([figure.caption, *verdicts])), folder.path / "figures")
+        told = finding(frames.claims, figure.claims, figure.setting)
+        drawn += save(figure._replace(caption=" ".join(filter(None, [figure.caption, told]))), folder.path / "figures")
     return drawn
 
 
@@ -231,6 +238,8 @@ def verify(request: Request, rows: Sequence[int]) -> int:
         console.print(f"experiment={name}")
         tables.append(_judged(compose.request_of(name, [*words, f"out={out / Path(name).name}"]), console))
     table = pl.concat(tables)
+    if rows:
+        table = table.filter(pl.col("claim").is_in(rows))  # an experiment may be on several
     verification.keep(out, table)
     print_verdicts(table, console)
     print(f"wrote {out / verification.FILE}")
@@ -247,19 +256,29 @@ def _judged(request: Request, console: Console) -> pl.DataFrame:
 
 
 def report(request: Request) -> int:
-    """Judge the claims of all results folders under `out` together: a table, and the page that answers the question."""
-    from relubench.report import answer, collect
+    """Judge the claims of all results folders under `out` together: a table, and the pages that answer the question."""
+    from relubench.report import answer, claims_page, collect, page, published
     from relubench.report import verify as verification
     from relubench.report.verdicts import print_verdicts
 
-    root, verified = Path(request.config.out), verification.find(Path(request.config.out))
-    table = collect.judged(collect.studies(root))
-    if verified is not None:
-        table = pl.concat([table.filter(pl.col("kind") != "published"), verified], how="diagonal")
+    root = Path(request.config.out)
+    table = collect.verdicts(root, collect.studies(root))
     print_verdicts(table, _console())
     write_table(root / "report.parquet", table)
-    answer.write(root, root / "answer.md")
-    for name in ("report.parquet", "answer.md"):
+    pages = {
+        "claims.md": claims_page,
+        "answer.md": answer,
+        **({} if verification.find(root) is None else {"published.md": published}),
+    }
+    for name, written in pages.items():
+        written.write(root, root / name)
+    names = ["report.parquet", *pages]
+    if lacking_packages := page.missing():
+        print(f"note: report.html takes {', '.join(lacking_packages)}: {page.INSTALL}")
+    else:
+        page.write(root, root / "answer.md", root / "report.html")
+        names.append("report.html")
+    for name in names:
         print(f"wrote {root / name}")
     return 0
 

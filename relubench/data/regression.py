@@ -16,6 +16,7 @@ FUNCTIONS: Registry[Callable[[np.ndarray], np.ndarray]] = Registry("data.functio
 FUNCTIONS.register("abs")(np.abs)
 FUNCTIONS.register("sine")(lambda x: x * np.sin(5 * x))
 FUNCTIONS.register("step")(lambda x: (x > 0) + 0.2 * np.sin(5 * x))
+FUNCTION = static("abs", "target on an interval")
 
 _TEACHER_UNITS = 32
 
@@ -28,12 +29,21 @@ def plane(data: config.Data, *, examples: int) -> Examples:
     return Examples(x, np.abs(x @ np.array([[1.0, 1.0], [1.0, -1.0]])), outputs=2)
 
 
-@SOURCES.register("interval", reads=SPLIT + TARGETS, examples=EXAMPLES, function=static("abs", "target on an interval"))
+@SOURCES.register("interval", reads=SPLIT + TARGETS, examples=EXAMPLES, function=FUNCTION)
 def interval(data: config.Data, *, examples: int, function: str) -> Examples:
     """One input, evenly spaced over [-sqrt(3), sqrt(3)] (variance 1), and `data.function` of it."""
     require_room(examples, 2)
     x = np.linspace(-np.sqrt(3), np.sqrt(3), examples)[:, None]
     return Examples(x, FUNCTIONS[function](x), outputs=1)
+
+
+@SOURCES.register("even", reads=TARGETS, examples=EXAMPLES, function=FUNCTION)
+def even(data: config.Data, *, examples: int, function: str) -> Examples:
+    """The inputs of `interval`, all of them trained on; the test set is the midpoints between them."""
+    require_room(examples, 4)
+    x = np.linspace(-np.sqrt(3), np.sqrt(3), examples)[:, None]
+    between = (x[1:] + x[:-1]) / 2
+    return Examples(x, FUNCTIONS[function](x), outputs=1, test=(between, FUNCTIONS[function](between)))
 
 
 @SOURCES.register("teacher", reads=SPLIT + TARGETS, examples=EXAMPLES, features=FEATURES, noise=NOISE)

@@ -8,12 +8,15 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from relubench.config import SETTING_KEYS
+from relubench.errors import UserError
 from relubench.experiments.designs import place_of, title_of
 from relubench.sweeps import columns
 from relubench.sweeps.factors import Factor
 
-#: The factor of what is trained on what.
-WORLD = "factor.world"
+#: Shares of the runs that are lost.
+LOSSES = ("diverged", "collapsed")
+#: The factors of what is trained on what, and of the learning rate.
+WORLD, RATE = "factor.world", "factor.rate"
 
 
 class Frames(NamedTuple):
@@ -26,12 +29,18 @@ class Frames(NamedTuple):
     factors: tuple[Factor, ...] = ()
 
     def summary_of(self, metric: str) -> pl.DataFrame:
-        """Return the rows of one metric, with a column for every setting key that does not vary."""
-        return self._whole(self.summary.filter(pl.col("metric") == metric))
+        """Return the rows of one metric, with a column for every setting key that does not vary.
+
+        A share of runs has no median.
+        """
+        rows = self._whole(self.summary.filter(pl.col("metric") == metric))
+        return rows.drop("median") if columns.METRICS[metric].fold == "share" else rows
 
     def panels(self, *metrics: str) -> dict[str, pl.DataFrame]:
-        """Return the rows of these metrics under their titles."""
-        return {title: self.summary_of(metric) for metric, title in columns.titles(*metrics).items()}
+        """Return the rows of these metrics under their titles; a loss of runs that no run has had is left out."""
+        rows = {title: self.summary_of(metric) for metric, title in columns.titles(*metrics).items()}
+        losses = columns.titles(*LOSSES).values()
+        return {title: frame for title, frame in rows.items() if title not in losses or (frame["mean"] > 0).any()}
 
     def curve_panels(self, *metrics: str) -> dict[str, pl.DataFrame]:
         """Return the points of these curves, of the whole network, under their titles."""
@@ -48,7 +57,10 @@ class Frames(NamedTuple):
     def titled(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Return the rows in the order of the factors' levels, each factor's column under its title, with titles."""
         for factor in reversed([factor for factor in self.factors if factor.column in rows.columns]):
-            titles = {level.name: level.title for level in factor.levels}
+            if factor.title in rows.columns:
+                raise UserError(f"{factor.column}: its title {factor.title!r} is a column of what is drawn, too")
+            kind = " rate" if factor.column == RATE else ""  # a proper one, or a high one
+            titles = {level.name: level.title + kind for level in factor.levels}
             rows = rows.sort(place_of(factor.column, titles), maintain_order=True)
             rows = rows.with_columns(title_of(factor.column, titles).alias(factor.title))
         return rows
@@ -96,10 +108,11 @@ def with_levels(rows: pl.DataFrame, factors: Sequence[Factor], base: Mapping[str
 
 
 def _level_of(rows: pl.DataFrame, factor: Factor, base: Mapping[str, Any]) -> pl.Series:
-    levels = [(level.name, {key: level.values.get(key, base[key]) for key in factor.keys}) for level in factor.levels]
+    keys = [key for key in factor.keys if key in rows.columns]  # an older folder's runs have no later ones
+    levels = [(level.name, {key: level.values.get(key, base[key]) for key in keys}) for level in factor.levels]
     names = [
-        next((name for name, values in levels if all(_same(key, row[key], values[key]) for key in factor.keys)), None)
-        for row in rows.select(factor.keys).iter_rows(named=True)
+        next((name for name, values in levels if all(_same(key, row[key], values[key]) for key in keys)), None)
+        for row in rows.select(keys).iter_rows(named=True)
     ]
     return pl.Series(factor.column, names, pl.String)
 

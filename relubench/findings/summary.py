@@ -1,4 +1,4 @@
-"""Runs folded over seeds: each grid point's mean, interval and median, and the points of the curves."""
+"""Runs folded over seeds: each grid point's mean and interval, its runs' values, and the points of the curves."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from relubench.config import SETTING_KEYS
 from relubench.findings import stats
 from relubench.findings.claims.metrics import SPLITS, measures_of
-from relubench.sweeps.columns import METRICS
+from relubench.sweeps.columns import METRICS, SHARE, Metric
 from relubench.sweeps.folders import Tables
 
 _SPLIT = "_split"  # of the data, that a run was trained on
@@ -19,6 +20,8 @@ _POINT = "_point"  # the number of a grid point, in the order of its keys' value
 
 #: The keys that make a grid point, each with its values in their order.
 Axes = Mapping[str, Sequence[Any]]
+#: In values.parquet a share of 1, and of a grid point the most runs.
+WHOLE, MOST_RUNS = 2**16 - 1, 256
 
 
 def summarize(runs: pl.DataFrame, axes: Axes) -> pl.DataFrame:
@@ -28,8 +31,7 @@ def summarize(runs: pl.DataFrame, axes: Axes) -> pl.DataFrame:
         _mean_rows(numbered.with_columns(metric.value.alias(name)), name, [])
         if metric.fold == "mean"
         else _share_rows(numbered, name, metric.value)
-        for name, metric in METRICS.items()
-        if set(metric.value.meta.root_names()) <= set(runs.columns)  # an older folder lacks some
+        for name, metric in _metrics_of(runs)
     ]
     losses = numbered.group_by(_POINT).agg(
         n_diverged=pl.col("diverged").sum().cast(pl.Int64), n_collapsed=pl.col("collapsed").sum().cast(pl.Int64)
@@ -38,6 +40,30 @@ def summarize(runs: pl.DataFrame, axes: Axes) -> pl.DataFrame:
     table = table.sort(_POINT, pl.col("metric").cast(pl.Enum(list(METRICS))))
     columns = ("metric", "mean", "ci_low", "ci_high", "median", "n", "n_diverged", "n_collapsed")
     return points.join(table, on=_POINT, maintain_order="right").select(*axes, *columns)
+
+
+def _metrics_of(runs: pl.DataFrame) -> list[tuple[str, Metric]]:
+    """Return the metrics whose columns the runs have: those of an older folder lack some."""
+    return [
+        (name, metric) for name, metric in METRICS.items() if set(metric.value.meta.root_names()) <= set(runs.columns)
+    ]
+
+
+def values(runs: pl.DataFrame, axes: Axes) -> pl.DataFrame:
+    """Return values.parquet: a row a grid point, with its runs' seeds, and of each metric from 0 to 1 their values.
+
+    Runs stand in the order of their seeds, of more than `MOST_RUNS` the first; a value is in steps of 1 / `WHOLE`, and
+    null where the run has none.
+    """
+    points, numbered = _numbered(runs, axes)
+    shares = {
+        name: (metric.value.cast(pl.Float64) * WHOLE).round().cast(pl.UInt16)
+        for name, metric in _metrics_of(runs)
+        if metric.bounds == SHARE
+    }
+    listed = numbered.sort("seed", maintain_order=True).group_by(_POINT).agg("seed", **shares)
+    listed = listed.with_columns(pl.col("seed", *shares).list.head(MOST_RUNS))
+    return points.join(listed, on=_POINT, maintain_order="left").select(*axes, "seed", *shares)
 
 
 def curves(tables: Tables, axes: Axes, metrics: Sequence[str]) -> pl.DataFrame:
@@ -59,6 +85,19 @@ def curves(tables: Tables, axes: Axes, metrics: Sequence[str]) -> pl.DataFrame:
     return points.join(table, on=_POINT, maintain_order="right").select(*axes, *columns)
 
 
+def dead_by_layer(tables: Tables, axes: Axes) -> pl.DataFrame:
+    """Return a row a grid point: the keys of `axes`, and `layers`, the mean share of dead units of each at the end.
+
+    A list in the order of the layers, over the runs that did not diverge; null where all did.
+    """
+    points, numbered = _numbered(tables.runs, axes)
+    last = tables.layers.filter(pl.col("step") == pl.col("step").max().over("run_id"))
+    share = (pl.col("dead_train") / pl.col("units")).mean()
+    shares = numbered.select("run_id", _POINT).join(last, on="run_id").group_by(_POINT, "layer").agg(share=share)
+    lists = shares.sort("layer").group_by(_POINT).agg(layers="share")
+    return points.join(lists, on=_POINT, how="left", maintain_order="left").select(*axes, "layers")
+
+
 def _curve_values(tables: Tables, name: str) -> pl.DataFrame:
     """Return run_id, step, layer, item, value of one curve's metric."""
     none = pl.lit(None, pl.Int64)
@@ -66,7 +105,8 @@ def _curve_values(tables: Tables, name: str) -> pl.DataFrame:
         return tables.probes.select("run_id", "step", layer=none, item=none, value=pl.col(name))
     if name in tables.layers.columns:
         counts = tables.layers.select("run_id", "step", "layer", "units", count=pl.col(name))
-        whole = counts.group_by("run_id", "step").agg(pl.col("units").sum(), pl.col("count").sum())
+        known = pl.col("count").null_count() == 0  # a sum of nulls would be 0
+        whole = counts.group_by("run_id", "step").agg(pl.col("units").sum(), pl.when(known).then(pl.col("count").sum()))
         whole = whole.with_columns(layer=none).select(counts.columns)
         share = pl.col("count") / pl.col("units")
         return pl.concat([whole, counts]).select("run_id", "step", "layer", item=none, value=share)
@@ -86,6 +126,8 @@ def _numbered(runs: pl.DataFrame, axes: Axes) -> tuple[pl.DataFrame, pl.DataFram
         values = (tuple(value) if isinstance(value, list) else value for value in row)
         return [of_key[value] for of_key, value in zip(places, values, strict=True)]
 
+    lacking = [key for key in axes if key not in runs.columns]  # of an older folder
+    runs = runs.with_columns(pl.lit(SETTING_KEYS[key].default).alias(key) for key in lacking)
     held = runs.select(list(axes)).unique()
     points = pl.DataFrame(sorted(held.rows(), key=place), held.schema, orient="row").with_row_index(_POINT)
     return points, runs.join(points, on=list(axes), nulls_equal=True, maintain_order="left")

@@ -2,28 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import polars as pl
 
-
-def verdict_lines(claims: pl.DataFrame) -> list[str]:
-    """Return a line for each claim of claims.parquet: its number, statement, verdict, and each condition's number."""
-    if not claims.height:
-        return []
-    lines = []
-    for (number, *_), rows in claims.group_by("claim", "statement", "statistic", maintain_order=True):
-        first = rows.row(0, named=True)
-        conditions = [_condition(row) for row in rows.iter_rows(named=True) if row["n"] is not None]
-        numbers = f" ({first['statistic']}: {'; '.join(conditions)})" if conditions else ""
-        lines.append(f'Claim {number}, "{first["statement"]}": {overall(first)}{numbers}.')
-    return lines
+#: So many conditions are told one by one in a sentence; more are counted.
+_TOLD = 4
 
 
-def _condition(row: dict[str, Any]) -> str:
-    label = f"{row['condition']}: " if row["condition"] else ""
-    runs = "" if row["value"] is None else f", n = {row['n']:,}, {row['verdict']}"
-    return f"{label}{value(row)}{runs}"
+def finding(claims: pl.DataFrame, numbers: Sequence[int] | None = None, setting: str = "") -> str:
+    """Return in a sentence how a claim of claims.parquet came out by its primary conditions; "": none was measured.
+
+    It is the first of `numbers` (None: of all claims decided by runs) that was, in the settings that begin with
+    `setting`.
+    """
+    if claims.is_empty():
+        return ""
+    claims = claims.with_columns(  # older files do not tell
+        pl.lit(value).alias(name) for name, value in (("primary", True), ("setting", "")) if name not in claims.columns
+    )
+    primary = pl.col("primary").fill_null(True) & pl.col("value").is_not_null()
+    rows = claims.filter(primary, pl.col("kind") == "seeds", pl.col("setting").fill_null("").str.starts_with(setting))
+    for number in dict.fromkeys(rows["claim"]) if numbers is None else numbers:
+        for _, conditions in rows.filter(pl.col("claim") == number).group_by("statement", maintain_order=True):
+            return _finding(conditions.rows(named=True), setting)
+    return ""
+
+
+def _finding(rows: Sequence[dict[str, Any]], setting: str) -> str:
+    first = rows[0]
+    if len(rows) > _TOLD:
+        held = sum(row["verdict"] == "holds" for row in rows)
+        told = f"holds in {held} of {len(rows)} settings"
+    else:
+        told = "; ".join(_condition(row, setting) for row in rows)
+    return f'Claim {first["claim"]}, "{first["statement"]}", by the {first["statistic"]}: {told}.'
+
+
+def _condition(row: dict[str, Any], setting: str) -> str:
+    place = ", ".join(filter(None, ((row["setting"] or "").removeprefix(setting).strip(", "), row["condition"])))
+    return f"{row['verdict']}{f' with {place}' if place else ''}, {value(row)}, n = {row['n']:,}"
+
+
+def extremes(rows: pl.DataFrame, what: str, name: Callable[[dict[str, Any]], str]) -> str:
+    """Return in a sentence at which points a mean share is greatest and least; `name` names a row."""
+    known = rows.filter(pl.col("mean").is_not_null())
+    if known.is_empty():
+        return ""
+    most, least = (known.row(int(at or 0), named=True) for at in (known["mean"].arg_max(), known["mean"].arg_min()))
+    ends = [percent_interval(row["mean"], row["ci_low"], row["ci_high"]) for row in (least, most)]
+    if most["mean"] > least["mean"]:
+        told = f"from {ends[0]} ({name(least)}) to {ends[1]} ({name(most)})"
+    else:
+        told = ends[0] if known.height == 1 else f"{percent(most['mean'])} % everywhere"
+    return f"{what[:1].upper()}{what[1:]}: {told}."
 
 
 def overall(row: dict[str, Any]) -> str:
@@ -49,17 +82,26 @@ def value(row: dict[str, Any]) -> str:
 
 
 def published(row: dict[str, Any]) -> str:
-    """Return a published number with its relation and rounding: what a measured one may differ by."""
+    """Return a published number with its relation, and what a measured one may differ by: rounding, standard error."""
+    if row["published"] is None:
+        return "no number"
     relation = "" if row["relation"] == "=" else f"{row['relation']} "
     rounding = f" ± {number(row['rounding'])}" if row["rounding"] else ""
-    return f"{relation}{number(row['published'])}{rounding}"
+    error = f" (standard error {number(row['error'])})" if row["error"] else ""
+    return f"{relation}{number(row['published'])}{rounding}{error}"
 
 
-def effect(row: dict[str, Any]) -> str:
-    """Return what a direction was judged by, the measured number less the reference, with its interval; else ""."""
+def ratio(row: dict[str, Any]) -> str:
+    """Return the measured number over the published one; "" where there is no ratio."""
+    return "" if row["ratio"] is None else number(row["ratio"])
+
+
+def direction(row: dict[str, Any]) -> str:
+    """Return what the remark tells of the effect's direction, and the effect with its interval; "" without one."""
     if row["effect"] is None:
         return ""
-    return f"less {row['reference']}: {interval(row['effect'], row['effect_low'], row['effect_high'])}"
+    ends = interval(row["effect"], row["effect_low"], row["effect_high"])
+    return f"{row['remark']}: less {row['reference']} {ends}"
 
 
 def interval(middle: float, low: float | None, high: float | None) -> str:
@@ -67,6 +109,24 @@ def interval(middle: float, low: float | None, high: float | None) -> str:
     if low is None or high is None:
         return number(middle)
     return f"{number(middle)} [{number(low)}, {number(high)}]"
+
+
+def percent(share: float) -> str:
+    """Return a share, or a difference of shares, in per cent with one decimal, 0 and 1 without.
+
+    What would be rounded to 0 or 1 is told as beyond it.
+    """
+    value = 100 * share
+    if value in (-100, 0, 100):
+        return f"{value:.0f}"
+    rounded = f"{value:.1f}"
+    return {"0.0": "<0.1", "-0.0": ">-0.1", "100.0": ">99.9", "-100.0": "<-99.9"}.get(rounded, rounded)
+
+
+def percent_interval(share: float, low: float | None, high: float | None, unit: str = " %") -> str:
+    """Return a share in per cent with its interval, where it has one."""
+    interval = "" if low is None or high is None else f" [{percent(low)}, {percent(high)}]"
+    return f"{percent(share)}{unit}{interval}"
 
 
 def number(value: float) -> str:

@@ -77,10 +77,21 @@ def blank(
     rows: int, columns: int, *, height: float, sharey: Literal["none", "row"] = "row", **options: Any
 ) -> tuple[mpl_figure.Figure, Any]:
     """Return a figure of `height` inches and its axes [rows, columns]; a single column is three quarters wide."""
-    size = (style.FULL_WIDTH if columns > 1 else 0.75 * style.FULL_WIDTH, height)
     return plt.subplots(
-        rows, columns, figsize=size, sharex=True, sharey=sharey, squeeze=False, layout="constrained", **options
+        rows,
+        columns,
+        figsize=(width(columns), height),
+        sharex=True,
+        sharey=sharey,
+        squeeze=False,
+        layout="constrained",
+        **options,
     )
+
+
+def width(columns: int) -> float:
+    """Return the inches of a figure of so many panel columns."""
+    return style.FULL_WIDTH if columns > 1 else 0.75 * style.FULL_WIDTH
 
 
 def panel_rows(
@@ -109,22 +120,12 @@ def panel_rows(
     return figure, axes
 
 
-def series(
-    panel: pl.DataFrame, lines: str | None, line_values: Sequence[Any]
-) -> Iterator[tuple[str, pl.DataFrame, dict[str, Any]]]:
-    """Yield the name, the rows and the look of each line of a panel."""
-    for value, look in zip(line_values, looks(line_values), strict=True):
-        yield style.name(value, lines or ""), where(panel, lines, value), look
-
-
-def looks(line_values: Sequence[Any]) -> list[dict[str, Any]]:
-    """Return colour, marker and dashes of each line's value."""
-    return [style.series(place, len(line_values), is_numeric(line_values)) for place in range(len(line_values))]
-
-
 def band(axis: Any, at: np.ndarray, points: Interval, look: dict[str, Any], step: Any = None) -> None:
-    """Shade the interval along a line, with thin edges."""
-    axis.fill_between(at, points.low, points.high, facecolor=look["color"], alpha=0.1, linewidth=0, step=step)
+    """Shade the interval along a line, with thin edges; at a share of none or all the edges alone stand."""
+    inner = (points.mean != 0) & (points.mean != 1)
+    axis.fill_between(
+        at, points.low, points.high, where=inner, facecolor=look["color"], alpha=0.1, linewidth=0, step=step
+    )
     for edge in (points.low, points.high):
         drawstyle = f"steps-{step}" if step else "default"
         axis.plot(
@@ -175,18 +176,26 @@ def whole_ticks(axis: Any, frames: Iterable[pl.DataFrame], x: str) -> None:
         axis.xaxis.set_minor_locator(NullLocator())
 
 
+def x_title(figure: mpl_figure.Figure, axes: Any, words: str) -> None:
+    """Name the horizontal axis, once for all panels."""
+    if axes.shape[1] > 1:
+        figure.supxlabel(words, fontsize=style.RC["axes.labelsize"])
+    else:
+        axes[-1, 0].set_xlabel(words)
+
+
 def legend(figure: mpl_figure.Figure, axis: Any, lines: str | None) -> None:
     """Put the legend of a figure's lines over its panels."""
     if lines is None:
         return
     handles, labels = axis.get_legend_handles_labels()
-    longest = max(map(len, labels), default=1)
+    most = max(1, min(5, 110 // (max(map(len, labels), default=1) + 6)))
     figure.legend(
         handles,
         labels,
         title=None if lines in UNNAMED else style.name(lines),
         loc="outside upper center",
-        ncols=max(1, min(len(labels), 5, 110 // (longest + 6))),
+        ncols=-(-len(labels) // -(-len(labels) // most)) if labels else 1,  # rows of equal length
     )
 
 

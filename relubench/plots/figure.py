@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ from matplotlib import pyplot as plt
 
 from relubench.plots.canvas import house_style
 from relubench.plots.lines import line_panels
+from relubench.plots.marks import is_outside
 from relubench.sweeps.storage import atomic, write_text
 
 __all__ = ["Figure", "interval_note", "line_panels", "runs_note", "save"]
@@ -22,8 +23,10 @@ class Figure(NamedTuple):
 
     name: str
     figure: mpl_figure.Figure
-    caption: str
+    caption: str  # what is shown, over how many runs, with which intervals; a finding may follow
     animate: Callable[[Path], None] | None = None  # writes the same as a moving picture (GIF) to the path
+    claims: Sequence[int] | None = None  # of these the first that was measured ends the caption; None: of all
+    setting: str = ""  # the title of the setting that it shows; "": of all
 
 
 def runs_note(rows: Mapping[str, pl.DataFrame]) -> str:
@@ -40,14 +43,20 @@ def interval_note(
 ) -> str:
     """Return the sentences of a caption on means, intervals and numbers of runs.
 
-    `over` is what the means are taken over, `shares` names the panels that show shares of runs, such as "collapsed".
+    `over` is what the means are taken over, `shares` names the panels that show shares of runs, such as "diverged and
+    collapsed"; of one that no panel shows it is said that there is none.
     """
     sentence = f"Means over {over}, with 95 % BCa bootstrap intervals over seeds"
-    if shares:
-        sentence += f"; {shares}: shares of runs, with 95 % Clopper-Pearson intervals"
-    if "collapsed" in shares:
+    kinds = shares.split(" and ") if shares else []
+    shown = [kind for kind in kinds if any(kind in label for label in rows)]
+    if shown:
+        sentence += f"; {' and '.join(shown)}: shares of runs, with 95 % Clopper-Pearson intervals"
+    if "collapsed" in shown:
         sentence += ", collapsed of those that did not diverge"
-    return f"{sentence}. {runs_note(rows)}"
+    if any(is_outside(frame).any() for frame in rows.values() if "median" in frame.columns):
+        sentence += "; hollow: medians that lie outside them"
+    none = " or ".join(kind for kind in kinds if kind not in shown)
+    return f"{sentence}. {f'No run {none}. ' if none else ''}{runs_note(rows)}"
 
 
 def save(figure: Figure, folder: Path) -> list[Path]:

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 from matplotlib import figure as mpl_figure
 
-from relubench.plots import canvas, style
+from relubench.plots import canvas, looks, marks, style
 
 
 @canvas.house_style()
@@ -22,25 +22,29 @@ def line_panels(
     symlog_x: bool = False,
     percent: bool | Collection[str] = True,
     log_y: bool | Collection[str] = False,
+    x_label: str = "",
+    loose: Collection[Any] = (),
 ) -> mpl_figure.Figure:
     """Draw a row of panels for each frame (mean, ci_low, ci_high over `x`) under its label.
 
-    A panel column for each value of `columns`, a line for each value of `lines`; the band is the interval.
-    `percent` names the rows that are shares from 0 to 1 (by default all), `log_y` those with a logarithmic axis.
+    A panel column for each value of `columns`, a line for each value of `lines`; the band is the interval, a hollow
+    mark a median outside it. `percent` names the rows that are shares from 0 to 1 (by default all), `log_y` those with
+    a logarithmic axis. `x_label` names the horizontal one where the name of `x` does not. The points of `loose` lines
+    are not joined.
     """
     line_values = canvas.values(rows.values(), lines)
 
     def draw(axis: Any, panel: pl.DataFrame) -> None:
-        for name, line, look in canvas.series(panel.sort(x), lines, line_values):
-            at, points = line[x].to_numpy(), canvas.interval(line)
-            axis.plot(at, points.mean, label=name, **look)
-            canvas.band(axis, at, points, look)
+        for value, (name, line, look) in zip(line_values, looks.series(panel.sort(x), lines, line_values), strict=True):
+            draw_one = marks.bars if value in loose else marks.line
+            draw_one(axis, line[x].to_numpy(), canvas.interval(line), look, name)
+            marks.medians(axis, line[x].to_numpy(), line, look)
 
     figure, axes = canvas.panel_rows(rows, columns, draw, height=1.0, percent=percent, log_y=log_y)
     for axis in axes[-1]:
-        axis.set_xlabel(style.name(x))
         _abscissa(axis, rows, x, log_x, symlog_x)
-    canvas.legend(figure, axes[0, 0], lines)
+    canvas.x_title(figure, axes, x_label or style.name(x))
+    looks.key(figure, axes, lines, line_values)
     return figure
 
 

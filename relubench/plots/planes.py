@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,13 +32,20 @@ _LOOKS: dict[str, dict[str, Any]] = {
     "live": {"color": style.COLOURS[0], "linestyle": "-", "linewidth": 0.6},
     "dead": {"color": style.COLOURS[1], "linestyle": (0, (4, 1.5)), "linewidth": 0.9},
 }
+_UNITS = {name: f"{name} unit" for name in _LOOKS}
+
+
+class _Inputs(NamedTuple):
+    """The inputs [n, 2] with their labels [n]."""
+
+    data_x: np.ndarray
+    labels: np.ndarray
 
 
 class _Scene(NamedTuple):
-    """The inputs [n, 2] with their labels [n], and the square around them: its middle [2] and half its side."""
+    """The inputs [n, 2], and the square around them: its middle [2] and half its side."""
 
     inputs: np.ndarray
-    labels: np.ndarray
     middle: np.ndarray
     half: float
 
@@ -72,7 +79,7 @@ def planes(frame: pl.DataFrame, *, data_x: np.ndarray, labels: np.ndarray, count
     points to the side where the unit is active; the title counts the dead, and the lines that pass by the picture.
     """
     steps = _spread(frame["step"].unique().sort().to_list(), count)
-    scene = _scene(data_x, labels)
+    inputs = _Inputs(data_x, labels)
     per_row = min(_PER_ROW, len(steps))
     lines = -(-len(steps) // per_row)
     size = style.FULL_WIDTH / max(per_row, 3)
@@ -80,10 +87,10 @@ def planes(frame: pl.DataFrame, *, data_x: np.ndarray, labels: np.ndarray, count
         lines, per_row, figsize=(size * per_row, (size + 0.3) * lines + 0.35), squeeze=False, layout="constrained"
     )
     for axis, step in zip(axes.flat, steps, strict=False):
-        _picture(axis, scene, frame.filter(pl.col("step") == step), step)
+        _picture(axis, inputs, frame.filter(pl.col("step") == step), step)
     for axis in axes.flat[len(steps) :]:
         axis.remove()
-    _legend(figure)
+    legend(figure, _UNITS)
     return figure
 
 
@@ -97,13 +104,13 @@ def animation(frame: pl.DataFrame, *, data_x: np.ndarray, labels: np.ndarray) ->
     @canvas.house_style()
     def animate(path: Path) -> None:
         figure, axis = plt.subplots(figsize=(4, 4.5), dpi=100, layout="constrained")
-        scene = _scene(data_x, labels)
+        inputs = _Inputs(data_x, labels)
 
         def draw(step: int) -> None:
             axis.clear()
-            _picture(axis, scene, frame.filter(pl.col("step") == step), step)
+            _picture(axis, inputs, frame.filter(pl.col("step") == step), step)
 
-        _legend(figure)
+        legend(figure, _UNITS)
         draw(steps[-1])
         figure.draw_without_rendering()
         figure.set_layout_engine("none")  # laid out once, so that nothing jumps
@@ -119,26 +126,41 @@ def _spread(steps: Sequence[int], count: int) -> list[int]:
     return [steps[place] for place in places]
 
 
-def _scene(data_x: np.ndarray, labels: np.ndarray) -> _Scene:
+def _scene(data_x: np.ndarray) -> _Scene:
     low, high = data_x.min(0), data_x.max(0)
-    return _Scene(data_x, labels, (low + high) / 2, float((high - low).max()) * (0.5 + _MARGIN))
+    return _Scene(data_x, (low + high) / 2, float((high - low).max()) * (0.5 + _MARGIN))
 
 
-def _picture(axis: Any, scene: _Scene, units: pl.DataFrame, step: int) -> None:
-    for place, label in enumerate(np.unique(scene.labels)):
-        x, y = scene.inputs[scene.labels == label].T
-        look = {"color": _INPUT_COLOURS[place % len(_INPUT_COLOURS)], "marker": style.MARKERS[place]}
-        axis.scatter(x, y, s=6, linewidths=0, alpha=0.7, zorder=1, **look)
+def classes(labels: np.ndarray) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
+    """Yield (how its inputs are drawn, which they are) for each class."""
+    for place, label in enumerate(np.unique(labels)):
+        yield {"color": _INPUT_COLOURS[place % len(_INPUT_COLOURS)], "marker": style.MARKERS[place]}, labels == label
+
+
+def draw_scene(axis: Any, data_x: np.ndarray, labels: np.ndarray, lines: Mapping[str, Sequence[dict[str, Any]]]) -> int:
+    """Draw inputs [n, 2], and the lines of units (w0, w1, b) by how they look: live or dead.
+
+    Return how many of the lines pass by the picture.
+    """
+    scene = _scene(data_x)
+    for look, mask in classes(labels):
+        axis.scatter(*scene.inputs[mask].T, s=6, linewidths=0, alpha=0.7, zorder=1, **look)
     passing = 0
-    for name, rows in (("live", units.filter(~pl.col("dead"))), ("dead", units.filter("dead"))):
-        normals, biases = rows.select("w0", "w1").to_numpy(), rows["b"].to_numpy()
-        seen = _in_view(normals, biases, scene)
+    for name, rows in lines.items():
+        planes = np.array([[row["w0"], row["w1"], row["b"]] for row in rows]).reshape(-1, 3)
+        seen = _in_view(planes[:, :2], planes[:, 2], scene)
         passing += int((~seen).sum())
-        _draw_lines(axis, scene, normals[seen], biases[seen], _LOOKS[name])
+        _draw_lines(axis, scene, planes[seen, :2], planes[seen, 2], _LOOKS[name])
     axis.set_xlim(scene.middle[0] - scene.half, scene.middle[0] + scene.half)
     axis.set_ylim(scene.middle[1] - scene.half, scene.middle[1] + scene.half)
     axis.set(aspect="equal", xticks=[], yticks=[])
     axis.spines[:].set(visible=True, color="#bbbbbb")
+    return passing
+
+
+def _picture(axis: Any, inputs: _Inputs, units: pl.DataFrame, step: int) -> None:
+    lines = {"live": units.filter(~pl.col("dead")).rows(named=True), "dead": units.filter("dead").rows(named=True)}
+    passing = draw_scene(axis, *inputs, lines)
     beyond = f", {passing} out of view" if passing else ""
     axis.set_title(f"step {step:,}\n{units['dead'].sum()} of {units.height} dead{beyond}", fontsize=7.5)
 
@@ -171,7 +193,8 @@ def _clipped(foot: np.ndarray, along: np.ndarray, half: float) -> tuple[np.ndarr
     return np.nanmax(np.minimum(one, other), 1), np.nanmin(np.maximum(one, other), 1)
 
 
-def _legend(figure: mpl_figure.Figure) -> None:
-    handles = [Line2D([], [], label=f"{name} unit", **look) for name, look in _LOOKS.items()]
+def legend(figure: mpl_figure.Figure, labels: Mapping[str, str]) -> None:
+    """Tell what the lines are, by how they look: live or dead."""
+    handles = [Line2D([], [], label=label, **_LOOKS[name]) for name, label in labels.items()]
     title = "lines w·x + b = 0; arrows point to where a unit is active"
     figure.legend(handles=handles, loc="outside upper center", ncols=2, title=title)

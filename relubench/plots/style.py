@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Any
 
 #: Width of a text column pair in inches (a full-width figure of a paper).
 FULL_WIDTH = 6.9
-#: Okabe & Ito's palette, which colour-blind readers can distinguish, darkest first so that grey keeps an order.
-COLOURS = ("#000000", "#D55E00", "#0072B2", "#56B4E9", "#009E73", "#CC79A7", "#E69F00", "#F0E442")
+#: Okabe & Ito's palette, which colour-blind readers can distinguish, darkest first so that grey keeps an order; grey
+#: stands for its yellow, which is too pale for a line.
+COLOURS = ("#000000", "#D55E00", "#0072B2", "#56B4E9", "#009E73", "#CC79A7", "#E69F00", "#999999")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (7, 2)))
 #: Shades of a cell from little to much, which colour-blind readers can distinguish, and monotonic in grey.
@@ -102,10 +104,20 @@ def _list(values: list[Any]) -> str:
 
 
 def series(place: int, count: int, ordered: bool) -> dict[str, Any]:
-    """Return colour, marker and dashes of line `place` of `count`; `ordered` lines take shades of one scale."""
-    if ordered or count > len(COLOURS):
-        import matplotlib
+    """Return colour, marker and dashes of line `place` of `count`; `ordered` lines take shades of one scale.
 
-        shade = matplotlib.colormaps["viridis"](0.9 * place / max(count - 1, 1))
+    The last of them, the greatest number, is the darkest.
+    """
+    if ordered or count > len(COLOURS):
+        shade = ordered_shades()(place / max(count - 1, 1))
         return {"color": shade, "marker": MARKERS[place % len(MARKERS)], "linestyle": "-"}
     return {"color": COLOURS[place], "marker": MARKERS[place], "linestyle": DASHES[place]}
+
+
+@functools.cache
+def ordered_shades() -> Any:
+    """Return the colour map of numbers, the greatest the darkest, without the palest part."""
+    from matplotlib import colormaps, colors
+
+    shades = colormaps["viridis"].reversed()
+    return colors.ListedColormap([shades(0.22 + 0.78 * place / 255) for place in range(256)], "ordered")

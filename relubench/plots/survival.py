@@ -10,7 +10,7 @@ import polars as pl
 from matplotlib import figure as mpl_figure
 from matplotlib.ticker import PercentFormatter
 
-from relubench.plots import canvas, style
+from relubench.plots import canvas, looks
 
 #: Length of the tail after the last point, as a share of the steps.
 _TAIL = 0.02
@@ -18,7 +18,12 @@ _TAIL = 0.02
 
 @canvas.house_style()
 def survival_panels(
-    frame: pl.DataFrame, *, columns: str | None = None, lines: str | None = None, label: str = "units still alive"
+    frame: pl.DataFrame,
+    *,
+    columns: str | None = None,
+    lines: str | None = None,
+    label: str = "units still alive",
+    x_label: str = "step",
 ) -> mpl_figure.Figure:
     """Draw step curves (mean, ci_low, ci_high over `step`) from 1 down, on an axis from 0 to 100 %.
 
@@ -29,16 +34,16 @@ def survival_panels(
     figure, axes = canvas.blank(1, len(column_values), height=2.9)
     for axis, value in zip(axes[0], column_values, strict=True):
         _curves(axis, canvas.where(frame, columns, value), lines, line_values)
-        axis.set_xlabel(style.name("step"))
     axes[0, 0].set(ylabel=label, ylim=(-0.02, 1.03))
     axes[0, 0].yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     canvas.column_titles(axes, columns, column_values)
-    canvas.legend(figure, axes[0, 0], lines)
+    canvas.x_title(figure, axes, x_label)
+    looks.key(figure, axes, lines, line_values)
     return figure
 
 
 def _curves(axis: Any, panel: pl.DataFrame, lines: str | None, line_values: Sequence[Any]) -> None:
-    for name, rows, look in canvas.series(panel.sort("step"), lines, line_values):
+    for name, rows, look in looks.series(panel.sort("step"), lines, line_values):
         at, points = _whole(rows["step"].to_numpy(), canvas.interval(rows))
         plain = {key: part for key, part in look.items() if key != "marker"}
         axis.plot(at, points.mean, label=name, drawstyle="steps-post", **plain)

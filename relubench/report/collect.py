@@ -1,4 +1,4 @@
-"""Every claim of every results folder under one root, judged together."""
+"""What results folders hold: what figures are drawn from, and all claims under one root, judged together."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from typing import NamedTuple
 
 import polars as pl
 
-from relubench import experiments
+from relubench import config, experiments
 from relubench.errors import UserError
+from relubench.experiments.base import Frames
 from relubench.findings import claims
+from relubench.report import verify
+from relubench.sweeps import folders
 from relubench.sweeps.storage import MERGE_AGAIN, read_json, read_table
 
 
@@ -50,6 +53,19 @@ def study(path: Path) -> Study:
     return Study(folder.name, question, folder, table, command, provenance["runs_in_grid"])
 
 
+def frames(path: Path) -> Frames:
+    """Return what the figures of a folder of results are drawn from: Parquet and config.yaml alone."""
+    stored = folders.read_config(path / "config.yaml")
+    design = experiments.design(stored.name)
+    return Frames(
+        summary=read_table(path / "summary.parquet", name=stored.name),
+        curves=read_table(path / "curves.parquet", name=stored.name),
+        claims=read_table(path / "claims.parquet", name=stored.name),
+        setting=config.over_defaults(stored.values),
+        factors=tuple({each.name: each for each in (*(design.factors if design else ()), *stored.factors)}.values()),
+    )
+
+
 def _quoted(word: str) -> str:
     return f"'{word}'" if set(word) & set("[]${}*?; ") else word
 
@@ -57,3 +73,11 @@ def _quoted(word: str) -> str:
 def judged(every: Sequence[Study]) -> pl.DataFrame:
     """Return all claims in order of number, with their Holm-adjusted verdicts where their p-values allow it."""
     return claims.holm([study.claims for study in every]).sort("claim", maintain_order=True)
+
+
+def verdicts(root: Path, every: Sequence[Study]) -> pl.DataFrame:
+    """Return all claims, with what verify.parquet under `root` has of oracles and published numbers in their place."""
+    table, verified = judged(every), verify.find(root)
+    if verified is None:
+        return table
+    return pl.concat([table.filter(pl.col("kind") != "published"), verified], how="diagonal")

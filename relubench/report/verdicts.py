@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import polars as pl
@@ -14,6 +15,8 @@ from relubench.report.verify.words import remarks
 
 #: Kinds whose rows are numbered apart from the claims.
 _NUMBERED_APART = ("oracle", "published")
+#: What several claims do.
+_PLURALS = {"holds": "hold", "does not hold": "do not hold", "depends": "depend"}
 
 
 def print_verdicts(table: pl.DataFrame, console: Console) -> None:
@@ -22,10 +25,10 @@ def print_verdicts(table: pl.DataFrame, console: Console) -> None:
     titles = ["claim", "statement", "where", "value [95 %]", "n", "verdict"]
     if not published.is_empty():
         titles[3:4] = ["published ± rounding", "value [95 %; beside a published one 99 %]"]
-        titles.append("judged")
+        titles.insert(5, "ratio")
     shown = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for title in titles:
-        shown.add_column(title, justify="right" if title == "n" else "left")
+        shown.add_column(title, justify="right" if title in ("ratio", "n") else "left")
     before = None
     for row in table.iter_rows(named=True):
         name, statement, *cells = _cells(row, beside=not published.is_empty())
@@ -35,6 +38,15 @@ def print_verdicts(table: pl.DataFrame, console: Console) -> None:
     console.print(shown)
     for line in remarks(published):
         console.print(line, highlight=False, markup=False)
+
+
+def counted(claims: pl.DataFrame) -> str:
+    """Return how many claims of a claims.parquet hold, how many do not, and so on."""
+    verdicts = claims.unique(("claim", "statement", "statistic"), maintain_order=True)["claim_verdict"]
+    return ", ".join(
+        f"{n:,} {verdict if n == 1 else _PLURALS.get(verdict, verdict)}"
+        for verdict, n in Counter(verdicts).most_common()
+    )
 
 
 def _cells(row: dict[str, Any], beside: bool) -> list[str]:
@@ -52,5 +64,5 @@ def _cells(row: dict[str, Any], beside: bool) -> list[str]:
     ]
     if beside:
         cells.insert(3, words.published(row) if is_published else "")
-        cells.append(row["judged"] or "")
+        cells.insert(5, words.ratio(row))
     return cells

@@ -411,7 +411,7 @@ def read_tree(path: Path) -> dict[str, Any]:
         fits = isinstance(tree, dict) and isinstance(tree.get("name"), str) and isinstance(tree.get("grid"), dict)
         if not fits:
             raise ValueError("it lacks name or grid")
-        return _with_cells(tree)
+        return _with_cells({"first_seed": 0, **tree})  # that of an older relubench
 
 
 def _with_cells(tree: dict[str, Any]) -> dict[str, Any]:

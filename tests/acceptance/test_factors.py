@@ -62,7 +62,10 @@ def test_a_sweep_over_levels_is_one_job(command_in, monkeypatch):
     ("word", "told"),
     [
         ("factor.bias=[zer]", "unknown level of factor.bias 'zer': it takes one of .* did you mean 'zero'"),
-        ("factor.bais=[zero]", "unknown factor 'bais': it takes one of bias; did you mean 'bias'"),
+        (
+            "factor.bais=[zero]",
+            "unknown factor 'bais': it takes one of bias, optimizer, rate, world; did you mean 'bias'",
+        ),
         ("factor.bias=null", r"it takes a list of levels, such as 'factor\.bias=\[a,b\]'"),
         ("factor.bias.loud=3", "a level takes its keys, such as 'factor.bias.loud="),
         ("factor.bias.loud={optimizer: {bias_dekay: 1}}", "did you mean 'optimizer.bias_decay'"),

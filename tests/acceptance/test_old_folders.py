@@ -10,27 +10,25 @@ from relubench.config import SETTING_KEYS, over_defaults
 from relubench.sweeps import folders, grid, storage
 
 FOLDERS = Path(__file__).parent.parent / "folders"
-#: The words that each was made with.
-WORDS = {
-    "bias": (
-        "seeds=5", "first_seed=0", "train.steps=60", "model.widths=[8]", "probe.count=5", "optimizer.name=sgd",
-        "grid.optimizer.learning_rate=[.03,1.0]",
-    ),
-    "anatomy": ("seeds=5", "first_seed=0", "train.steps=40", "model.widths=[6,6]", "probe.count=3"),
-}  # fmt: skip
+NAMES = ("anatomy", "bias")
 TABLES = ("runs", "probes", "layers", "units", "measures")
 
 
-@pytest.mark.parametrize("name", WORDS)
-@pytest.mark.parametrize("schema", ["2", "3"])
-def test_it_is_merged_and_drawn(relubench, tmp_path, schema, name):
+@pytest.fixture
+def copied(tmp_path, schema, name):
+    """A stored folder, and a copy of its parts and configuration."""
     stored, copy = FOLDERS / f"schema_{schema}" / name, tmp_path / name
     shutil.copytree(stored, copy)
     for path in copy.glob("*.parquet"):
         path.unlink()
-    status, _, error = relubench("merge", f"experiment={name}", *WORDS[name], f"out={name}")
-    assert (status, error) == (0, "")
-    assert list((copy / "figures").glob("*.png"))
+    return stored, copy
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("schema", ["2", "3"])
+def test_its_parts_are_merged_to_the_tables_that_it_had(copied):
+    stored, copy = copied
+    folders.Folder(copy).merge()
     runs = storage.read_table(stored / "runs.parquet")
     names = dict(zip(runs["run_id"], folders.setting_ids(runs).tolist(), strict=True))
     assert len(set(names.values())) == runs.height
@@ -46,25 +44,31 @@ def test_it_is_merged_and_drawn(relubench, tmp_path, schema, name):
                 assert (unread | a.eq_missing(b)).all(), (table, name)
 
 
+@pytest.mark.parametrize("name", ["bias"])
+@pytest.mark.parametrize("schema", ["2", "3"])
+def test_it_is_drawn_as_it_was_designed_and_not_grown_unless_mixing_is_allowed(relubench, copied):
+    _, copy = copied
+    status, _, error = relubench("again", "bias", "figures=false", "seeds=6")
+    assert status == 2
+    assert "engine.mixed=true" in error
+    status, told, error = relubench("again", "bias", "engine.mixed=true", "figures=true")
+    assert (status, error) == (0, "")
+    assert "120 of 120 runs are on disk already" in told
+    assert list((copy / "figures").glob("*.png"))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("schema", ["2", "3"])
 def test_it_is_grown_where_mixing_is_allowed(relubench, tmp_path, schema):
     shutil.copytree(FOLDERS / f"schema_{schema}" / "bias", tmp_path / "bias")
-    words = ("experiment=bias", *WORDS["bias"], "out=bias", "figures=false")
-    status, told, error = relubench(*words, "engine.mixed=true")
-    assert (status, error) == (0, "")
-    assert "120 of 120 runs are on disk already" in told
-    status, _, error = relubench(*words, "seeds=6")
-    assert status == 2
-    assert "engine.mixed=true" in error
-    status, told, error = relubench(*words, "seeds=6", "engine.mixed=true")
+    status, told, error = relubench("again", "bias", "figures=false", "seeds=6", "engine.mixed=true")
     assert (status, error) == (0, "")
     assert "trained 24 runs" in told
     runs = storage.read_table(tmp_path / "bias/runs.parquet")
-    assert runs.group_by("factor.bias").len()["len"].to_list() == [12] * 12
+    assert runs.group_by("factor.cell").len()["len"].to_list() == [12] * 12
 
 
-@pytest.mark.parametrize("name", WORDS)
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("schema", ["2", "3"])
 def test_the_lists_that_its_grid_zipped_are_a_factor_of_the_same_runs(schema, name):
     stored = FOLDERS / f"schema_{schema}" / name

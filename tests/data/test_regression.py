@@ -19,6 +19,15 @@ def test_an_interval_has_the_targets_of_its_function(function):
     np.testing.assert_allclose(y, [FUNCTIONS[function](value) for value in x])
 
 
+def test_even_inputs_are_all_trained_on_and_tested_in_between():
+    found = data.load(config.make(config.Data, name="even", normalize="none", function="sine", examples=5))
+    step = np.sqrt(3) / 2
+    np.testing.assert_allclose(found.x_train[:, 0], [-2 * step, -step, 0, step, 2 * step], atol=1e-15)
+    np.testing.assert_allclose(found.x_test[:, 0], [-1.5 * step, -step / 2, step / 2, 1.5 * step])
+    for x, y in ((found.x_train, found.y_train), (found.x_test, found.y_test)):
+        np.testing.assert_allclose(y, FUNCTIONS["sine"](x))
+
+
 def test_a_teachers_targets_have_mean_0_and_variance_1():
     found = data.load(config.make(config.Data, name="teacher", features=4, noise=0.0))
     y = np.concatenate([found.y_train, found.y_test])

@@ -25,7 +25,7 @@ def test_every_claim_is_about_runs_of_its_experiment(name):
         ({"factor.bias": "zeros"}, "unknown value of factor.bias 'zeros'.*did you mean 'zero'"),
         ({"optimizer.learning_rate": 0.2}, "unknown value of optimizer.learning_rate '0.2'"),
         ({"optimizer.learningrate": 0.1}, "did you mean 'optimizer.learning_rate'"),
-        ({"train.batch_size": 16}, "unknown value of train.batch_size '16': it takes one of 64, 32"),
+        ({"train.batch_size": 16}, "unknown value of train.batch_size '16': it takes one of 32, 64"),
         ({"optimizer.name": ["sgd", "rmsprop"]}, "unknown value of optimizer.name 'rmsprop'"),
     ],
 )

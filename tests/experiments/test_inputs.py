@@ -44,8 +44,10 @@ def test_on_one_input_that_a_unit_is_silent_on_its_weights_keep_every_bit():
     x = np.array([[1.0, -0.5]])
     y = np.array([3.0])
     several = (np.concatenate([x, -x, 2 * x[:, ::-1]]), np.array([3.0, -1.0, 2.0]))
-    setting = {"model.widths": [12], "loss.name": "squared_error", "data.normalize": "none", "train.batch_size": None,
-               "train.steps": 40, "probe.count": 2, "probe.measures": ["plane_checksum", "unit_dead"]}  # fmt: skip
+    setting = {"model.widths": [12], "loss.name": "squared_error", "data.normalize": "none",
+               "train.batch_size": None,
+               "train.steps": 40, "model.init.bias": -0.3, "probe.count": 2,
+               "probe.measures": ["plane_checksum", "unit_dead"]}  # fmt: skip
     moved = []
     for inputs, targets in ((x, y), several):
         tables = relubench.sweep(setting, {"seed": list(range(8))}, data=(inputs, targets, inputs, targets))

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from relubench.experiments.remedies.claims import CLAIMS
-from relubench.experiments.remedies.metrics import highest_rate, no_usable_rate
+from relubench.experiments.remedies.metrics import highest_rate, usable
 from relubench.experiments.remedies.variants import DEEPER
 from relubench.findings.claims import Tables
 
@@ -48,7 +48,6 @@ def test_the_highest_usable_rate_is_the_last_within_two_points_of_the_seeds_best
     runs = pl.DataFrame(rows).with_row_index("run_id")
     found = highest_rate(Tables(runs, pl.DataFrame(), pl.DataFrame()))
     assert found["value"].to_list() == [0.3] * 4 + [1.0] * 4 + [0.01] * 4
-    assert no_usable_rate(Tables(runs, pl.DataFrame(), pl.DataFrame()))["value"].to_list() == [False] * 8 + [True] * 4
 
 
 def test_of_regressions_the_highest_usable_rate_is_the_last_at_half_as_much_again_as_the_least_loss_without_a_remedy():
@@ -66,3 +65,27 @@ def test_of_regressions_the_highest_usable_rate_is_the_last_at_half_as_much_agai
     ]
     runs = pl.DataFrame(rows, schema_overrides={"test_accuracy_or_chance": pl.Float64}).with_row_index("run_id")
     assert highest_rate(Tables(runs, pl.DataFrame(), pl.DataFrame()))["value"].to_list() == [0.1] * 8
+
+
+def test_usable_rates_are_told_by_their_geometric_mean_and_bounds_are_marked():
+    rates, seeds = (0.01, 0.1, 1.0), range(6)
+    good = {
+        "none": lambda seed, rate: rate <= (0.01, 0.1)[seed % 2],
+        "leaky_relu": lambda seed, rate: seed < 4,  # half of the seeds or more can use the highest
+        "rai": lambda seed, rate: seed > 3 and rate == 0.1,  # and can use none
+    }
+    rows = [
+        {
+            "seed": seed, "factor.world": "digits", "factor.optimizer": "sgd", "factor.remedy": remedy,
+            "optimizer.learning_rate": rate, "test_accuracy_or_chance": 0.9 if usable_at(seed, rate) else 0.5,
+            "test_loss": 1.0,
+        }
+        for remedy, usable_at in good.items() for seed in seeds for rate in rates
+    ]  # fmt: skip
+    tables = Tables(pl.DataFrame(rows).with_row_index("run_id"), pl.DataFrame(), pl.DataFrame())
+    found = {row["factor.remedy"]: row for row in usable(tables).to_dicts()}
+    expected = {"none": (0.01**3 * 0.1**3, 0), "leaky_relu": (1.0**4 * 0.01**2, 1), "rai": (0.01**4 * 0.1**2, -1)}
+    for remedy, (product, side) in expected.items():
+        assert found[remedy]["mean"] == pytest.approx(product ** (1 / 6))
+        assert found[remedy]["ci_low"] <= found[remedy]["mean"] <= found[remedy]["ci_high"]
+        assert (found[remedy]["censored"], found[remedy]["n"]) == (side, 6)

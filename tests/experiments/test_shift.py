@@ -23,6 +23,6 @@ def test_moved_inputs_wake_dead_units_and_other_labels_none_of_the_first_layer(r
     (kept,) = here.filter(pl.col("statement").str.starts_with("New labels alone")).rows(named=True)
     assert (kept["value"], kept["verdict"]) == (0, "holds")
     first = curves.filter(pl.col("metric") == "revived", pl.col("layer") == 1)
-    later = dict(first.select("change", "mean").rows())
+    later = dict(first.select("data", "mean").rows())
     assert later["same data"] == later["new labels"] == 0
     assert later["inputs + 1"] > 0.1

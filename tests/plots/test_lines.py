@@ -1,7 +1,9 @@
 """Lines with their intervals."""
 
 import numpy as np
+import polars as pl
 import pytest
+from matplotlib.colors import to_rgb
 
 from relubench.plots.lines import line_panels
 from tests.support.drawing import tick_names, with_intervals
@@ -63,3 +65,58 @@ def test_a_difference_of_shares_reaches_below_0(rows):
     axis = line_panels({"difference": frame}, x="x").axes[0]
     assert -0.4 < axis.get_ylim()[0] < -0.32
     assert axis.get_legend() is None
+
+
+def with_medians(medians):
+    frame = with_intervals([{"x": place, "line": "a", "mean": 0.5} for place in range(len(medians))])
+    return {"accuracy": frame.with_columns(median=pl.Series(medians))}
+
+
+def test_medians_outside_the_interval_are_hollow_marks():
+    axis = line_panels(with_medians([0.51, 0.9, 0.1]), x="x", lines="line").axes[0]
+    (hollow,) = [line for line in axis.lines if line.get_markerfacecolor() == "white"]
+    np.testing.assert_allclose(hollow.get_xydata(), [[1, 0.9], [2, 0.1]])
+
+
+def many(lines, points=3):
+    rows = [{"rate": 10.0**-n, "x": x, "mean": 0.5} for n in range(lines) for x in range(points)]
+    return {"dead": with_intervals(rows)}
+
+
+def test_many_lines_of_numbers_have_a_bar_of_shades_with_the_greatest_the_darkest():
+    figure = line_panels(many(9), x="x", lines="rate")
+    assert (len(figure.axes), len(figure.legends)) == (1, 1)
+    figure = line_panels(many(10), x="x", lines="rate")
+    panel, bar = figure.axes
+    assert figure.legends == []
+    assert bar.get_ylabel() == "rate"
+    assert bar.get_yscale() == "log"
+    lines = {line.get_label(): np.sum(to_rgb(line.get_color())) for line in panel.lines if line.get_label()[0] != "_"}
+    assert min(lines, key=lines.get) == "1"
+
+
+def test_a_line_of_many_points_has_no_marks_and_others_have_whole_ones():
+    few, long = (line_panels(many(1, points), x="x", lines="rate").axes[0].lines for points in (15, 16))
+    assert [line.get_marker() for line in few[:2]] == ["o", "o"]
+    assert [line.get_clip_on() for line in few[:2]] == [True, False]  # a line to 0 leaves a logarithmic axis
+    assert long[0].get_marker() in ("", "None")
+
+
+def test_the_horizontal_axis_is_named_once(rows):
+    figure = line_panels(rows, x="layer", columns="rate", lines="bias", x_label="hidden layer")
+    assert figure.get_supxlabel() == "hidden layer"
+    assert not any(axis.get_xlabel() for axis in figure.axes)
+    assert line_panels(rows, x="layer", lines="bias").axes[-1].get_xlabel() == "layer"
+
+
+def test_a_band_is_shaded_only_where_a_share_is_between_none_and_all():
+    frame = with_intervals([{"x": x, "mean": mean} for x, mean in enumerate([0.0, 0.0, 0.5, 0.6, 1.0])])
+    (band,) = line_panels({"diverged": frame}, x="x").axes[0].collections
+    (path,) = band.get_paths()
+    assert (path.vertices[:, 0].min(), path.vertices[:, 0].max()) == (2, 3)
+
+
+def test_points_of_a_loose_line_are_not_joined(rows):
+    axis = line_panels(rows, x="layer", columns="rate", lines="bias", loose=[0.1]).axes[0]
+    named = [line for line in axis.lines if line.get_label()[0] != "_"]
+    assert [line.get_label() for line in named if line.get_linestyle() == "None"] == ["0.1"]

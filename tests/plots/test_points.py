@@ -1,6 +1,7 @@
 """Points of categories side by side."""
 
 import numpy as np
+import polars as pl
 import pytest
 
 from relubench.plots.points import points
@@ -49,3 +50,16 @@ def test_names_that_would_touch_are_slanted(count, slanted):
     rows = with_intervals([{"name": f"remedy number {place}", "mean": 0.1} for place in range(count)])
     figure = points({"dead": rows}, x="name")
     assert all((label.get_rotation() > 0) == slanted for label in figure.axes[0].get_xticklabels())
+
+
+def test_a_bound_has_an_arrow_to_its_side():
+    rows = with_intervals([{"name": name, "mean": 0.5} for name in NAMES]).with_columns(censored=pl.Series([0, 1, -1]))
+    axis = points({"rate": rows}, x="name").axes[0]
+    assert [(arrow.xy[1], arrow.xyann) for arrow in axis.texts] == [(0.5, (0, 14)), (0.5, (0, -14))]
+    np.testing.assert_allclose([arrow.xy[0] for arrow in axis.texts], [1, 2])
+
+
+def test_categories_of_another_kind_stand_apart():
+    rows = frame().with_columns(kind=pl.when(pl.col("name") == "elu").then(pl.lit("b")).otherwise(pl.lit("a")))
+    axis = points({"dead": rows}, x="name", lines="optimizer", apart="kind").axes[0]
+    assert [line.get_xdata()[0] for line in axis.lines if line.get_color() == "#777777"] == [1.5]

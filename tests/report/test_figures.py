@@ -1,19 +1,15 @@
-"""Figures and the table, from frames alone."""
-
-import io
+"""Figures, from frames alone."""
 
 import numpy as np
 import polars as pl
 import pytest
 from matplotlib import image
-from rich.console import Console
 
 import relubench
 from relubench import config, experiments
 from relubench.experiments.base import Frames
 from relubench.findings import summary
 from relubench.plots.figure import save
-from relubench.report.terminal import print_table
 from relubench.sweeps import folders
 
 AXES = {
@@ -42,11 +38,6 @@ def tables():
     rates = "optimizer.learning_rate"
     trained = relubench.sweep(setting, {rates: AXES[rates], "seed": list(range(5))})
     return twice(twice(trained, "optimizer.name", "adam"), "model.activation.name", "tanh")
-
-
-@pytest.fixture(scope="module")
-def folded(tables):
-    return summary.summarize(tables["runs"], AXES)
 
 
 def frames_of(tables, axes, name):
@@ -93,7 +84,8 @@ def test_what_else_a_grid_varies_makes_panels(tables):
     ]
     for axis in over_rate.figure.axes:
         assert all((np.diff(line.get_xdata()) > 0).all() for line in axis.lines)
-    assert [label.get_text() for label in by_depth.figure.axes[0].get_yticklabels()] == ["8", "8-8"]
+    (legend,) = by_depth.figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["8", "8-8"]
 
 
 def test_a_single_run_can_be_drawn(tables, tmp_path):
@@ -101,23 +93,3 @@ def test_a_single_run_can_be_drawn(tables, tmp_path):
     kept = {name: table.filter(pl.col("run_id") == one["run_id"][0]) for name, table in tables.items()}
     for figure in experiments.find("custom").figures(frames_of(kept, {}, "custom")):
         save(figure, tmp_path)
-
-
-def printed(folded, width):
-    out = io.StringIO()
-    print_table(folded, list(AXES), Console(file=out, width=width))
-    return out.getvalue()
-
-
-def test_the_table_has_a_line_for_each_grid_point_and_fits_80_columns(folded):
-    lines = printed(folded, 80).splitlines()
-    assert max(map(len, lines)) <= 80
-    assert not [line for line in lines if "…" in line]
-    assert sum("/5" in line for line in lines) == 8
-    assert sum("5/5" in line for line in lines) >= 1
-
-
-def test_a_point_without_finite_runs_shows_a_dash(folded):
-    lost = folded.filter(pl.col("n_diverged") == 5)
-    assert lost.height
-    assert any("5/5" in line and " - " in line for line in printed(folded, 100).splitlines())

@@ -30,14 +30,12 @@ def _over_time(frames: Frames, suffix: str, setting: str) -> list[Figure]:
     if high.is_empty():
         return []
     rows = {"silent units": frames.titled(high)}
-    figure = line_panels(
-        rows, x="step", columns=frames.title("optimizer"), lines=frames.title("activation"), symlog_x=True
-    )
+    figure = line_panels(rows, x="step", columns=frames.title("optimizer"), lines=frames.title("activation"))
     caption = (
         f"{setting}, high rate: units with z <= 0 on every training input during training. A silent ReLU unit is dead, "
         f"another may recover. {_SLOPE} {interval_note(rows, over='the runs that had not diverged by then')}"
     )
-    return [Figure(f"silent_over_time{suffix}", figure, caption)]
+    return [Figure(f"silent_over_time{suffix}", figure, caption, claims=(11,), setting=setting)]
 
 
 def _of_setting(frames: Frames, suffix: str, setting: str) -> list[Figure]:
@@ -49,14 +47,14 @@ def _of_setting(frames: Frames, suffix: str, setting: str) -> list[Figure]:
         frames.panels("dead_train_fraction") | at_end,
         f"{setting}: a unit is dead when the slope of its activation is 0 on every training input (in float32), silent "
         "when z <= 0 on every one, saturated when the slope's magnitude is at most 0.001 on every one.",
-    )
+    )._replace(claims=(13, 12), setting=setting)
     worked = _side_by_side(
         frames,
         f"accuracy{suffix}",
         frames.panels("test_accuracy", "diverged", "collapsed"),
         f"{setting}: test accuracy, diverged and collapsed runs.",
         shares="diverged and collapsed",
-    )
+    )._replace(claims=(24, 26), setting=setting)
     return [units, worked, *_over_time(frames, suffix, setting)]
 
 

@@ -24,8 +24,8 @@ def figures(frames: Frames) -> Sequence[Figure]:
 def _rows(frames: Frames, metric: str) -> pl.DataFrame:
     """Return a metric's points with their panel: optimiser and rate."""
     rows = frames.titled(frames.curves.filter(pl.col("metric") == metric))
-    parts = [frames.title(name) for name in ("optimizer", "rate")]
-    return rows.with_columns(panel=pl.concat_str(*(pl.col(part) for part in parts), separator=", ", ignore_nulls=True))
+    parts = (pl.col(frames.title(name)) for name in ("optimizer", "rate"))
+    return rows.with_columns(panel=pl.concat_str(*parts, separator=", ", ignore_nulls=True))
 
 
 def _causes(frames: Frames, suffix: str, setting: str) -> Figure | None:
@@ -39,18 +39,16 @@ def _causes(frames: Frames, suffix: str, setting: str) -> Figure | None:
         "way round; either: dead in both cases; only both: alive in both. The unit's inputs are those of the trained "
         f"network. Runs in which no unit of the layer died are left out. {interval_note(rows)}"
     )
-    return Figure(f"causes{suffix}", figure, caption)
+    return Figure(f"causes{suffix}", figure, caption, claims=(9, 29), setting=setting)
 
 
 def _distances(frames: Frames, suffix: str, setting: str) -> Figure:
     rows = {"units of layer 1\nup to this distance": _rows(frames, "within")}
-    figure = line_panels(rows, x="distance", columns="panel", lines="fate")
-    figure.supxlabel("distance of the decision plane beyond the training inputs", fontsize=8)
-    for axis in figure.axes:
-        axis.set_xlabel("")
+    distance = "distance of the decision plane beyond the training inputs, in their standard deviations"
+    figure = line_panels(rows, x="distance", columns="panel", lines="fate", x_label=distance)
     caption = (
         f"{setting}: how far the decision planes of layer 1 lie beyond the convex hull of the training inputs (whose "
         "standard deviation is 1): cumulative shares of the dead and of the alive units. A dead unit's is at 0 or "
         f"more; below 0 it is how far the plane would have to move until no input were active. {interval_note(rows)}"
     )
-    return Figure(f"distances{suffix}", figure, caption)
+    return Figure(f"distances{suffix}", figure, caption, claims=(4,), setting=setting)

@@ -5,14 +5,15 @@ Dead is here what Lu et al. 2020 call a network born dead: its output is the sam
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
 from relubench import theory
 from relubench.experiments.base import Frames
-from relubench.plots import canvas, style
+from relubench.findings.words import extremes
+from relubench.plots import canvas, looks, style
 from relubench.plots.figure import Figure, runs_note
 from relubench.plots.heatmap import heat_map
 from relubench.plots.lines import line_panels
@@ -51,16 +52,22 @@ def _by_depth(cells: pl.DataFrame) -> Figure:
     _draw_bounds(figure.axes[0], rows["networks born dead"])
     caption = (
         "Networks born dead over depth: He without biases. Dotted: the bound 1 - (1 - 2^-width)^(layers - 1) of Lu et "
-        f"al. 2020, which a network with a single input reaches. {_COUNTED} {runs_note(rows)}"
+        f"al. 2020, which a network with a single input reaches. {_COUNTED} {runs_note(rows)} {_extremes(rows)}"
     )
-    return Figure("by_depth", figure, caption)
+    return Figure("by_depth", figure, caption, claims=())
+
+
+def _extremes(rows: Mapping[str, pl.DataFrame]) -> str:
+    """Say which networks are born dead most and least often."""
+    ((what, cells),) = rows.items()
+    return extremes(cells, what, lambda row: f"{row['start']}, width {row['width']}, {row['layers']} layers")
 
 
 def _draw_bounds(axis: Any, cells: pl.DataFrame) -> None:
     """Draw the upper bound of each width, in the colour of its line."""
     layers = canvas.values([cells], "layers")
     widths = canvas.values([cells], "width")
-    for width, look in zip(widths, canvas.looks(widths), strict=True):
+    for width, look in zip(widths, looks.looks(widths), strict=True):
         between = range(layers[0], layers[-1] + 1)
         bound = [theory.born_dead_bound(width, affine - 1) for affine in between]
         axis.plot(between, bound, color=look["color"], linestyle=":", linewidth=1.0)
@@ -69,20 +76,21 @@ def _draw_bounds(axis: Any, cells: pl.DataFrame) -> None:
 def _by_size(cells: pl.DataFrame) -> Figure:
     rows = {"networks born dead": cells.filter(pl.col("start") == "He")}
     figure = heat_map(rows["networks born dead"], x="layers", y="width", label="networks born dead")
-    caption = f"Networks born dead by depth and width: He without biases. {_COUNTED} {runs_note(rows)}"
-    return Figure("by_size", figure, caption)
+    caption = (
+        f"Networks born dead by depth and width: He without biases. {_COUNTED} {runs_note(rows)} {_extremes(rows)}"
+    )
+    return Figure("by_size", figure, caption, claims=())
 
 
 def _by_start(cells: pl.DataFrame) -> Figure:
     width, layers = COMPARED
     rows = {"networks born dead": cells.filter(pl.col("width") == width, pl.col("layers") == layers)}
-    figure = points(rows, x="start")
-    figure.axes[0].set_xlabel("initial weights and biases")
+    figure = points(rows, x="start", x_label="initial weights and biases")
     caption = (
         f"Networks of width {width} with {layers} affine layers that are born dead, by how they start; biases are 0 "
-        f"where none is named (RAI draws its own). {_COUNTED} {runs_note(rows)}"
+        f"where none is named (RAI draws its own). {_COUNTED} {runs_note(rows)} {_extremes(rows)}"
     )
-    return Figure("by_start", figure, caption)
+    return Figure("by_start", figure, caption, claims=())
 
 
 def figures(frames: Frames) -> Sequence[Figure]:

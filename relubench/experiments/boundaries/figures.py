@@ -3,43 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from relubench.experiments.base import Frames
 from relubench.experiments.boundaries.metrics import INPUTS, PLANES
+from relubench.findings.words import extremes
+from relubench.plots.deadly_step import deadliest, deadly_step
 from relubench.plots.figure import Figure, interval_note, line_panels
 from relubench.plots.planes import animation, planes, planes_of
 
 
-def _picture(frames: Frames) -> Figure:
+def _scene(frames: Frames) -> tuple[pl.DataFrame, dict[str, Any]]:
+    """Return the lines of the first run, and its inputs with their classes."""
     x0, x1, classes = (frames.curves.filter(pl.col("metric") == metric).sort("item")["mean"] for metric in INPUTS)
-    data_x, labels = np.column_stack([x0, x1]), classes.to_numpy().astype(int)
     lines = planes_of(frames.curves.filter(pl.col("metric").is_in(PLANES)))
+    return lines, {"data_x": np.column_stack([x0, x1]), "labels": classes.to_numpy().astype(int)}
+
+
+def _picture(frames: Frames) -> Figure:
+    lines, inputs = _scene(frames)
     dead = frames.summary_of("dead_train_fraction")
-    shares = [f"{row['mean']:.1%}" for row in dead.iter_rows(named=True) if row["mean"] is not None]
     caption = (
         "Training inputs (two classes) and each hidden unit's decision line w·x + b = 0 in the run of the first seed, "
         "from the first step to the last, at logarithmically spaced steps; arrows point to the side on which a unit is "
-        "active. A unit is dead when no training input lies on that side. The GIF shows all probes. Over all runs "
-        f"{', '.join(shares)} of the units are dead at the end (intervals: figure over_time). "
-        f"{interval_note({'': dead})}"
+        "active. A unit is dead when no training input lies on that side. The GIF shows all probes. "
+        f"{interval_note({'': dead})} {extremes(dead, 'dead units at the end', lambda row: 'all runs')}"
     )
     return Figure(
         "boundaries",
-        planes(lines, data_x=data_x, labels=labels),
+        planes(lines, **inputs),
         caption,
-        animation(lines, data_x=data_x, labels=labels),
+        animation(lines, **inputs),
+        claims=(),
     )
+
+
+def _deadly(frames: Frames) -> list[Figure]:
+    lines, inputs = _scene(frames)
+    pair = deadliest(lines, inputs["data_x"])
+    if pair is None:
+        return []
+    before, after = (row["step"] for row in (pair.before, pair.after))
+    caption = (
+        f"Unit {pair.unit} of the run of the first seed before step {before:,} and at step {after:,}, when it is dead. "
+        "Left: its line among the training inputs, with an arrow to the side on which it is active. Right: its "
+        "pre-activation z on each of them. Where z <= 0 its output and its gradient are 0; after the step that is "
+        "everywhere, so that no further step moves it."
+    )
+    return [Figure("deadly_step", deadly_step(pair, **inputs), caption, claims=())]
 
 
 def _over_time(frames: Frames) -> Figure:
     rows = frames.curve_panels("dead_train", "test_accuracy")
     caption = f"Dead units of the training set and test accuracy during training, all runs. {interval_note(rows)}"
-    return Figure("over_time", line_panels(rows, x="step", symlog_x=True), caption)
+    told = extremes(rows["dead units"], "dead units", lambda row: f"step {row['step']}")
+    return Figure("over_time", line_panels(rows, x="step", symlog_x=True), f"{caption} {told}", claims=())
 
 
 def figures(frames: Frames) -> Sequence[Figure]:
-    """Draw the lines at some steps, and the numbers over all."""
-    return [_picture(frames), _over_time(frames)]
+    """Draw the lines at some steps, a step that kills, and the numbers over all."""
+    return [_picture(frames), *_deadly(frames), _over_time(frames)]

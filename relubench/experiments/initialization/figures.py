@@ -35,11 +35,11 @@ def _violins(frames: Frames, suffix: str, setting: str) -> Figure | None:
         return None
     figure = violins(born, columns=frames.title("start"), zeros=zeros)
     caption = (
-        f"{setting}: activations at birth, layer by layer. A violin is the density by 41 quantiles (means over seeds); "
-        "the flat line at 0 is the share of zeros, shown below with its interval; the mark is the median with its "
-        f"interval. Mind the scales: each panel has its own. {interval_note({'': born}, over='all runs')}"
+        f"{setting}: activations at birth, layer by layer: above the density of those that are not 0 by 41 quantiles "
+        "(means over seeds), the mark is their median with its interval; below the share that are exactly 0. "
+        f"{interval_note({'': born}, over='all runs')}"
     )
-    return Figure(f"activations{suffix}", figure, caption)
+    return Figure(f"activations{suffix}", figure, caption, claims=(33,), setting=setting)
 
 
 def _moments(frames: Frames, suffix: str, setting: str) -> Figure | None:
@@ -61,21 +61,21 @@ def _moments(frames: Frames, suffix: str, setting: str) -> Figure | None:
         "dead), and the share that are exactly 0, at birth and after training. "
         f"{interval_note(panels, over='the runs that had not diverged by then')}"
     )
-    return Figure(f"moments{suffix}", figure, caption)
+    return Figure(f"moments{suffix}", figure, caption, claims=(33,), setting=setting)
 
 
 def _ends(frames: Frames, suffix: str, setting: str) -> Figure:
     panels = frames.panels("born_dead_fraction", "dead_train_fraction", "test_accuracy", "diverged")
     rows = {title: frames.titled(frame) for title, frame in panels.items()}
-    figure = points(rows, x=frames.title("start"), columns=frames.title("rate"), lines=frames.title("optimizer"))
-    for axis in figure.axes:
-        if axis.get_xlabel():
-            axis.set_xlabel("initial weights")
+    figure = points(
+        rows, x=frames.title("start"), columns=frames.title("rate"), lines=frames.title("optimizer"),
+        x_label="initial weights",
+    )  # fmt: skip
     caption = (
         f"{setting}: dead units before and after training, test accuracy and diverged runs, by initialisation. "
         f"{interval_note(rows, shares='diverged')}"
     )
-    return Figure(f"ends{suffix}", figure, caption)
+    return Figure(f"ends{suffix}", figure, caption, claims=(31, 33), setting=setting)
 
 
 def figures(frames: Frames) -> Sequence[Figure]:

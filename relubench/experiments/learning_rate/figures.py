@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
 from relubench.config import SETTING_KEYS
 from relubench.experiments.base import Frames
 from relubench.experiments.cases import OPTIMIZER, RATE
+from relubench.findings.words import extremes
 from relubench.plots import style
 from relubench.plots.figure import Figure, interval_note, line_panels
-from relubench.plots.heatmap import heat_map
 
 ACTIVATION, WIDTHS, PANEL = "model.activation.name", "model.widths", "panel"
 #: More lines than this over time cannot be told apart.
-MOST_LINES = 9
+MOST_LINES = 6
 NOT_DIVERGED_YET = "the runs that had not diverged by then"
 PANELS = ("dead_train_fraction", "test_accuracy", "diverged", "collapsed")
 
@@ -44,34 +44,50 @@ def _over_rate(frames: Frames, suffix: str, setting: str) -> Figure:
         "when its activation has slope 0 on every training input. "
         f"{interval_note(rows, shares='diverged and collapsed')}"
     )
-    return Figure(f"learning_rate{suffix}", figure, caption)
+    return Figure(f"learning_rate{suffix}", figure, caption, claims=(2, 3), setting=setting)
 
 
 def _over_time(frames: Frames, suffix: str, setting: str) -> Figure:
     shown, name = _of_one(frames.curve_of("dead_train"))
-    held = sorted(shown[RATE].unique())
-    shown = shown.filter(pl.col(RATE).is_in(held[:: -(-len(held) // MOST_LINES)]))
-    rows = {f"dead {name} units": _with_panels(shown, (RATE, ACTIVATION))}
+    panels = _with_panels(shown, (RATE, ACTIVATION)).partition_by(PANEL, maintain_order=True)
+    rows = {f"dead {name} units": pl.concat(map(_thinned, panels))}
     figure = line_panels(rows, x="step", columns=PANEL, lines=RATE, symlog_x=True)
     caption = (
-        f"{setting}: dead {name} units of the training set during training, one line per learning rate. "
-        f"{interval_note(rows, over=NOT_DIVERGED_YET)}"
+        f"{setting}: dead {name} units of the training set during training, one line per learning rate, of at "
+        f"most {MOST_LINES} rates an optimiser. {interval_note(rows, over=NOT_DIVERGED_YET)} "
+        f"{_extremes(rows, RATE, 'step')}"
     )
-    return Figure(f"over_time{suffix}", figure, caption)
+    return Figure(f"over_time{suffix}", figure, caption, claims=())
+
+
+def _thinned(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of some learning rates, the highest among them."""
+    held = sorted(rows[RATE].unique(), reverse=True)
+    return rows.filter(pl.col(RATE).is_in(held[:: -(-len(held) // MOST_LINES)]))
+
+
+def _extremes(rows: Mapping[str, pl.DataFrame], *keys: str) -> str:
+    """Say at which of the points, named by their panel and these keys, the share is greatest and least."""
+    ((what, frame),) = rows.items()
+    return extremes(
+        frame, what, lambda row: ", ".join([row[PANEL], *(f"{style.name(key)} {style.name(row[key])}" for key in keys)])
+    )
 
 
 def _by_depth(frames: Frames, suffix: str, setting: str) -> Figure:
-    """Draw the dead units over rate and depth: of the networks where a grid varies their layers, else of the layers."""
+    """Draw the dead units over the rate by depth: of the networks where a grid varies their layers, else by layer."""
     shown, name = _of_one(frames.layers_of("dead_train").filter(pl.col("step") == pl.col("step").max().over(WIDTHS)))
     networks = shown[WIDTHS].n_unique() > 1
-    rows = _with_panels(shown.filter(pl.col("layer").is_null() == networks), (RATE, ACTIVATION, WIDTHS))
-    figure = heat_map(rows, x=RATE, y=WIDTHS if networks else "layer", label=f"dead {name} units", panels=PANEL)
+    lines = WIDTHS if networks else "layer"
+    panels = _with_panels(shown.filter(pl.col("layer").is_null() == networks), (RATE, ACTIVATION, WIDTHS))
+    rows = {f"dead {name} units": panels}
+    figure = line_panels(rows, x=RATE, columns=PANEL, lines=lines, log_x=True)
     caption = (
-        f"{setting}: per cent of the {name} units that are dead on the training set at the end, by learning rate and "
-        f"{'layers of the network' if networks else 'layer, the first at the bottom'}. "
-        f"{interval_note({'': rows})}"
+        f"{setting}: {name} units that are dead on the training set at the end, over the learning rate, by "
+        f"{'the widths of the network' if networks else 'hidden layer (1 is at the input)'}. "
+        f"{interval_note(rows)} {_extremes(rows, RATE, lines)}"
     )
-    return Figure(f"by_depth{suffix}", figure, caption)
+    return Figure(f"by_depth{suffix}", figure, caption, claims=())
 
 
 def figures(frames: Frames) -> Sequence[Figure]:

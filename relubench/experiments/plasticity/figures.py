@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import polars as pl
 
 from relubench.experiments.base import Frames
 from relubench.experiments.plasticity.metrics import ACTIVATION, OPTIMIZER, RATE, REMEDY, STREAM
+from relubench.findings.words import extremes
 from relubench.plots import style
 from relubench.plots.figure import Figure, interval_note, line_panels
 
@@ -43,14 +45,29 @@ def _figure(
     if any(frame.is_empty() for frame in points.values()):
         return None
     shares = [label for label, (_, share) in rows.items() if share]
-    figure = line_panels(points, x="tasks", columns="problem", lines=REMEDY, percent=shares)
+    period, first = frames.setting["remedy.period"], next(iter(points.values()))
+    beats = (first.filter(pl.col("step") > 0)["step"] % period).n_unique() > 1
+    loose = ["redo"] if beats else []
+    figure = line_panels(points, x="tasks", columns="problem", lines=REMEDY, percent=shares, loose=loose)
+    resets = f"ReDo resets dormant units every {period} steps"
+    if beats:
+        resets += "; its points stand at other times since, and are not joined"
     caption = (
-        f"{words} {_in_common(next(iter(points.values())))}Probes stand at ends of tasks, before the next one begins; "
-        "what is measured before updates is the mean since the probe before. ReDo resets dormant units every "
-        f"{frames.setting['remedy.period']} steps: its points go up and down with the time since. "
-        f"{interval_note(points)}"
+        f"{words} {_in_common(first)}Probes stand at ends of tasks, before the next one begins; what is measured "
+        f"before updates is the mean since the probe before. {resets}. {interval_note(points)} {_at_end(points)}"
     )
-    return Figure(name, figure, caption)
+    return Figure(name, figure, caption, claims=())
+
+
+def _at_end(points: dict[str, pl.DataFrame]) -> str:
+    """Say with which learner and remedy the first number is greatest and least at the end."""
+    what, rows = next(iter(points.items()))
+    ends = rows.filter(pl.col("tasks") == pl.col("tasks").max().over("problem"))
+
+    def name(row: dict[str, Any]) -> str:
+        return ", ".join(filter(None, [row["problem"], style.title(row[REMEDY], REMEDY)]))
+
+    return extremes(ends, f"{what} at the end", name)
 
 
 def figures(frames: Frames) -> Sequence[Figure]:

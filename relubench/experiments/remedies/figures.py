@@ -8,7 +8,8 @@ import polars as pl
 
 from relubench.experiments.base import Frames
 from relubench.experiments.remedies.metrics import USABLE
-from relubench.plots.figure import Figure, interval_note, line_panels
+from relubench.findings.words import extremes, percent
+from relubench.plots.figure import Figure, interval_note, line_panels, runs_note
 from relubench.plots.forest import forest
 from relubench.plots.points import points
 
@@ -25,15 +26,17 @@ def _rows(frames: Frames, metric: str) -> pl.DataFrame:
 def _forest(
     frames: Frames, metric: str, name: str, label: str, favours: tuple[str, str], words: str, farthest: float = 1.0
 ) -> Figure:
+    rows = _rows(frames, metric)
     figure = forest(
-        _rows(frames, metric), label=frames.title("remedy"), x_label=label, groups=frames.title("optimizer"),
+        rows, label=frames.title("remedy"), x_label=label, groups=frames.title("optimizer"),
         favours=favours, farthest=farthest,
     )  # fmt: skip
     caption = (
         f"{words} Each line is the difference of a remedy to none: means of differences paired by seed (same initial "
         "weights, but for RAI, and same batches), with 95 % bootstrap intervals."
     )
-    return Figure(name, figure, caption)
+    told = extremes(rows, label, lambda row: f"{row[frames.title('remedy')]}, {row[frames.title('optimizer')]}")
+    return Figure(name, figure, f"{caption} {told}", claims=())
 
 
 def _dead(frames: Frames, suffix: str, setting: str) -> Figure:
@@ -62,24 +65,34 @@ def _usable(frames: Frames, suffix: str, setting: str) -> Figure:
     figure = points(rows, x=frames.title("remedy"), lines=frames.title("optimizer"), percent=False, log_y=True)
     caption = (
         f"{setting}: the highest of five rates at which a run's test accuracy lies at most {100 * USABLE:g} points "
-        "below the best that its seed reaches at any rate without a remedy. "
-        f"{interval_note(rows, over='the seeds with a usable rate')}"
+        "below the best that its seed reaches at any rate without a remedy; an arrow: half of the seeds or more can "
+        "use the highest rate tried (up), or none (down). Geometric means over seeds, one without a usable rate "
+        f"counting with the lowest, with 95 % BCa bootstrap intervals. {runs_note(rows)}"
     )
-    return Figure(f"usable_rate{suffix}", figure, caption)
+    return Figure(f"usable_rate{suffix}", figure, caption, claims=(7,), setting=setting)
+
+
+def _best(profiles: pl.DataFrame, remedy: str, optimizer: str) -> str:
+    """Say under which profile of each optimiser the area, the mean accuracy over all rates, is largest."""
+    areas = profiles.group_by(optimizer, remedy, maintain_order=True).agg(area=pl.col("mean").mean())
+    best = areas.filter(pl.col("area") == pl.col("area").max().over(optimizer))
+    told = (f"{row[remedy]} with {row[optimizer]} ({percent(row['area'])} %)" for row in best.iter_rows(named=True))
+    return f"The largest area, the mean accuracy over all rates, is that of {'; '.join(told)}."
 
 
 def _profiles(frames: Frames, suffix: str, setting: str) -> Figure:
     shown = frames.curves.filter(pl.col("metric") == "profile", pl.col("factor.remedy").is_in(PROFILED))
     rows = {"runs above\nthis accuracy": frames.titled(shown)}
-    figure = line_panels(rows, x="accuracy", columns=frames.title("optimizer"), lines=frames.title("remedy"))
-    for axis in figure.axes:
-        axis.set_xlabel("test accuracy")
+    figure = line_panels(
+        rows, x="accuracy", columns=frames.title("optimizer"), lines=frames.title("remedy"), x_label="test accuracy"
+    )
     caption = (
         f"{setting}: performance profiles (Agarwal et al. 2021), the share of the runs over all five rates whose test "
         "accuracy is above each value, diverged runs at chance. A line further up is a remedy that is good at more "
-        f"rates. {interval_note(rows, over='seeds')}"
+        f"rates. {interval_note(rows, over='seeds')} "
+        f"{_best(frames.titled(shown), frames.title('remedy'), frames.title('optimizer'))}"
     )
-    return Figure(f"profiles{suffix}", figure, caption)
+    return Figure(f"profiles{suffix}", figure, caption, claims=())
 
 
 def figures(frames: Frames) -> Sequence[Figure]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 
 import numpy as np
 import polars as pl
@@ -11,8 +10,7 @@ import polars as pl
 from relubench.experiments.cases import BY, RATE, WORLD, rate_by_rule
 from relubench.experiments.derived import mean_over_runs, rows_of
 from relubench.experiments.remedies.variants import FACTOR, NAME, NONE, levels
-from relubench.findings.claims import Effect, Tables, mean_of, paired, paired_at_best, paired_ratio, share_of
-from relubench.findings.claims.effect import ratio_effect
+from relubench.findings.claims import Tables, paired, paired_at_best, paired_ratio
 from relubench.findings.claims.measurements import Measurement
 from relubench.findings.claims.metrics import Where
 
@@ -22,9 +20,6 @@ USABLE, USABLE_LOSS = 0.02, 1.5
 #: Accuracies at which a performance profile is drawn.
 _ACCURACIES = np.linspace(0.0, 1.0, 51)
 _OR_CHANCE = "test_accuracy_or_chance"
-
-
-_Measured = Measurement | Callable[[Tables], Effect]
 
 
 def highest_rate(tables: Tables) -> pl.DataFrame:
@@ -39,15 +34,6 @@ def highest_rate(tables: Tables) -> pl.DataFrame:
     usable = tables.runs.with_columns(usable=pl.when(is_usable).then(RATE))
     highest = pl.coalesce(pl.col("usable").max(), pl.col(RATE).min())
     return usable.select("run_id", "usable", value=highest.over(*pair, FACTOR))
-
-
-def no_usable_rate(tables: Tables) -> pl.DataFrame:
-    """Return the metric: whether no rate is usable among the runs that share a run's seed, setting and remedy."""
-    pair = ("seed", *(name for name in (WORLD, BY, FACTOR) if name in tables.runs.columns))
-    none = tables.runs.join(highest_rate(tables), on="run_id").with_columns(
-        value=pl.col("usable").is_null().all().over(pair)
-    )
-    return none.select("run_id", "value")
 
 
 def at_high_rate(metric: str, runs: Where) -> Measurement:
@@ -72,28 +58,18 @@ def usable_rates(runs: Where) -> Measurement:
     return paired_ratio(highest_rate, {**runs, FACTOR: NONE}, runs)
 
 
-def geometric_mean_of_rates(runs: Where) -> _Measured:
-    """Measure the highest usable rate's geometric mean."""
-    logarithm = mean_of(lambda tables: highest_rate(tables).select("run_id", pl.col("value").log()), runs)
-    return lambda tables: ratio_effect(logarithm(tables))
-
-
-#: The further rows of curves.parquet: metric -> how it is measured for a setting and remedy.
-_ROWS: dict[str, Callable[[Where], _Measured]] = {
+#: The differences to none in curves.parquet: metric -> how it is measured for a setting and remedy.
+_ROWS = {
     "dead_at_high_rate": lambda runs: at_high_rate("dead_train_fraction", runs),
     "accuracy_at_high_rate": lambda runs: at_high_rate(_OR_CHANCE, runs),
     "accuracy_at_best_rate": lambda runs: at_best_rate(_OR_CHANCE, runs),
     "loss_at_best_rate": loss_at_best_rate,
-    "highest_rate": geometric_mean_of_rates,
-    "no_usable_rate": lambda runs: share_of(no_usable_rate, runs),
 }
-#: Those that are no differences to none.
-_OF_EACH = ("highest_rate", "no_usable_rate")
 _KEYS = {"metric": pl.String, WORLD: pl.String, BY: pl.String, FACTOR: pl.String}
 
 
 def remedy_rows(tables: Tables) -> pl.DataFrame:
-    """Return a row for each of `_ROWS`, setting and remedy of the runs."""
+    """Return a row for each of `_ROWS`, setting and remedy of the runs but none."""
     if not {WORLD, BY} <= set(tables.runs.columns):  # a key that is set for all has taken their place
         return pl.DataFrame(schema=_KEYS)
     cells = tables.runs.select(WORLD, BY).unique(maintain_order=True).rows()
@@ -101,10 +77,30 @@ def remedy_rows(tables: Tables) -> pl.DataFrame:
     for (world, optimizer), metric in itertools.product(cells, _ROWS):
         there = tables.runs.filter(pl.col(WORLD) == world, pl.col(BY) == optimizer)
         for remedy in levels(there):
-            if remedy != NONE or metric in _OF_EACH:
+            if remedy != NONE:
                 runs = {WORLD: world, BY: optimizer, FACTOR: remedy}
                 effects.append(((metric, world, optimizer, remedy), _ROWS[metric](runs)(tables)))
     return rows_of(effects, _KEYS).with_columns(layer=pl.lit(None, pl.Int64))
+
+
+def usable(tables: Tables) -> pl.DataFrame:
+    """Return the highest usable rate of each setting and remedy: its geometric mean over seeds, with an interval.
+
+    A seed without a usable rate counts with the lowest that was tried. `censored` is 1 where half of the seeds or more
+    can use the highest rate tried, -1 where half or more can use none: there the mean is a bound.
+    """
+    cell = [name for name in (WORLD, BY, FACTOR) if name in tables.runs.columns]
+    rates = tables.runs.join(highest_rate(tables), on="run_id").with_columns(
+        none=pl.col("usable").is_null().all().over(*cell, "seed"), highest=pl.col(RATE).max().over(cell)
+    )
+    seeds = rates.unique([*cell, "seed"], maintain_order=True)
+    rows = mean_over_runs(seeds.select(*cell, value=pl.col("value").log()), cell, "highest_rate")
+    censored = seeds.group_by(cell, maintain_order=True).agg(
+        censored=(pl.col("value") == pl.col("highest")).mean().ge(0.5).cast(pl.Int64)
+        - pl.col("none").mean().ge(0.5).cast(pl.Int64)
+    )
+    rows = rows.with_columns(pl.col("mean", "ci_low", "ci_high").exp(), layer=pl.lit(None, pl.Int64))
+    return rows.join(censored, on=cell, maintain_order="left")
 
 
 def profiles(tables: Tables) -> pl.DataFrame:
@@ -121,4 +117,4 @@ def profiles(tables: Tables) -> pl.DataFrame:
     return mean_over_runs(rows, (*cell, "accuracy"), "profile").with_columns(layer=pl.lit(None, pl.Int64))
 
 
-DERIVED = (remedy_rows, profiles)
+DERIVED = (remedy_rows, usable, profiles)

@@ -24,41 +24,46 @@ def _survival(frames: Frames, suffix: str, setting: str) -> Figure | None:
     curves = frames.titled(_plain(frames, "still_dead").filter(pl.col("factor.rate").eq_missing("high")))
     if curves.is_empty():
         return None
-    figure = survival_panels(curves, columns="layer", lines=frames.title("optimizer"), label="units still dead")
-    for axis in figure.axes:
-        axis.set_xlabel("steps since found dead")
+    figure = survival_panels(
+        curves,
+        columns="layer",
+        lines=frames.title("optimizer"),
+        label="units still dead",
+        x_label="steps since found dead",
+    )
     caption = (
         f"{setting}, high learning rate: share of units still dead so many steps after a probe found them dead, by "
         "hidden layer (1 is at the input). Kaplan-Meier over spells of death, with 95 % bootstrap intervals that "
         f"resample runs; a unit that dies again has another spell. "
         f"{runs_note({'': curves})}"
     )
-    return Figure(f"revival{suffix}", figure, caption)
+    return Figure(f"revival{suffix}", figure, caption, claims=(10,), setting=setting)
 
 
 def _fates(frames: Frames, suffix: str, setting: str) -> Figure | None:
     rows = frames.titled(_plain(frames, "revived").filter(pl.col("factor.rate").eq_missing("high")))
     if rows.is_empty():
         return None
-    rows = rows.with_columns(panel=pl.format("{}, layer {}", pl.col(frames.title("optimizer")), pl.col("layer")))
-    panels = {"units that come back": rows.with_columns(pl.col("age").cast(pl.String))}
-    figure = points(panels, x="age", columns="panel", lines="fate")
-    figure.set_figheight(3.2)
+    rows = rows.with_columns(pl.col("age").cast(pl.String).str.replace("^died (in the )?", ""))
+    panels = {fate: rows.filter(pl.col("fate") == fate) for fate in rows["fate"].unique(maintain_order=True)}
+    figure = points(panels, x="age", columns="layer", lines=frames.title("optimizer"), x_label="when they died")
     caption = (
         f"{setting}, high learning rate: of the units that a probe found dead, those that a later one found active, "
-        "and those alive at the end, by optimiser, layer and when they died. A unit that flickers is active again and "
-        f"may be dead at the end. {interval_note(panels, over='the runs with such a unit')}"
+        "and those alive at the end, by layer (1 is at the input) and by the part of training in which they died. A "
+        "unit that flickers is active again and may be dead at the end. "
+        f"{interval_note(panels, over='the runs with such a unit')}"
     )
-    return Figure(f"fates{suffix}", figure, caption)
+    return Figure(f"fates{suffix}", figure, caption, claims=(10,), setting=setting)
 
 
 def _treated(frames: Frames, suffix: str, setting: str) -> Figure | None:
     rows = frames.curves.filter(
         pl.col("metric") == "revived", pl.col("fate") == "alive at the end", pl.col("factor.rate").eq_missing("high")
     )
-    titled = frames.titled(rows)
-    if rows.is_empty() or rows["factor.treatment"].n_unique() < 2:
+    rows = rows.filter(pl.col("factor.treatment").n_unique().over("factor.optimizer") > 1)
+    if rows.is_empty():
         return None
+    titled = frames.titled(rows)
     panels = {"alive at the end": titled.filter(pl.col("age") == titled["age"].drop_nulls()[0])}
     figure = points(panels, x=frames.title("treatment"), columns=frames.title("optimizer"), lines="layer")
     figure.set_figheight(3.4)
@@ -67,7 +72,7 @@ def _treated(frames: Frames, suffix: str, setting: str) -> Figure | None:
         f"the end, by what is done. Frozen layers never move; equal decay: {DECAY:g} on weights and biases; bias "
         f"decay: {DECAY:g} on biases alone. {interval_note(panels, over='the runs with such a unit')}"
     )
-    return Figure(f"what_revives{suffix}", figure, caption)
+    return Figure(f"what_revives{suffix}", figure, caption, claims=(32, 6), setting=setting)
 
 
 def figures(frames: Frames) -> Sequence[Figure]:

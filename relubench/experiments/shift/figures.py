@@ -21,16 +21,14 @@ def _by_change(frames: Frames, suffix: str, setting: str) -> Figure | None:
     rows = {label: frames.titled(frames.curves.filter(pl.col("metric") == metric)) for label, metric in metrics.items()}
     if any(frame.is_empty() for frame in rows.values()):  # no unit has died: there is nothing to tell of waking
         return None
-    figure = points(rows, x="change", columns=frames.title("optimizer"), lines="layer")
-    for axis in figure.axes:
-        axis.set_ylim(-0.05, 1.05)  # whole markers at 0 and 100 %
+    figure = points(rows, x="data", columns=frames.title("optimizer"), lines="layer")
     caption = (
         f"{setting}: of the units dead on the training set when the data change, above: the share that are active at "
         "once on the test set or on the changed training set, weights as they were; below: the share alive at the end, "
         f"on the changed training set. By hidden layer (1 is at the input). {_CHANGES_NOTE} "
         f"{interval_note(rows, over='the runs with a dead unit in the layer')}"
     )
-    return Figure(f"shift{suffix}", figure, caption)
+    return Figure(f"shift{suffix}", figure, caption, claims=(35, 36), setting=setting)
 
 
 def _over_time(frames: Frames, suffix: str, setting: str) -> Figure:
@@ -41,7 +39,7 @@ def _over_time(frames: Frames, suffix: str, setting: str) -> Figure:
         f"{setting}: dead units of the present training set, and accuracy on the present test set, during training. "
         f"{_CHANGES_NOTE} {interval_note(rows, over='the runs that had not diverged by then')}"
     )
-    return Figure(f"over_time{suffix}", figure, caption)
+    return Figure(f"over_time{suffix}", figure, caption, claims=(36,), setting=setting)
 
 
 def figures(frames: Frames) -> Sequence[Figure]:

@@ -11,7 +11,7 @@ from relubench.findings.claims.metrics import needing, needs_of
 from relubench.findings.spells import HALFWAY, dead_at, spells
 
 NAME = "shift"
-#: What a row is of, beside a change and a layer.
+#: What a row is of, beside data and a layer.
 CELL = ("factor.world", "factor.optimizer")
 CHANGES = titles(NAME, "change")
 ORDER = ("test set", *CHANGES.values())
@@ -33,22 +33,22 @@ def woken(tables: Tables) -> pl.DataFrame:
 
 
 def _cells(tables: Tables) -> pl.DataFrame:
-    """Return run_id, `CELL` (what a grid has left out is null) and the change of its title."""
+    """Return run_id, `CELL` (what a grid has left out is null) and the data after the change by their title."""
     missing = [pl.lit(None, pl.String).alias(name) for name in CELL if name not in tables.runs.columns]
     change = title_of("factor.change", CHANGES) if "factor.change" in tables.runs.columns else pl.lit("same data")
-    return tables.runs.with_columns(*missing).select("run_id", *CELL, change=change)
+    return tables.runs.with_columns(*missing).select("run_id", *CELL, data=change)
 
 
 def _mean(rows: pl.DataFrame, metric: str) -> pl.DataFrame:
-    ordered = rows.sort(*CELL, place_of("change", ORDER), "layer", maintain_order=True)
-    return mean_over_runs(ordered, (*CELL, "change", "layer"), metric)
+    ordered = rows.sort(*CELL, place_of("data", ORDER), "layer", maintain_order=True)
+    return mean_over_runs(ordered, (*CELL, "data", "layer"), metric)
 
 
 @needing(*needs_of(woken))
 def _at_once(tables: Tables) -> pl.DataFrame:
     """Return the mean share of dead units that are active at once on the test set, and on the next task's inputs."""
     counts = _cells(tables).join(woken(tables), on="run_id", maintain_order="left")
-    tested = counts.filter(pl.col("change") == "same data").with_columns(change=pl.lit("test set"), next_task="test")
+    tested = counts.filter(pl.col("data") == "same data").with_columns(data=pl.lit("test set"), next_task="test")
     rows = pl.concat([tested, counts]).with_columns(value=pl.col("next_task") / pl.col("dead"))
     return _mean(rows, "woken")
 

@@ -18,7 +18,7 @@ def _of_setting(frames: Frames, suffix: str, setting: str) -> Figure:
         "accuracy and diverged runs, by how many examples it was trained on, by as many steps. "
         f"{interval_note(rows, shares='diverged')}"
     )
-    return Figure(f"sizes{suffix}", figure, caption)
+    return Figure(f"sizes{suffix}", figure, caption, setting=setting)
 
 
 def figures(frames: Frames) -> Sequence[Figure]:

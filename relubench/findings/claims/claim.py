@@ -47,13 +47,19 @@ class Condition(NamedTuple):
     @property
     def measurements(self) -> tuple[Measurement, ...]:
         """All that it takes."""
-        others = (self.published, self.premise)
-        return (self.effect, *(other.effect for other in others if other))
+        contrast = self.published.contrast if self.published else None
+        return (self.effect, *(other.effect for other in (contrast, self.premise) if other))
 
     @property
     def needs(self) -> frozenset[str]:
         """The measures that it reads, and `units` where it reads these."""
         return frozenset().union(*(measurement.needs for measurement in self.measurements))
+
+    @property
+    def lacks(self) -> str:
+        """What is missing here that it takes beside the runs, in words; "" for nothing."""
+        rival = self.published.rival if self.published else None
+        return self.effect.lacks or (rival.lacks if rival else "")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -68,10 +68,13 @@ def share_effect(flags: np.ndarray, confidence: float = CONFIDENCE) -> Effect:
 
 
 def range_effect(values: np.ndarray, confidence: float) -> Effect:
-    """Return the mean of `values` [runs] with the range of the middle ones: a share `confidence` of them."""
+    """Return the mean of `values` [runs] with the range in which another run lies with this confidence.
+
+    Of n runs, another one lies between the lowest and the highest with probability (n - 1) / (n + 1).
+    """
     if not len(values):
         return mean_effect(Sample(values))
-    low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
+    low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2], method="weibull")
     return Effect(float(values.mean()), float(low), float(high), len(values), lambda bound: np.nan)
 
 

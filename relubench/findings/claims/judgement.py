@@ -7,11 +7,9 @@ from typing import Any
 
 import polars as pl
 
+from relubench.findings.claims import beside
 from relubench.findings.claims.claim import Claim, Condition, Premise, overall
 from relubench.findings.claims.effect import Effect
-from relubench.findings.claims.measurements import Measurement
-from relubench.findings.claims.metrics import are_there
-from relubench.findings.claims.published import DIRECTION, NUMBER, Published
 from relubench.findings.claims.rule import NOT_MEASURED, OPEN
 from relubench.findings.words import number as in_words
 from relubench.sweeps.folders import Tables
@@ -53,9 +51,10 @@ SCHEMA: dict[str, Any] = {
     "relation": pl.String,
     "published": pl.Float64,
     "rounding": pl.Float64,
-    "judged": pl.String,  # what the verdict is about: the number, or the direction of its effect
+    "error": pl.Float64,  # its standard error, where it comes from a simulation
+    "ratio": pl.Float64,  # the measured number over the published one, where both are positive
     "reference": pl.String,  # what the effect is measured from
-    "effect": pl.Float64,  # the measured number less the reference, where the direction is judged
+    "effect": pl.Float64,  # the measured number less the reference, where the numbers are not comparable
     "effect_low": pl.Float64,
     "effect_high": pl.Float64,
     "reduced": pl.String,  # what is less, or other, than at the source
@@ -64,8 +63,10 @@ SCHEMA: dict[str, Any] = {
 _CLAIM = ("claim", "statement", "statistic")
 
 
-def judge(claims: Sequence[Claim], tables: Tables, experiment: str, reduced: str = "") -> pl.DataFrame:
+def judge(claims: Sequence[Claim], tables: Tables | None, experiment: str, reduced: str = "") -> pl.DataFrame:
     """Return claims.parquet of an experiment: a row a claim and condition, one row where a claim has none.
+
+    Without tables nothing is measured.
 
     `reduced` says what is less, or other, than at the source of published numbers; "": the runs are as those are.
 
@@ -79,13 +80,15 @@ def judge(claims: Sequence[Claim], tables: Tables, experiment: str, reduced: str
     return table.with_columns(p_method=pl.when(pl.col("p").is_not_null()).then(pl.lit(stats.P_METHOD)))
 
 
-def _rows(claim: Claim, tables: Tables, experiment: str, reduced: str) -> list[dict[str, Any]]:
+def _rows(claim: Claim, tables: Tables | None, experiment: str, reduced: str) -> list[dict[str, Any]]:
     row: dict[str, Any] = {"claim": claim.id, "experiment": experiment}
     row |= {name: getattr(claim, name) for name in ("statement", "source", "kind", "note")}
     if not claim.conditions:
         return [row | {"verdict": claim.decided, "claim_verdict": claim.decided}]
     row |= {"statistic": claim.statistic}
     rows = [row | _condition(claim, condition, tables, reduced) for condition in claim.conditions]
+    if claim.kind == "published":
+        return [each | {"claim_verdict": beside.overall([row["verdict"] for row in rows])} for each in rows]
     return [each | _overall(row["verdict"] for row in rows if row["primary"]) for each in rows]
 
 
@@ -94,25 +97,19 @@ def _overall(verdicts: Iterable[str]) -> dict[str, Any]:
     return {"claim_verdict": word, "holds_in": holds_in, "settings": settings}
 
 
-def _condition(claim: Claim, condition: Condition, tables: Tables, reduced: str) -> dict[str, Any]:
+def _condition(claim: Claim, condition: Condition, tables: Tables | None, reduced: str) -> dict[str, Any]:
     measure, published = condition.effect, condition.published
     row = {"condition": condition.label, "setting": condition.setting, "primary": condition.primary}
-    if published is None:
-        row |= claim.rule._asdict()
-    else:
-        row |= {"direction": published.rule.direction, "reduced": reduced}
-        row |= {"relation": published.relation, "rounding": published.rounding, "published": published.value}
-    if not _all_there(tables, measure):
-        return row | {"verdict": NOT_MEASURED}
+    row |= claim.rule._asdict() if published is None else beside.given(published)
+    if tables is None or condition.lacks or not measure.all_there(tables):
+        return row | {"verdict": NOT_MEASURED, "remark": condition.lacks}
     if condition.premise and (lacking := _lacking(condition.premise, tables)):
         return row | {"verdict": NOT_MEASURED, "remark": lacking}
     effect = measure(tables)
     row |= _numbers(effect)
     if published is None:
         return row | {"p": effect.p(claim.rule.boundary(effect)), "verdict": claim.verdict(effect)}
-    if not reduced:
-        return row | {"judged": NUMBER, "verdict": published.verdict(effect)}
-    return row | _direction(published, tables)
+    return row | beside.judged(published, effect, tables, reduced if measure.sides else "")  # else it reads no runs
 
 
 def _numbers(effect: Effect) -> dict[str, Any]:
@@ -128,24 +125,10 @@ def _numbers(effect: Effect) -> dict[str, Any]:
 
 def _lacking(premise: Premise, tables: Tables) -> str:
     """Return in words what a premise lacks, "" where it is met."""
-    if not _all_there(tables, premise.effect):
+    if not premise.effect.all_there(tables):
         return f"{premise.label}: not measured"
     value = premise.effect(tables).value
     return "" if value >= premise.least else f"{premise.label}: {in_words(value)}, less than {in_words(premise.least)}"
-
-
-def _all_there(tables: Tables, measure: Measurement) -> bool:
-    return all(are_there(tables, side, measure.best_of) for side in measure.sides)
-
-
-def _direction(published: Published, tables: Tables) -> dict[str, Any]:
-    row = {"judged": DIRECTION, "reference": published.reference}
-    if not _all_there(tables, published.effect):
-        return row | {"verdict": NOT_MEASURED}
-    effect = published.effect(tables)
-    ends = {"effect": effect.value, "effect_low": effect.low, "effect_high": effect.high}
-    less = {name: end - published.rule.threshold for name, end in ends.items()}
-    return row | less | {"verdict": published.rule.verdict(effect)}
 
 
 def holm(tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
@@ -170,7 +153,8 @@ def holm(tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
     kept = kept.join(family.select("_row", p_holm=pl.Series(adjusted)), on="_row", how="left", maintain_order="left")
     lost = pl.col("p_holm") > LEVEL  # null, so false, for all that is not in the family
     kept = kept.with_columns(verdict=pl.when(lost).then(pl.lit(OPEN)).otherwise("verdict"))
-    of_claim = kept.filter("primary").group_by(_CLAIM, maintain_order=True).agg("verdict")
+    claims = kept.filter("primary", pl.col("kind") != "published")
+    of_claim = claims.group_by(_CLAIM, maintain_order=True).agg("verdict")
     found = [_overall(verdicts) for verdicts in of_claim["verdict"]]
     after = pl.DataFrame(
         found, {name: SCHEMA[name] for name in ("claim_verdict", "holds_in", "settings")}, orient="row"

@@ -18,7 +18,16 @@ from relubench.findings.claims.effect import (
     share_effect,
     total_effect,
 )
-from relubench.findings.claims.metrics import SPLITS, Metric, Where, bounds_of, needs_of, of_runs, or_chance
+from relubench.findings.claims.metrics import (
+    SPLITS,
+    Metric,
+    Where,
+    are_there,
+    bounds_of,
+    needs_of,
+    of_runs,
+    or_chance,
+)
 from relubench.sweeps.folders import Tables
 
 if TYPE_CHECKING:
@@ -32,11 +41,16 @@ class Measurement(NamedTuple):
     sides: tuple[Where, ...]  # the runs, or those that are compared
     metrics: tuple[Metric, ...]
     best_of: str | None = None  # the key of whose values it takes the best one
+    lacks: str = ""  # what is missing here that it takes beside the runs, in words
 
     @property
     def needs(self) -> frozenset[str]:
         """The measures that it reads, and `units` where it reads these."""
         return frozenset().union(*map(needs_of, self.metrics))
+
+    def all_there(self, tables: Tables) -> bool:
+        """Whether the grid of these runs has all that it is measured on."""
+        return all(are_there(tables, side, self.best_of) for side in self.sides)
 
     def __call__(self, tables: Tables) -> Effect:
         """Measure."""

@@ -23,7 +23,7 @@ import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from relubench import checks
+from relubench import checks, magnitudes
 from relubench.config import knob
 from relubench.lazy import jnp, optax
 from relubench.optim.remedies.choices import REMEDIES
@@ -144,7 +144,8 @@ def _test(
     dtype = record.utility.dtype
     rate, decay = jnp.asarray(replacement_rate, dtype), jnp.asarray(utility_decay, dtype)
     strength = jnp.sum(jnp.abs(outgoing), (*range(outgoing.ndim - 2), -1))
-    contribution = jnp.mean(jnp.abs(h), tuple(range(h.ndim - 1))) * strength
+    size = magnitudes.mean(h, tuple(range(h.ndim - 1))).astype(dtype)
+    contribution = _finite(size * _finite(strength))
     utility = decay * record.utility + (1 - decay) * contribution
     age = record.age + 1
     mature = age > jnp.asarray(maturity, age.dtype)
@@ -153,3 +154,8 @@ def _test(
     rank = jnp.argsort(jnp.argsort(jnp.where(mature, utility, jnp.inf)))
     replaced = mature & (rank < number.astype(rank.dtype))
     return replaced, LayerRecord(jnp.where(replaced, 0, utility), jnp.where(replaced, 0, age), owed - number)
+
+
+def _finite(x: Array) -> Array:
+    """Return numbers >= 0 with the largest there is in infinity's place."""
+    return jnp.minimum(x, jnp.finfo(x.dtype).max)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from relubench import checks
+from relubench import checks, magnitudes
 from relubench.config import knob
 from relubench.lazy import jnp
 from relubench.optim.remedies.choices import PERIOD, REMEDIES
@@ -55,5 +55,6 @@ def redo(
 
 def _dormant(h: Array, tau: ArrayLike) -> Array:
     """Return which units have a score of at most `tau`: [units]; all of them where a whole layer is silent."""
-    mean = jnp.mean(jnp.abs(h), tuple(range(h.ndim - 1)))
+    size, _ = magnitudes.relative(h)
+    mean = jnp.mean(size, tuple(range(h.ndim - 1)))
     return mean <= jnp.asarray(tau, mean.dtype) * jnp.mean(mean)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from relubench import checks
+from relubench import checks, magnitudes
 from relubench.config import knob
 from relubench.lazy import jnp
 from relubench.optim.remedies.choices import PERIOD, REMEDIES
@@ -60,5 +60,6 @@ def regrama(
 def _inactive(gradient: Affine, tau: ArrayLike) -> Array:
     """Return which units have a score of at most `tau`: [units]; all of them where a whole layer has no gradient."""
     kernel, _ = gradient
-    magnitude = jnp.mean(jnp.abs(kernel), tuple(range(kernel.ndim - 1)))
+    size, _ = magnitudes.relative(kernel)
+    magnitude = jnp.mean(size, tuple(range(kernel.ndim - 1)))
     return magnitude <= jnp.asarray(tau, magnitude.dtype) * jnp.mean(magnitude)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from relubench import checks
+from relubench import checks, magnitudes
 from relubench.config import knob
 from relubench.lazy import jnp
 from relubench.optim.remedies.choices import PERIOD, REMEDIES
@@ -61,6 +61,7 @@ def selective_weight_resets(
 
 def _useless(layer: Affine, gradient: Affine, due: Array, threshold: ArrayLike) -> Affine:
     """Return which parameters of a layer are to be reset, shaped like it."""
-    utilities = [jnp.abs(w * g) for w, g in zip(layer, gradient, strict=True)]
+    relative = [[magnitudes.relative(x)[0] for x in pair] for pair in zip(layer, gradient, strict=True)]
+    utilities = [w * g for w, g in relative]
     kernel, bias = (due & (u <= jnp.asarray(threshold, u.dtype) * jnp.mean(u)) for u in utilities)
     return kernel, bias

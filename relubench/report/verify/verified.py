@@ -12,7 +12,7 @@ import polars as pl
 from relubench import experiments
 from relubench.errors import UserError
 from relubench.findings.claims.judgement import SCHEMA
-from relubench.findings.claims.published import DIRECTION, NUMBER
+from relubench.findings.claims.published import DIRECTIONS, FAILS, NOT_COMPARABLE, PASSES
 from relubench.findings.claims.rule import DOES_NOT_HOLD, HOLDS, OPEN
 from relubench.sweeps.storage import read_table, write_table
 
@@ -24,7 +24,7 @@ SHELF = "published/"
 _FOLDERS = (".", "published", "verify")
 _AGAIN = "move it away; `python -m relubench verify` makes its rows again"
 
-#: The columns, and the verdicts, of the file before published numbers were claims.
+#: The columns of the file before published numbers were claims, and what their outcomes are called since.
 _OLD_COLUMNS = {
     "row": "claim", "part": "condition", "ours": "value", "low": "ci_low", "high": "ci_high",
     "runs": "n", "outcome": "verdict", "reduction": "reduced",
@@ -36,14 +36,18 @@ _OLD_VERDICTS = {
 
 
 def picked(rows: Collection[int]) -> list[str]:
-    """Return the experiments on these rows of published numbers (none: all of them), by row."""
-    claims = {name: experiments.find(name).claims for name in experiments.names() if name.startswith(SHELF)}
-    known = {name: judged[0].id for name, judged in claims.items() if judged}
+    """Return the experiments on these rows of published numbers (none: all of them), by their first row."""
+    held = {name: sorted({claim.id for claim in experiments.find(name).claims}) for name in _shelf()}
+    known = {row for ids in held.values() for row in ids}
     for row in rows:
-        if row not in known.values():
-            there = ", ".join(map(str, sorted(set(known.values()))))
-            raise UserError(f"verify {row}: it takes rows of published numbers: {there}")
-    return sorted((name for name, row in known.items() if not rows or row in rows), key=lambda name: known[name])
+        if row not in known:
+            raise UserError(f"verify {row}: it takes rows of published numbers: {', '.join(map(str, sorted(known)))}")
+    wanted = set(rows) or known
+    return sorted((name for name, ids in held.items() if wanted.intersection(ids)), key=lambda name: held[name])
+
+
+def _shelf() -> list[str]:
+    return [name for name in experiments.names() if name.startswith(SHELF)]
 
 
 def oracles() -> pl.DataFrame:
@@ -80,17 +84,31 @@ def read(path: Path) -> pl.DataFrame:
     """Return the table in a file, one of an older relubench in the columns and words of now."""
     table = read_table(path, _AGAIN)
     if "outcome" in table.columns:
-        by_direction = pl.when(pl.col("effect").is_null()).then(pl.lit(NUMBER)).otherwise(pl.lit(DIRECTION))
         table = table.rename(_OLD_COLUMNS).with_columns(
             pl.col("verdict").replace(_OLD_VERDICTS),
             statement=pl.coalesce("setting", "statistic"),  # an oracle had no setting
-            judged=pl.when(pl.col("kind") == "published").then(by_direction),
+            published=pl.when(pl.col("kind") == "published").then("published"),
         )
-    table = pl.concat([pl.DataFrame(schema=SCHEMA), table], how="diagonal").select(*SCHEMA)
-    return table.with_columns(pl.col("verdict").replace({"not decided": OPEN}))
+    if "ratio" not in table.columns:
+        table = _judged_anew(table.with_columns(pl.col("verdict").replace({"not decided": OPEN})))
+    return pl.concat([pl.DataFrame(schema=SCHEMA), table], how="diagonal").select(*SCHEMA)
+
+
+def _judged_anew(table: pl.DataFrame) -> pl.DataFrame:
+    """Return published numbers of before there were ratios with the judgements of now.
+
+    Numbers were judged as now; elsewhere the verdict was about the direction of the effect, which is there then.
+    """
+    beside, directed = pl.col("kind") == "published", pl.col("effect").is_not_null()
+    number = pl.col("verdict").replace({HOLDS: PASSES, DOES_NOT_HOLD: FAILS})
+    positive = (pl.col("published") > 0) & (pl.col("value") > 0)
+    return table.with_columns(
+        verdict=pl.when(beside & directed).then(pl.lit(NOT_COMPARABLE)).when(beside).then(number).otherwise("verdict"),
+        remark=pl.when(beside & directed).then(pl.col("verdict").replace(DIRECTIONS)),
+        ratio=pl.when(beside & positive).then(pl.col("value") / pl.col("published")),
+    )
 
 
 def failed(table: pl.DataFrame) -> bool:
-    """Return whether an oracle does not hold, or a published number at its source's own data and size."""
-    exact = (pl.col("kind") == "oracle") | (pl.col("judged") == NUMBER)
-    return table.filter(exact, pl.col("verdict") == DOES_NOT_HOLD).height > 0
+    """Return whether an oracle does not hold, or a published number fails."""
+    return not table.filter(pl.col("verdict").is_in([DOES_NOT_HOLD, FAILS])).is_empty()

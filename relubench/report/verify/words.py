@@ -11,12 +11,12 @@ from relubench.findings.claims.published import agrees
 
 
 def remarks(published: pl.DataFrame) -> Iterator[str]:
-    """Yield how each row is less than its source, its command at full size, and what directions were judged by."""
+    """Yield how each row is less than its source, its command at full size, and which directions its effects have."""
     for (row, reduced), parts in published.group_by("claim", "reduced", maintain_order=True):
         less = reduced or "data and size of the source"
         yield f"row {row}: {less}. Full size: python -m relubench verify {row} size=full"
-        for part in parts.filter(pl.col("effect").is_not_null()).iter_rows(named=True):
-            yield f"  {part['condition']} {words.effect(part)}"
+        for part in parts.filter(pl.col("remark") != "").iter_rows(named=True):
+            yield f"  {part['condition']}: {words.direction(part) or part['remark']}"
     yield from filter(None, [depths(published)])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jax import Array
 
+from relubench import magnitudes
 from relubench.run.evaluate import BLOCK
 from relubench.run.recorder import Context, at_probe
 
@@ -28,7 +29,7 @@ def activation_quantiles(context: Context) -> tuple[Array, ...]:
 @at_probe("second_moment")
 def second_moment(context: Context) -> tuple[Array, ...]:
     """Return the mean square of all activations of a layer: a scalar a layer."""
-    return tuple(jnp.mean(jnp.square(h)) for h in _activations(context))
+    return tuple(magnitudes.mean_square(h) for h in _activations(context))
 
 
 @at_probe("zero_share")

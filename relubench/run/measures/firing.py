@@ -1,14 +1,15 @@
-"""How often each unit fires, and how fast it learns."""
+"""How often each unit fires, and when first; its weights, and how fast it learns."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from relubench import nn
+from relubench import magnitudes, nn
 from relubench.run.recorder import Context, at_probe
 
 
@@ -28,6 +29,39 @@ def unit_firing_rate(context: Context) -> tuple[Array, ...]:
     return tuple(jnp.sum(of_layer, 0).astype(context.data.x.dtype) / examples for of_layer in counts)
 
 
+def first_place(context: Context, on: Callable[[nn.Layer], Array]) -> tuple[Array, ...]:
+    """Return the place, from 0, of the first training example on which a unit is on: [units] a layer.
+
+    `on` gives bool [examples, ..., units] of a layer. It is the number of examples where there is none.
+    """
+    examples = context.data.train_examples
+
+    def part(x: Array, labels: Array, rows: Array) -> list[Array]:
+        forward, _ = context.network(context.state.params, context.state.buffers, x, train=False)
+        flags = [jnp.any(on(layer), tuple(range(1, layer.z.ndim - 1))) for layer in forward.hidden]
+        return [jnp.min(jnp.where(flag, rows[:, None], examples), 0) for flag in flags]
+
+    return tuple(jnp.min(first, 0) for first in context.over_training_set(part))
+
+
+@at_probe("dead_on_first")
+def dead_on_first(context: Context) -> tuple[Array, ...]:
+    """Return the number of units dead on the first 1, 2, 4, ... training examples, and on all: [sizes] a layer."""
+    examples = context.data.train_examples
+    sizes = jnp.asarray([*(2**n for n in range((examples - 1).bit_length())), examples])
+    first_active = first_place(context, lambda layer: layer.slope != 0)
+    return tuple(jnp.sum(first[None, :] >= sizes[:, None], 1) for first in first_active)
+
+
+@at_probe("unit_first_positive")
+def unit_first_positive(context: Context) -> tuple[Array, ...]:
+    """Return the place, from 0, of the first training example on which each unit's z is above 0: [units] a layer.
+
+    So a unit is silent on the first n examples if it is n or more.
+    """
+    return first_place(context, lambda layer: layer.z > 0)
+
+
 @at_probe("unit_gradient_norm")
 def unit_gradient_norm(context: Context) -> tuple[Array, ...]:
     """Return the length of the gradient of each unit's weights and bias on the training set: [units] a layer."""
@@ -43,4 +77,12 @@ def unit_gradient_norm(context: Context) -> tuple[Array, ...]:
 
 
 def _length(kernel: Array, bias: Array) -> Array:
-    return jnp.sqrt(jnp.sum(jnp.square(kernel), tuple(range(kernel.ndim - 1))) + jnp.square(bias))
+    return magnitudes.length(jnp.concatenate([kernel.reshape(-1, kernel.shape[-1]), bias[None]]), (0,))
+
+
+@at_probe("unit_weights")
+def unit_weights(context: Context) -> tuple[Array, ...]:
+    """Return the incoming weights of each unit, then its bias: [inputs + 1, units] a layer; items count along units."""
+    return tuple(
+        jnp.concatenate([kernel.reshape(-1, kernel.shape[-1]), bias[None, :]]) for kernel, bias in context.incoming()
+    )

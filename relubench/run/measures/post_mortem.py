@@ -54,21 +54,6 @@ def died_by_either(context: Context) -> tuple[Array, ...]:
     return tuple(jnp.sum(bias & weights) for bias, weights in zip(by_bias, by_weights, strict=True))
 
 
-@at_probe("dead_on_first")
-def dead_on_first(context: Context) -> tuple[Array, ...]:
-    """Return the number of units dead on the first 1, 2, 4, ... training examples, and on all: [sizes] a layer."""
-    examples = context.data.train_examples
-    sizes = jnp.asarray([*(2**n for n in range((examples - 1).bit_length())), examples])
-
-    def part(x: Array, labels: Array, rows: Array) -> list[Array]:
-        forward, _ = context.network(context.state.params, context.state.buffers, x, train=False)
-        active = [jnp.any(slope != 0, tuple(range(1, slope.ndim - 1))) for _, _, slope in forward.hidden]
-        return [jnp.min(jnp.where(flags, rows[:, None], examples), 0) for flags in active]
-
-    first_active = [jnp.min(first, 0) for first in context.over_training_set(part)]
-    return tuple(jnp.sum(first[None, :] >= sizes[:, None], 1) for first in first_active)
-
-
 @at_probe("masked_changes")
 def masked_changes(context: Context) -> Array:
     """Return how many outputs on the training set change a bit when all dead units' outgoing weights are set to 0."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 from jax import Array
 
+from relubench import magnitudes
 from relubench.run.recorder import Context, column
 
 
@@ -51,4 +52,4 @@ def bias(context: Context) -> Sequence[Array]:
 def weight_norm(context: Context) -> Sequence[Array]:
     """Return the length of the unit's incoming weights."""
     kernels = [kernel for kernel, _ in context.incoming()]
-    return [jnp.sqrt(jnp.sum(jnp.square(kernel), tuple(range(kernel.ndim - 1)))) for kernel in kernels]
+    return [magnitudes.length(kernel, tuple(range(kernel.ndim - 1))) for kernel in kernels]

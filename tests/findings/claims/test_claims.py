@@ -165,7 +165,7 @@ def test_claims_parquet_has_a_row_a_condition_and_one_for_a_claim_without():
         "claim", "experiment", "statement", "source", "kind", "statistic", "setting", "condition", "primary", "remark",
         "direction", "threshold", "smallest", "value", "ci_low", "ci_high", "n", "left_out", "lost_a", "lost_b",
         "at_chance", "at_chance_low", "at_chance_high", "p", "p_method", "verdict", "claim_verdict", "holds_in",
-        "settings", "note", "relation", "published", "rounding", "judged", "reference", "effect", "effect_low",
+        "settings", "note", "relation", "published", "rounding", "error", "ratio", "reference", "effect", "effect_low",
         "effect_high", "reduced",
     ]  # fmt: skip
     first, second, third = rows.to_dicts()

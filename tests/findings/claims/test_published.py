@@ -1,17 +1,20 @@
-"""The rule that judges published numbers: the number itself at its source's size, elsewhere the direction alone."""
+"""The rule that judges published numbers: at their source's size, and what is told beside them elsewhere."""
 
 import math
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relubench.findings.claims import Claim, Number, judge
-from relubench.findings.claims.published import agrees
+from relubench.findings.claims import Claim, Condition, Number, judge
+from relubench.findings.claims.effect import Effect, range_effect
+from relubench.findings.claims.measurements import Measurement
+from relubench.findings.claims.published import Published, agrees, widened
 from relubench.sweeps.folders import Tables
 
-HOLDS, DOES_NOT_HOLD, OPEN = "holds", "does not hold", "open"
+PASSES, FAILS, NOT_COMPARABLE, OPEN, NOT_MEASURED = "passes", "fails", "not comparable", "open", "not measured"
 CASES = [
     # relation, value, rounding, our 99 % interval, whether they agree
     ("=", 0.88, 0.005, (0.87, 0.89), True),
@@ -59,27 +62,48 @@ EIGHT = [0.4, 0.5, 0.6, 0.5, 0.4, 0.6, 0.55, 0.45]
 
 def test_at_the_sources_size_the_number_is_judged():
     row = judged(NUMBER.beside(0.5, rounding=0.01, less=0.9), EIGHT)
-    assert (row["verdict"], row["judged"], row["effect"], row["p"]) == (HOLDS, "number", None, None)
+    assert (row["verdict"], row["claim_verdict"], row["effect"], row["p"]) == (PASSES, PASSES, None, None)
     assert (row["published"], row["relation"], row["rounding"], row["n"]) == (0.5, "=", 0.01, 8)
-    assert judged(NUMBER.beside(0.9), EIGHT)["verdict"] == DOES_NOT_HOLD
+    assert row["ratio"] == pytest.approx(1.0)
+    failed = judged(NUMBER.beside(0.9, less=0.1), EIGHT)
+    assert (failed["verdict"], failed["remark"]) == (FAILS, "")  # the right direction excuses no miss
+    assert failed["ratio"] == pytest.approx(0.5 / 0.9)
     assert judged(NUMBER.beside(0.5), EIGHT[:4])["verdict"] == OPEN  # too few for an interval
 
 
+@pytest.mark.parametrize("published", [0.0, -0.5, None])
+def test_there_is_a_ratio_of_positive_numbers_alone(published):
+    assert judged(NUMBER.beside(published, ">"), EIGHT)["ratio"] is None
+    assert judged(NUMBER.beside(0.5), [-value for value in EIGHT])["ratio"] is None
+
+
+def test_what_has_no_published_number_is_never_judged():
+    row = judged(NUMBER.beside(None, less=0.1), EIGHT)
+    assert (row["verdict"], row["published"], row["ratio"], row["remark"]) == (
+        NOT_COMPARABLE,
+        None,
+        None,
+        "same direction",
+    )
+
+
 @pytest.mark.parametrize(
-    ("less", "sign", "verdict"),
-    [(0.3, 1, HOLDS), (0.3, -1, DOES_NOT_HOLD), (0.7, -1, HOLDS), (0.7, 1, DOES_NOT_HOLD), (0.5, 1, OPEN)],
+    ("less", "sign", "direction"),
+    [(0.3, 1, "same"), (0.3, -1, "other"), (0.7, -1, "same"), (0.7, 1, "other"), (0.5, 1, "open")],
 )
-def test_elsewhere_the_whole_interval_of_the_effect_decides_its_direction(less, sign, verdict):
+def test_elsewhere_it_is_not_comparable_and_the_interval_of_the_effect_tells_its_direction(less, sign, direction):
     row = judged(NUMBER.beside(0.9, less=less, sign=sign), EIGHT, reduced="fewer steps")
-    assert (row["verdict"], row["judged"], row["reduced"]) == (verdict, "direction", "fewer steps")
+    assert (row["verdict"], row["claim_verdict"], row["reduced"]) == (NOT_COMPARABLE, NOT_COMPARABLE, "fewer steps")
+    assert row["remark"] in (f"{direction} direction", f"direction {direction}")
     assert (row["effect"], row["reference"]) == (pytest.approx(0.5 - less), f"{less}")
     assert row["effect_low"] == pytest.approx(row["ci_low"] - less)
+    assert row["ratio"] == pytest.approx(0.5 / 0.9)
 
 
 def test_an_effect_from_another_number_is_that_of_pairs():
     lower = [value - 0.1 - n / 1000 for n, value in enumerate(EIGHT)]
     row = judged(NUMBER.beside(0.9, less=OTHER), EIGHT, lower, reduced="x")
-    assert (row["verdict"], row["reference"]) == (HOLDS, "another")
+    assert (row["remark"], row["reference"]) == ("same direction", "another")
     assert row["effect"] == pytest.approx(0.1035)
     assert row["effect_high"] - row["effect_low"] < 0.01 < row["ci_high"] - row["ci_low"]
     born = Number("at birth", pl.col("ours") - 0.2, {"factor.f": "a"})
@@ -88,17 +112,61 @@ def test_an_effect_from_another_number_is_that_of_pairs():
 
 def test_no_more_is_never_more_and_what_is_left_out_is_not_measured():
     same = judged(NUMBER.beside(0.9, less=OTHER), EIGHT, EIGHT, reduced="x")
-    assert (same["effect"], same["verdict"]) == (0.0, OPEN)
+    assert (same["effect"], same["remark"]) == (0.0, "direction open")
     without = judged(NUMBER.beside(0.5, less=OTHER), EIGHT, reduced="x")
-    assert (without["value"], without["verdict"]) == (pytest.approx(0.5), "not measured")
-    assert judged(OTHER.beside(0.5), EIGHT)["verdict"] == "not measured"
+    assert (without["value"], without["verdict"], without["remark"]) == (pytest.approx(0.5), NOT_COMPARABLE, "")
+    assert judged(OTHER.beside(0.5), EIGHT)["verdict"] == NOT_MEASURED
+
+
+def test_independent_errors_of_both_numbers_add_up_as_squares_do():
+    low, high = widened(Effect(0.5, 0.47, 0.56, 8, p=lambda bound: 1.0), half=0.04)
+    assert (low, high) == pytest.approx((0.45, 0.5 + math.hypot(0.06, 0.04)))
+    row = judged(NUMBER.beside(0.5), EIGHT)
+    near = row["ci_high"] + 0.02
+    assert judged(NUMBER.beside(near), EIGHT)["verdict"] == FAILS
+    wide = judged(NUMBER.beside(near, error=0.1), EIGHT)
+    assert (wide["verdict"], wide["error"]) == (PASSES, 0.1)
+
+
+def constant(value, low, high, *, lacks=""):
+    """Return the measurement of a number that reads no runs."""
+    return Measurement(lambda tables: Effect(value, low, high, 1, p=lambda bound: 1.0), (), (), lacks=lacks)
+
+
+def test_a_number_that_reads_no_runs_is_judged_whatever_they_are():
+    condition = Condition("x", constant(7 / 256, 7 / 256, 7 / 256), Published(0.0273, rounding=5e-5))
+    assert judged(condition, [], reduced="fewer seeds")["verdict"] == PASSES
+
+
+def test_a_rival_measures_the_number_and_its_error():
+    ours = NUMBER.measurement()
+    for end, verdict in ((0.65, PASSES), (0.75, FAILS)):
+        rival = Published(None, errors=3.0, rival=constant(end, end - 0.15, end + 0.15))
+        row = judged(Condition("x", ours, rival), EIGHT)
+        assert (row["published"], row["error"]) == (end, pytest.approx(0.05))
+        assert (row["verdict"], row["ratio"]) == (verdict, pytest.approx(0.5 / end))
+
+
+@pytest.mark.parametrize("published", [Published(0.5), Published(None, rival=constant(0.5, 0.4, 0.6, lacks="PyTorch"))])
+def test_what_lacks_a_package_is_not_measured_and_says_so(published):
+    effect = NUMBER.measurement() if published.rival else constant(0.5, 0.4, 0.6, lacks="PyTorch")
+    row = judged(Condition("x", effect, published), EIGHT)
+    assert (row["verdict"], row["remark"], row["value"]) == (NOT_MEASURED, "PyTorch", None)
 
 
 def test_one_run_of_the_source_is_put_beside_the_range_of_ours():
     mean, one = (judged(NUMBER.beside(0.6, one_run=one_run), EIGHT) for one_run in (False, True))
-    assert one["ci_low"] == pytest.approx(0.4, abs=0.01)
-    assert one["ci_high"] == pytest.approx(0.6, abs=0.01)
+    assert (one["ci_low"], one["ci_high"]) == (0.4, 0.6)
     assert mean["ci_high"] < one["ci_high"]
+
+
+def test_another_run_lies_in_the_range_of_199_with_99_percent():
+    draw, inside = np.random.default_rng(0), []
+    for _ in range(4000):
+        *ours, another = draw.exponential(size=200)
+        effect = range_effect(np.array(ours), 0.99)
+        inside.append(effect.low <= another <= effect.high)
+    assert np.mean(inside) == pytest.approx(0.99, abs=5 * np.sqrt(0.99 * 0.01 / 4000))
 
 
 def test_a_share_of_runs_has_the_interval_of_a_share_at_99_percent():

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -92,3 +93,13 @@ def test_only_mature_units_are_replaced_and_as_many_as_the_rate_says(eighths, ma
     np.testing.assert_array_equal(np.where(replaced, 0, before), seen)
     assert not (replaced & ~mature).any()
     np.testing.assert_array_equal(np.cumsum(replaced.sum(1)), np.cumsum(mature.sum(1)) * eighths // 8)
+
+
+def test_a_unit_without_outgoing_weights_is_the_least_useful_however_large_its_activations():
+    story = make_story(seed=4, steps=1)
+    story.start[1][0][2] = 0
+    story.activations[0][:] = [np.full_like(h, np.finfo(np.float32).max) for h in story.activations[0]]
+    rule = continual_backprop(optax.set_to_zero(), replacement_rate=0.2, maturity=0)
+    (trained,), _ = by_optax(story, rule)
+    changed = (trained[0][0] != story.start[0][0].astype(np.float32)).any(0)
+    assert np.flatnonzero(changed).tolist() == [2]

@@ -69,6 +69,20 @@ def compiled_quickly():
     """Nothing: two programs are compared to the rounding of single precision, so both must be optimised alike."""
 
 
+@pytest.mark.parametrize("name", ["redo", "regrama", "selective_weight_resets"])
+@pytest.mark.parametrize("factor", [2.0**126, 2.0**-100])
+def test_what_is_reset_does_not_depend_on_the_size_of_activations_and_gradients(name, factor):
+    story, rule = make_story(seed=1, steps=8), REMEDIES[name](optax.set_to_zero())
+    story = story._replace(activations=jax.tree.map(lambda h: np.tile(h, (16, 1)), story.activations))
+    gradients, activations = jax.tree.map(lambda x: x * factor, (story.gradients, story.activations))
+    (expected, _), (found, _) = (
+        by_optax(story, rule),
+        by_optax(story._replace(gradients=gradients, activations=activations), rule),
+    )
+    jax.tree.map(np.testing.assert_array_equal, found, expected)
+    assert not np.array_equal(expected[-1][1][0], story.start[1][0])  # something was reset
+
+
 @each_remedy
 def test_runs_with_their_own_traced_numbers_train_together_as_each_alone(name):
     story = make_story(seed=1, steps=8)

@@ -30,11 +30,28 @@ def rows(*given, **shared):
 def test_the_committed_table_has_the_columns_and_verdicts_of_now(reference):
     assert reference.schema == pl.Schema(SCHEMA)
     assert reference.group_by("kind").len().sort("kind").rows() == [("oracle", 7), ("published", 61)]
-    assert set(reference["verdict"]) <= {"holds", "does not hold", "open"}
-    missed = reference.filter(pl.col("verdict") == "does not hold")
-    assert missed.select("condition", "judged").rows() == [("bias 0.01", "number")]
+    assert set(reference.filter(pl.col("kind") == "oracle")["verdict"]) == {"holds"}
+    published = reference.filter(pl.col("kind") == "published")
+    assert set(published["verdict"]) == {"passes", "fails", "not comparable"}
+    assert published.filter(pl.col("verdict") == "fails")["condition"].to_list() == ["bias 0.01"]
     assert verify.failed(reference)
     assert not verify.failed(reference.filter(pl.col("condition") != "bias 0.01"))
+
+
+def test_judgements_of_before_there_were_ratios_are_told_as_now(tmp_path):
+    effects = {"effect": 0.1, "reduced": "x", "published": 0.5, "value": 0.25}
+    old = [
+        {"verdict": "holds", "published": 0.5, "value": 0.5},
+        {"verdict": "does not hold", "published": 0.0, "value": 0.5},
+        *({"verdict": verdict, **effects} for verdict in ("holds", "does not hold", "open", "not decided")),
+    ]
+    table = rows(*old).drop("ratio", "error", "remark")
+    storage.write_table(tmp_path / verify.FILE, table)
+    read = verify.read(tmp_path / verify.FILE)
+    assert read["verdict"].to_list() == ["passes", "fails", *["not comparable"] * 4]
+    directions = ["same direction", "other direction", "direction open", "direction open"]
+    assert read["remark"].to_list() == [None, None, *directions]
+    assert read["ratio"].to_list() == [1.0, None, *[0.5] * 4]
 
 
 def test_a_table_takes_the_place_of_the_rows_it_has(tmp_path):
@@ -45,36 +62,38 @@ def test_a_table_takes_the_place_of_the_rows_it_has(tmp_path):
 
 def test_rows_pick_experiments_and_others_are_refused():
     assert verify.picked([3, 5]) == ["published/born_biased", "published/dispersion"]
-    assert len(verify.picked([])) == 14
-    with pytest.raises(UserError, match="verify 11: it takes rows of published numbers: 1, 2, 3, 4, 5, 6, 7, 8, 9, 10"):
-        verify.picked([3, 11])
+    assert verify.picked([16]) == verify.picked([15]) == ["published/permuted"]  # an experiment on three rows
+    assert verify.picked([9]) == ["published/slow_bits", "published/permuted"]
+    assert len(verify.picked([])) == 18
+    with pytest.raises(UserError, match=r"verify 18: it takes rows of published numbers: 1, 2, 3, .*, 16, 17"):
+        verify.picked([3, 18])
 
 
 def test_a_row_is_trained_and_judged_as_its_experiment_is(relubench):
-    words = ("seeds=6", "model.widths=[2]", "data.examples=20", "figures=false")
+    words = ("seeds=6", "first_seed=0", "model.widths=[2]", "data.examples=20", "figures=false")
     for _ in range(2):
         status, told, errors = relubench("verify", "3", *words)
         assert (status, errors) == (0, "")
     assert "24 of 24 runs are on disk already" in told
     table = verify.read(Path("results/published") / verify.FILE)
-    assert table.select("claim", "condition", "judged", "n").rows() == [
-        (3, f"bias {bias}", "direction", 6) for bias in ("0", "0.01", "0.1", "1")
+    assert table.select("claim", "condition", "verdict", "n").rows() == [
+        (3, f"bias {bias}", "not comparable", 6) for bias in ("0", "0.01", "0.1", "1")
     ]
     assert set(table["reduced"]) == {"other data.examples, model.widths; 6 of 20,000 seeds"}
     claims = storage.read_table(Path("results/published/born_biased/claims.parquet"))
     assert claims.select("condition", "verdict").equals(table.select("condition", "verdict"))
 
 
-def test_numbers_are_printed_beside_the_published_ones_with_what_was_judged(reference):
+def test_numbers_are_printed_beside_the_published_ones_with_ratio_and_judgement(reference):
     out = io.StringIO()
     some = reference.filter((pl.col("kind") == "oracle") | pl.col("claim").is_in([1, 7]))
     print_verdicts(some, Console(file=out, width=250))
     told = " ".join(out.getvalue().split())
     assert "bias 0" not in told
-    assert "~ 0.6 ± 0.05 0.582 [0.573, 0.591] 20,000 holds number" in told
+    assert "~ 0.6 ± 0.05 0.582 [0.573, 0.591] 0.969 20,000 passes" in told
     assert "oracle 1 dead iff max w.x <= -b over the inputs" in told
     assert "row 1: data and size of the source. Full size: python -m relubench verify 1 size=full" in told
-    assert "rate 3e-2 less rate 1e-2: 0.0953 [0.0813, 0.112]" in told
+    assert "rate 3e-2: same direction: less rate 1e-2 0.0953 [0.0813, 0.112]" in told
 
 
 def test_the_depth_of_the_source_is_found_from_which_relations_hold():

@@ -116,6 +116,23 @@ def test_units_dead_on_the_first_examples_are_recounted(runs):
             np.testing.assert_array_equal(layer[-1], [(~flags[:size].any(0)).sum() for size in sizes])
 
 
+def test_the_first_example_with_a_positive_z_is_found_again(runs):
+    none = 0
+    for _, end, found in runs:
+        for layer, flags in zip(found["unit_first_positive"], active(end), strict=True):
+            expected = np.where(flags.any(0), flags.argmax(0), len(flags))
+            np.testing.assert_array_equal(layer[-1], expected)
+            none += (expected == len(flags)).sum()
+    assert none > 5
+
+
+def test_units_weights_are_those_of_the_layers(runs):
+    for born, end, found in runs:
+        for probe, weights in ((0, born), (-1, end)):
+            for layer, (kernel, bias) in zip(found["unit_weights"], weights[:-1], strict=True):
+                np.testing.assert_array_equal(layer[probe], np.vstack([kernel, bias]))
+
+
 def test_deadly_rates_are_the_oracles(runs):
     for born, _, found in runs:
         ((kernel, bias), *_), (z, *_) = gradients(born, DIGITS.x_train, DIGITS.y_train)

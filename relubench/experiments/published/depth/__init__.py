@@ -1,1 +1,1 @@
-"""How many units are dead in which layer of a network that Adam has trained on images?"""
+"""How many units are silent in which layer of a network that Adam has trained on images?"""

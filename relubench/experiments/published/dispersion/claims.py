@@ -10,9 +10,15 @@ from relubench.findings.claims.metrics import measures_of, needing
 
 @needing("second_moment")
 def dispersion(tables: Tables) -> pl.DataFrame:
-    """Return M^2 / mean(M)^2 of each run, M the mean square of its last hidden activations."""
+    """Return what each run adds to E[M^2] / E[M]^2, M the mean square of its last hidden activations.
+
+    Their mean is that ratio of means, and their spread gives its interval: they are its pseudo-values (the
+    infinitesimal jackknife), since a run moves the mean of M, too.
+    """
     last = measures_of(tables, ["second_moment"]).filter(pl.col("layer") == pl.col("layer").max())
-    return last.select("run_id", value=(pl.col("value") / pl.col("value").mean()) ** 2)
+    relative = last.select("run_id", m=pl.col("value") / pl.col("value").mean())
+    square = pl.col("m") ** 2
+    return relative.select("run_id", value=square - 2 * square.mean() * (pl.col("m") - 1))
 
 
 CLAIMS = (
