@@ -20,7 +20,9 @@ def test_a_network_that_is_re_randomised_each_epoch_learns_less(relubench, tmp_p
     best = curves.filter(pl.col("metric") == "accuracy_at_best_rate", pl.col("factor.remedy") == DEEPER)
     assert best["n"].to_list() == [6]
     assert best["mean"].item() < -10 * CLAIMS[1].smallest
-    claims = pl.read_parquet(tmp_path / "out/claims.parquet").filter("primary", pl.col("setting") == "digits, 64×3, SGD")
+    claims = pl.read_parquet(tmp_path / "out/claims.parquet").filter(
+        "primary", pl.col("setting") == "digits, 64×3, SGD"
+    )
     assert claims["claim"].to_list() == [7, 7, 7]
     accuracy = claims.filter(pl.col("statement").str.contains("accuracy")).row(0, named=True)
     assert accuracy["at_chance"] == pytest.approx(best["mean"].item())
