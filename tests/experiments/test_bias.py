@@ -14,8 +14,7 @@ def test_biases_far_below_0_are_born_dead_and_every_claim_is_measured(relubench,
     assert status == 0, error
     runs = pl.read_parquet(tmp_path / "out/runs.parquet")
     born = dict(runs.group_by("factor.bias").agg(pl.col("born_dead_fraction").mean()).rows())
-    assert born["far"] > born["minus_01"] > born["plus_1"]
-    assert born["far"] > 0.05
+    assert born["far"] > 0.05 > max(born["minus_01"], born["plus_1"])
     claims = pl.read_parquet(tmp_path / "out/claims.parquet").filter(pl.col("setting") == "digits, 64×3, Adam")
     counted = claims.filter("primary").group_by("claim", "statement").len()
     assert counted.sort("claim")["claim"].to_list() == [6, 14, 15, 15, 16, 17]
