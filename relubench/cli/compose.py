@@ -483,6 +483,9 @@ def _request(composed: DictConfig, overrides: Sequence[str], groups: Groups, aga
     base = config.setting_values(tree)
     _pick_added_levels(tree["factors"], written)
     kept, base, touched = factors.set_for_all(factors.parse(tree["factors"]), {*meant, *_axes_set(written)}, base)
+    if {"seeds", "grid.seed", "seed"} & written.keys():
+        kept, whole = factors.with_all_seeds(kept)
+        touched += whole
     tree["factors"] = factors.written(kept)
     built = grid.build(
         base, grid.with_seeds(tree["grid"], tree["seeds"], _first_seed(tree)), kept, tree["rates"] or None

@@ -16,8 +16,10 @@ FACTOR = "factor."
 #: In a factor's node: the levels that are picked. No level can have this name.
 PICKED = "_levels_"
 
-#: In a level: the levels of other factors that it is crossed with.
-_WITHIN = "within"
+#: In a level: the levels of other factors that it is crossed with; how many of the seeds, if not all.
+_WITHIN, _SEEDS = "within", "seeds"
+#: What a level holds beside keys of the setting.
+_WORDS = ("title", _WITHIN, _SEEDS)
 
 _NAME = re.compile("[a-z][a-z0-9_]*")
 
@@ -50,10 +52,13 @@ class Level(NamedTuple):
     title: str
     values: Mapping[str, Any]  # checked, by dotted key
     within: Mapping[str, tuple[str, ...]] = MappingProxyType({})  # by factor: the levels it goes with, if not with all
+    seeds: int | None = None  # it goes with so many of the first seeds, if not with all
 
-    def node_within(self) -> dict[str, Any]:
-        """Return what limits it as it is written."""
-        return {_WITHIN: {name: list(levels) for name, levels in self.within.items()}} if self.within else {}
+    def node(self) -> dict[str, Any]:
+        """Return the level as it is written."""
+        within = {_WITHIN: {name: list(levels) for name, levels in self.within.items()}} if self.within else {}
+        seeds = {} if self.seeds is None else {_SEEDS: self.seeds}
+        return {"title": self.title, **within, **seeds, **nested(self.values)}
 
 
 class Factor(NamedTuple):
@@ -87,10 +92,7 @@ class Factor(NamedTuple):
 
     def node(self) -> dict[str, Any]:
         """Return the factor as it is written."""
-        levels = {
-            level.name: {"title": level.title, **level.node_within(), **nested(level.values)} for level in self.levels
-        }
-        return {"title": self.title, **levels}
+        return {"title": self.title, **{level.name: level.node() for level in self.levels}}
 
 
 def equal_levels(factor: str, one: str, other: str) -> UserError:
@@ -153,12 +155,13 @@ def _level(where: str, name: str, node: Any) -> Level:
     if node is not None and not isinstance(node, Mapping):
         raise UserError(f"{where}={shown(node)}: it takes keys of the setting, such as {{optimizer: {{name: adam}}}}")
     values = {}
-    keys = {word: leaf for word, leaf in (node or {}).items() if word not in ("title", _WITHIN)}
+    keys = {word: leaf for word, leaf in (node or {}).items() if word not in _WORDS}
     for key, value in flatten(keys).items():
         if key == "seed":
             raise UserError(f"{where}.seed: seeds are crossed with every level; it takes seeds=N")
         values[key] = find_key(key).parse(value)
-    return Level(name, _title(where, node or {}, name), values, _within(where, (node or {}).get(_WITHIN, {})))
+    within, seeds = _within(where, (node or {}).get(_WITHIN, {})), _seeds(where, (node or {}).get(_SEEDS))
+    return Level(name, _title(where, node or {}, name), values, within, seeds)
 
 
 def _within(where: str, node: Any) -> dict[str, tuple[str, ...]]:
@@ -168,6 +171,12 @@ def _within(where: str, node: Any) -> dict[str, tuple[str, ...]]:
             f"{where}.{_WITHIN}={shown(node)}: it takes levels of other factors, such as {{world: [digits]}}"
         )
     return {str(name): tuple(map(str, levels)) for name, levels in node.items()}
+
+
+def _seeds(where: str, node: Any) -> int | None:
+    if node is not None and (isinstance(node, bool) or not isinstance(node, int) or node < 1):
+        raise UserError(f"{where}.{_SEEDS}={shown(node)}: it takes a number of seeds >= 1, or null for all of them")
+    return node
 
 
 def _check_name(kind: str, name: str, where: str) -> None:
@@ -216,6 +225,17 @@ def set_for_all(
             notes.append(f"{words} is set for all and takes the place of what the levels of {factor.column} say of it")
             kept.append(factor._replace(levels=tuple(levels)))
     return kept, base, notes
+
+
+def with_all_seeds(factors: Sequence[Factor]) -> tuple[list[Factor], list[str]]:
+    """Return (the factors without limits to how many of the seeds their levels go with, a note for each of these)."""
+    whole = [factor._replace(levels=tuple(level._replace(seeds=None) for level in factor.levels)) for factor in factors]
+    notes = [
+        f"the seeds are set for all and take the place of what the levels of {before.column} say of their number"
+        for before, after in zip(factors, whole, strict=True)
+        if before != after
+    ]
+    return whole, notes
 
 
 def written(factors: Sequence[Factor]) -> dict[str, Any]:

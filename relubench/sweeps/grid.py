@@ -309,7 +309,29 @@ def build(
     runs = math.prod(len(axis) for axis in axes)
     if runs > MOST_RUNS:
         raise UserError(f"grid: its lists cross to {runs:.1e} runs; it takes at most {MOST_RUNS:.0e}")
-    return Grid(base, tuple(axes), range(runs), tuple(notes))
+    return Grid(base, tuple(axes), _rows(axes, factors), tuple(notes))
+
+
+def _rows(axes: Sequence[Axis], factors: Sequence[Factor]) -> range | np.ndarray:
+    """Return the places in the crossed axes of all runs but those of seeds with which some level does not go."""
+    shape = [len(axis) for axis in axes]
+    limits = {factor.column: {level.name: level.seeds for level in factor.levels} for factor in factors}
+    limits = {column: levels for column, levels in limits.items() if any(levels.values())}
+    seeds = next((place for place, axis in enumerate(axes) if "seed" in axis.keys), None)
+    if not limits or seeds is None:
+        return range(math.prod(shape))
+    memory.require(f"a grid of {math.prod(shape):,} cells", math.prod(shape), hint="seeds=N goes with every level")
+    kept = np.ones(shape, bool)
+    for column, levels in limits.items():
+        place = next(place for place, axis in enumerate(axes) if column in axis.keys)
+        most = np.array([levels[name] or shape[seeds] for name in axes[place].column(column)])
+        kept &= _along(np.arange(shape[seeds]), seeds, shape) < _along(most, place, shape)
+    return np.flatnonzero(kept)
+
+
+def _along(values: np.ndarray, place: int, shape: Sequence[int]) -> np.ndarray:
+    """Return values by position on one axis in a form that broadcasts with an array over all of them."""
+    return values.reshape([-1 if axis == place else 1 for axis in range(len(shape))])
 
 
 def _refuse_shared_keys(axes: Sequence[Axis]) -> None:

@@ -146,9 +146,45 @@ def test_levels_that_go_with_what_is_not_there_are_refused(within, told):
         factors.parse(levels)
 
 
+@pytest.mark.parametrize("optimizer", [OPTIMIZER, {"adam": OPTIMIZER["adam"], "sgd": OPTIMIZER["sgd"] | {"seeds": 1}}])
+def test_levels_go_with_as_many_of_the_first_seeds_as_they_say(optimizer):
+    levels = {"world": WORLD | {"moons": WORLD["moons"] | {"seeds": 2}}, "optimizer": optimizer}
+    made = build({"seed": range(1000, 1004), "probe.count": [2, 3]}, levels)
+    found = list(zip(*(made.column(key).tolist() for key in ("seed", *made.points)), strict=True))
+    whole = build({"seed": range(1000, 1004), "probe.count": [2, 3]}, {"world": WORLD, "optimizer": OPTIMIZER})
+    most = {"moons": 2, "sgd": optimizer["sgd"].get("seeds", 4)}
+    names = ("seed", *made.points)
+    expected = [
+        row for row in zip(*(whole.column(key).tolist() for key in names), strict=True)
+        if all(row[0] < 1000 + most.get(level, 4) for level in row[1:] if isinstance(level, str))
+    ]  # fmt: skip
+    assert sorted(found, key=repr) == sorted(expected, key=repr)
+    assert 0 < len(found) < len(whole)
+    assert set(made.run_ids()) < set(whole.run_ids())
+    halves = [made.shard(place, 2).run_ids().tolist() for place in range(2)]
+    assert sorted(halves[0] + halves[1]) == sorted(made.run_ids().tolist())
+    assert made.values("seed") == range(1000, 1004)
+
+
+@pytest.mark.parametrize("seeds", [0, -1, 1.5, "2", True, [1]])
+def test_a_number_of_seeds_of_a_level_that_cannot_be_is_refused(seeds):
+    with pytest.raises(UserError, match=r"factors\.world\.moons\.seeds=.*: it takes a number of seeds >= 1, or null"):
+        factors.parse({"world": WORLD | {"moons": WORLD["moons"] | {"seeds": seeds}}})
+
+
+def test_seeds_that_are_set_for_all_go_with_every_level():
+    limited = factors.parse({"world": WORLD | {"moons": WORLD["moons"] | {"seeds": 2}}, "optimizer": OPTIMIZER})
+    whole, notes = factors.with_all_seeds(limited)
+    assert whole == factors.parse({"world": WORLD, "optimizer": OPTIMIZER})
+    assert notes == [
+        "the seeds are set for all and take the place of what the levels of factor.world say of their number"
+    ]
+    assert factors.with_all_seeds(whole) == (whole, [])
+
+
 def test_factors_are_written_as_they_are_read():
     levels = {"world": WORLD, "optimizer": OPTIMIZER, "rate": AT}
-    levels["optimizer"]["adam"] = levels["optimizer"]["adam"] | {"within": {"world": ["digits"]}}
+    levels["optimizer"]["adam"] = levels["optimizer"]["adam"] | {"within": {"world": ["digits"]}, "seeds": 3}
     parsed = factors.parse(levels)
     assert factors.parse(factors.written(parsed)) == parsed
 

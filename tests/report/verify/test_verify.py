@@ -100,7 +100,7 @@ def test_an_experiment_draws_its_numbers_beside_the_published_ones(trained):
     trained("born_biased", "seeds=8")
     caption = Path("results/published/born_biased/figures/published.txt").read_text()
     assert "Runs per point: 8" in caption
-    assert "Claim 3" in caption
+    assert "Of 4 numbers: 4 not comparable." in caption
 
 
 def test_rows_computed_anew_take_the_place_of_their_own_alone(verified):
