@@ -35,7 +35,8 @@ def _forest(
         f"{words} Each line is the difference of a remedy to none: means of differences paired by seed (same initial "
         "weights, but for RAI, and same batches), with 95 % bootstrap intervals."
     )
-    told = extremes(rows, label, lambda row: f"{row[frames.title('remedy')]}, {row[frames.title('optimizer')]}")
+    remedy, optimizer = frames.title("remedy"), frames.title("optimizer")
+    told = extremes(rows, label, lambda row: f"{row[remedy]}, {row[optimizer]}", " points")
     return Figure(name, figure, f"{caption} {told}", claims=())
 
 
