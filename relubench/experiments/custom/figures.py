@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from relubench.experiments.base import Frames
+from relubench.findings.words import extremes
 from relubench.plots import style
 from relubench.plots.figure import Figure, interval_note, line_panels
 
@@ -35,5 +36,8 @@ def figures(frames: Frames) -> Sequence[Figure]:
     figure = line_panels(rows, x="step", columns="panel", lines="point", symlog_x=True)
     points = frames.curves.select(varied).n_unique() if varied else 1
     left_out = f" The first {MOST_LINES} of {points} grid points are drawn." if points > MOST_LINES else ""
-    caption = f"Dead units of the training set and test accuracy during training.{left_out} {interval_note(rows)}"
+    what, dead = next(iter(rows.items()))
+    told = extremes(dead, what, lambda row: f"{row['point']}, step {row['step']}")
+    note = interval_note(rows)
+    caption = f"Dead units of the training set and test accuracy during training.{left_out} {note} {told}"
     return [Figure("custom", figure, caption)]

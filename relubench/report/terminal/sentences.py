@@ -49,17 +49,18 @@ def finding(points: pl.DataFrame, keys: Sequence[str], names: Names) -> str:
     if known["dead"].max() == 0:
         return "No unit is dead at the end of any run."
     most = known.row(int(known["dead"].arg_max() or 0), named=True)
-    share = f"{percent_interval(most['dead'], most['dead_low'], most['dead_high'])} of {_whose(most)}"
+    share = percent_interval(most["dead"], most["dead_low"], most["dead_high"])
     varied = [key for key in keys if points[key].n_unique() > 1]
     if not varied:
-        return f"At the end {share} are dead."
-    return f"Most units are dead with {names.point(most, varied)}: {share}{_contrast(known, most, varied, names)}."
+        return f"At the end {share} of the units are dead{_finite(most)}."
+    contrast = _contrast(known, most, varied, names)
+    return f"Most units are dead with {names.point(most, varied)}: {share} of them{_finite(most)}{contrast}."
 
 
-def _whose(point: dict[str, Any]) -> str:
+def _finite(point: dict[str, Any]) -> str:
     if not point["diverged"]:
-        return "them"
-    return f"them in the {point['finite']} of {point['runs']} runs that did not diverge"
+        return ""
+    return f" in the {point['finite']} of {point['runs']} runs that did not diverge"
 
 
 def _contrast(known: pl.DataFrame, most: dict[str, Any], varied: Sequence[str], names: Names) -> str:

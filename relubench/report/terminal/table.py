@@ -52,7 +52,8 @@ def _heading(points: pl.DataFrame, fixed: Sequence[str], names: Names) -> str:
     numbers = points["runs"].unique().sort()
     runs = "-".join(f"{n:,}" for n in dict.fromkeys([numbers[0], numbers[-1]]))
     same = f"{names.point(points.row(0, named=True), fixed)}; " if fixed else ""
-    return f"{same}{runs} run{'' if runs == '1' else 's'} a row; % of units dead at the end, with 95 % intervals"
+    intervals = ", with 95 % intervals" if points["dead_low"].null_count() < points.height else ""
+    return f"{same}{runs} run{'' if runs == '1' else 's'} a row; % of units dead at the end{intervals}"
 
 
 def _table(shown: pl.DataFrame, keys: Sequence[str], names: Names) -> Table:

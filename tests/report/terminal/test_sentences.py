@@ -41,7 +41,7 @@ def points(*rows, key=RATE):
             "Most units are dead with learning rate 0.1: 50.0 % [45.0, 55.0] of them; at 0.001 2.0 % are.",
         ),
         ([(0.001, 0.0, 0), (0.1, 0.0, 0)], "No unit is dead at the end of any run."),
-        ([(0.1, 0.5, 0)], "At the end 50.0 % [45.0, 55.0] of them are dead."),
+        ([(0.1, 0.5, 0)], "At the end 50.0 % [45.0, 55.0] of the units are dead."),
         ([(0.1, None, 8)], "Every run diverged."),
     ],
 )
