@@ -78,6 +78,9 @@ class Data:
     normalize: str = static("scalar", "statistics of the training set", choices=("none", "scalar", "feature"))
     scale: float = knob(1.0, "factor on the normalised inputs")
     offset: float = knob(0.0, "added after `scale`")
+    spread: float = static(
+        1.0, "factor on the last input over that on the first, log-evenly between, after `offset`", low=1e-6, high=1e6
+    )
     test_fraction: float = static(0.2, "share of the examples held out", low=0.01, high=0.9, shared=True)
     split_seed: int = static(0, "seed of the split and of generated examples", low=0)
     splits: int = static(

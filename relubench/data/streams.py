@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from relubench.config import Setting, knob, static
 from relubench.data.bits import BETA, FLIPPING, TARGET_UNITS
 from relubench.errors import UserError
@@ -56,9 +58,17 @@ def examples(setting: Setting, data: Arrays, view: Any, rows: Array) -> tuple[Ar
     """Return (inputs [rows, features], labels or targets) as the run sees them, scaled and shifted."""
     x, y = STREAMS[setting.data.stream.name].examples(setting, data, view, rows)
     x = x * setting.data.scale + setting.data.offset
+    if setting.data.spread != 1:
+        x = x * jnp.asarray(_unlike(setting.data.spread, x.shape[1]), x.dtype)[None, :]
     if jnp.issubdtype(y.dtype, jnp.floating):
         y = y * setting.data.target_scale + setting.data.target_offset
     return x, y
+
+
+def _unlike(spread: float, features: int) -> np.ndarray:
+    """Return factors [features] with a mean square of 1 that grow log-evenly, the last to `spread` times the first."""
+    factors = spread ** np.linspace(0, 1, features)
+    return factors / np.sqrt(np.mean(factors**2))
 
 
 def _stored(setting: Setting, data: Arrays, view: Any, rows: Array) -> tuple[Array, Array]:

@@ -75,14 +75,18 @@ def _rates(name: str) -> ListConfig:
     return ListConfig([f"rates:{name}"])
 
 
-def _world(name: str, _parent_: Any) -> DictConfig:
-    """Of conf/worlds.yaml the data, network and training of this name."""
+def _world(name: str, *parts: str, _parent_: Any) -> DictConfig:
+    """Of conf/worlds.yaml the data, network and training of this name, or of these its title and some `parts`."""
     path = CONF / "worlds.yaml"
     worlds = _load(path, path.stat().st_mtime_ns)
     if name not in worlds:
         raise unknown("world", name, map(str, worlds))
     world: Any = OmegaConf.to_container(worlds[name], resolve=False)
-    return DictConfig(world, parent=_parent_)
+    for part in parts:
+        if part not in world:
+            raise unknown(f"part of world {name}", part, world)
+    kept = {part: values for part, values in world.items() if not parts or part in ("title", *parts)}
+    return DictConfig(kept, parent=_parent_)
 
 
 def register_resolvers() -> None:

@@ -76,6 +76,11 @@ def over_training_set(setting: Setting, data: Arrays, view: Any, part: Callable[
     )
 
 
+def once(rows: Array) -> Array:
+    """Return which rows of a block count, so that one repeated at its end counts once: [examples] bool."""
+    return jnp.argmax(rows[None, :] == rows[:, None], 1) == jnp.arange(len(rows))
+
+
 def is_finite(evaluation: Evaluation) -> Array:
     """Whether the loss, the outputs and every pre-activation are finite. Scalar bool."""
     extremes = [(stats.min_z, stats.max_z) for stats in evaluation.hidden]

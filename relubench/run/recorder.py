@@ -6,6 +6,8 @@ every run; those of `MEASURES` where `probe.measures` names them. Room for what 
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
@@ -19,11 +21,12 @@ from relubench.data import streams
 from relubench.errors import UserError
 from relubench.registry import Registry
 from relubench.run.evaluate import Evaluation, over_training_set
-from relubench.run.state import Arrays, Network, RunState
+from relubench.run.state import Arrays, Network, RunState, born
 
 
-class Context(NamedTuple):
-    """A run at a probe, its weights held still."""
+@dataclasses.dataclass(frozen=True, eq=False)
+class Context:
+    """A run at a probe, its weights held still. What several measures ask for is computed, and compiled, once."""
 
     setting: Setting
     network: Network
@@ -43,6 +46,15 @@ class Context(NamedTuple):
         layers = self.affine_layers()
         return [layers[hidden.incoming] for hidden in self.network.structure.hidden]
 
+    @functools.cached_property
+    def params_at_birth(self) -> Any:
+        """The run's parameters before its first step."""
+        return born(self.setting, self.data)[0]
+
+    def layers_at_birth(self) -> list[tuple[Array, Array]]:
+        """Return (kernel, bias) of every affine layer before the first step."""
+        return self.network.structure.affine_layers(self.params_at_birth)
+
     def over_training_set(self, part: Callable[[Array, Array, Array], Any]) -> Any:
         """Return `part`(inputs, labels, rows) of every block of the training set, stacked."""
         return over_training_set(self.setting, self.data, self.state.view, part)
@@ -59,6 +71,11 @@ class Context(NamedTuple):
             return [jnp.any(slope != 0, tuple(range(slope.ndim - 1))) for _, _, slope in forward.hidden]
 
         return tuple(~jnp.any(active, 0) for active in self.over_training_set(part))
+
+    @functools.cached_property
+    def dead_at_birth(self) -> tuple[Array, ...]:
+        """Which hidden units are dead on the training set with the parameters of birth: [units] bool a layer."""
+        return self.dead(self.params_at_birth)
 
     def dead_now(self) -> tuple[Array, ...]:
         """Return which hidden units are dead on the training set: [units] bool a layer."""

@@ -126,6 +126,19 @@ def test_targets_are_scaled_then_moved():
     np.testing.assert_allclose(y, 3 * np.asarray(arrays.y) + 5, rtol=1e-6)
 
 
+def test_inputs_are_scaled_then_moved_then_spread_so_that_equal_ones_keep_their_mean_square():
+    scales = {"data.scale": 0.5, "data.offset": 2.0}
+    setting = setting_of("none", **scales, **{"data.spread": 100.0})
+    arrays = arrays_of(setting)
+    alike, _ = examples(setting_of("none", **scales), arrays, ())
+    unlike, _ = examples(setting, arrays, ())
+    np.testing.assert_allclose(alike, 0.5 * np.asarray(arrays.x) + 2, rtol=1e-6)
+    factors = np.asarray(unlike)[0] / np.asarray(alike)[0]
+    np.testing.assert_allclose(unlike, factors * np.asarray(alike), rtol=1e-5)
+    np.testing.assert_allclose(np.diff(np.log(factors)), np.log(100) / (len(factors) - 1), rtol=1e-3)
+    assert np.mean(factors**2) == pytest.approx(1, rel=1e-5)
+
+
 def test_slow_bits_without_their_inputs_are_refused():
     setting = setting_of("slow_bits")
     arrays = arrays_of(setting)

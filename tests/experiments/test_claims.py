@@ -47,7 +47,7 @@ def test_rates_that_differ_in_their_last_bits_are_the_same(monkeypatch):
     ("name", "word", "told"),
     [
         ("revival", "probe.measures=[unit_dead]", "need plane_checksum; it takes them in probe.measures"),
-        ("one_step", "probe.measures=[]", "need deadly_rate, deadly_rate_end, deadly_rate_of_bias, unit_dead"),
+        ("one_step", "probe.measures=[]", "need deadly_rate"),
         ("inputs", "units=false", "need units; it takes them in probe.measures, or units=true for units"),
     ],
 )

@@ -52,3 +52,26 @@ def test_other_defaults_are_refused(own, bases):
         UserError, match=r"mine\.yaml: defaults=.* it takes other experiments, such as /experiment/bias"
     ):
         experiments.design("mine")
+
+
+PARTS = """\
+# @package _global_
+name: parts
+factors: {world: {whole: "${world:moons}", some: "${world:interval,data,loss}"}}
+"""
+
+
+def test_a_design_takes_a_setting_whole_or_in_parts(own):
+    own("parts", PARTS)
+    whole, some = experiments.designs.levels("parts", "world").values()
+    assert (whole.title, some.title) == ("moons, 16-16", "x sin 5x, 16-16")
+    assert {"train.steps", "model.widths", "data.name"} <= set(whole.values)
+    assert {key.partition(".")[0] for key in some.values} == {"data", "loss"}
+
+
+def test_a_part_that_a_setting_lacks_is_refused_with_the_nearest(own, relubench):
+    folder = own("parts", PARTS.replace("interval,data", "interval,dat"))
+    status, _, error = relubench("plan", f"--config-dir={folder}", "experiment=parts")
+    assert status == 2
+    assert "unknown part of world interval 'dat'" in error
+    assert "did you mean 'data'" in error

@@ -18,10 +18,7 @@ NETWORKS = {
 }
 SETTING = {"train.steps": 2, "probe.count": 3, "probe.spacing": "linear"}
 #: They take the first layer's pre-activations for planes over the inputs.
-PLANES = {
-    "deadly_rate", "deadly_rate_end", "deadly_rate_of_bias", "deadly_rate_of_weights", "weight_gradient",
-    "bias_gradient", "plane_weights", "plane_bias",
-}  # fmt: skip
+PLANES = {"deadly_rate", "deadly_rate_end", "plane_weights", "plane_bias"}
 #: They take the first layer for granted.
 FIRST_LAYER = {"plane_checksum"}
 

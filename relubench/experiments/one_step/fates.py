@@ -1,99 +1,143 @@
-"""What the first full-batch step does to each unit, and what the oracle of deadly rates says of it beforehand.
+"""What becomes of the units that the first full-batch step kills, and what the oracle of deadly rates says beforehand.
 
-It is read from the measures `unit_dead`, `deadly_rate`, `deadly_rate_end` and `deadly_rate_of_bias`, of probes at steps
-0, 1 and the last.
+Probes are at steps 0, 1 and the last. In between the counter sees the whole training set at every step, so that it is
+exact: a unit whose last activity is at step 0, and that is dead at the end, has never been active again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
 import polars as pl
 
-from relubench.findings.claims.metrics import measures_of, needing, needs_of
+from relubench.findings.claims import of_layers, of_measures
+from relubench.findings.claims.metrics import Metric, measures_of, needing, needs_of
+from relubench.findings.spells import found
 from relubench.sweeps.folders import Tables
 
 RATE = "optimizer.learning_rate"
+#: Of the units in `fates`, those never active after the first step, and those dead at the end.
+NEVER_AGAIN, DEAD_AT_END = ~pl.col("active_again"), ~pl.col("alive_at_end")
+_STEP, _END = pl.col("distance_after_step"), pl.col("distance_at_end")
+#: Those that have moved since, and how far: in steps as long as the one that killed them would be at the later rate.
+MOVED, CARRIED = _STEP != _END, (_END - _STEP) / (_STEP * pl.col("optimizer.schedule.end_factor"))
 
-_UNIT = ("run_id", "layer", "item")
-_RATES = ("deadly_rate", "deadly_rate_end", "deadly_rate_of_bias")
-_DEAD, _WAS_DEAD, _STAYS = pl.col("first") == 1, pl.col("born") == 1, pl.col("last") == 1
-_KILLED = _DEAD & ~_WAS_DEAD
-_FINITE = ~pl.col("diverged").first()
-_FORETOLD = (pl.col("deadly_rate") <= pl.col(RATE)) & (pl.col(RATE) <= pl.col("deadly_rate_end"))
-_FATES = {
-    "dead_after_step": _DEAD.mean(),
-    "dead_at_end": pl.when(_FINITE).then(_STAYS.mean()),
-    "for_good": pl.when(_FINITE).then((_KILLED & _STAYS).sum() / _KILLED.sum()),
-    "by_bias": (_KILLED & (pl.col("deadly_rate_of_bias") <= pl.col(RATE))).sum() / _KILLED.sum(),
-    "wrong": (_FORETOLD != _DEAD).mean(),
-}
+_RATES = ("deadly_rate", "deadly_rate_end")
+_UNIT = ["run_id", "layer", "unit"]
 
 
-@needing("unit_dead", *_RATES)
+@needing("unit_dead", "units", "distance_from_birth")
 def fates(tables: Tables) -> pl.DataFrame:
-    """Return a row a layer of each run that is finite after the first step: what became of its units.
+    """Return a row a unit that the first step killed, of the runs of more steps that did not diverge.
 
-    `dead_after_step` and `dead_at_end` are shares of its units; of those that the first step killed, `for_good` is the
-    share that are dead at the end, and `by_bias` the share that the move of the bias alone would have killed (NaN
-    where none was killed). `wrong` is the share of units of which the oracle said otherwise. Only layer 1 has an
-    oracle: the last two are meaningless in others. What concerns the end is null for a run that diverged.
+    `alive_at_end` says what it is then, `active_again` whether it is, or was at any later step; `distance_after_step`
+    and `distance_at_end` how far its weights and bias were then from those of birth.
     """
-    dead = measures_of(tables, ("unit_dead",)).sort("step").group_by(_UNIT)
-    at_probes = dead.agg(born=pl.col("value").first(), first=_at_step_one(), last=pl.col("value").last())
-    finite = tables.runs.filter(~pl.col("diverged") | (pl.col("diverged_step") > 1))
-    rows = at_probes.join(finite.select("run_id", RATE, "diverged"), on="run_id")
-    rows = rows.join(_oracle_of(tables), on=_UNIT, how="left")
-    return rows.group_by("run_id", "layer").agg(**_FATES)
+    return tables.derived(_fates)
 
 
-def of_fates(number: pl.Expr, *, layer: int = 1) -> Callable[[Tables], pl.DataFrame]:
-    """Return the metric `number`, an expression over the columns of `fates`, of one layer."""
+def _fates(tables: Tables) -> pl.DataFrame:
+    assert tables.units is not None, "the experiment writes units.parquet"
+    killed = found(tables).filter(pl.col("died") == 1).select(*_UNIT, alive_at_end="at_end")
+    last = killed.join(tables.units.select(*_UNIT, "last_active"), on=_UNIT, maintain_order="left")
+    moved = measures_of(tables, ["distance_from_birth"]).select("run_id", "layer", "step", "value", unit="item")
+    for name, step in (("distance_after_step", pl.col("step") == 1), ("distance_at_end", pl.col("step") > 1)):
+        distance = moved.filter(step).select(*_UNIT, pl.col("value").alias(name))
+        last = last.join(distance, on=_UNIT, maintain_order="left")
+    return last.with_columns(active_again=pl.col("alive_at_end") | (pl.col("last_active") > 0))
+
+
+def of_fates(number: pl.Expr, *, layer: int | None = None) -> Metric:
+    """Return the metric `number`, an aggregation of the columns of `fates` and of runs, 0 where no unit was killed."""
 
     @needing(*needs_of(fates))
     def values(tables: Tables) -> pl.DataFrame:
-        return fates(tables).filter(pl.col("layer") == layer).select("run_id", value=number)
+        rows = fates(tables) if layer is None else fates(tables).filter(pl.col("layer") == layer)
+        runs = tables.runs.filter(~pl.col("diverged"))
+        settings = [name for name in number.meta.root_names() if name in runs.columns]
+        named = rows.join(runs.select("run_id", *settings), on="run_id")
+        numbers = named.group_by("run_id").agg(value=number.cast(pl.Float64))
+        return runs.select("run_id").join(numbers, on="run_id", how="left").with_columns(pl.col("value").fill_null(0))
 
     return values
 
 
-@needing(*_RATES)
-def tenth_deadly_rate(tables: Tables) -> pl.DataFrame:
-    """Return run_id and value: the rate at which every tenth first-layer unit alive at birth is killed.
+@needing("unit_dead", "plane_checksum")
+def changed_bits(tables: Tables) -> pl.DataFrame:
+    """Return the metric: of the units of layer 1 that the first step killed, how many have other weights at the end."""
+    bits = measures_of(tables, ["plane_checksum"]).select(
+        "run_id", "step", "value", layer=pl.lit(1, pl.Int64), unit="item"
+    )
+    ends = [bits.filter(step).drop("step") for step in (pl.col("step") == 1, pl.col("step") > 1)]
+    changed = ends[0].join(ends[1], on=_UNIT, suffix="_end").filter(pl.col("value") != pl.col("value_end"))
+    killed = found(tables).filter(pl.col("died") == 1, pl.col("layer") == 1)
+    counts = killed.join(changed, on=_UNIT, how="semi").group_by("run_id").agg(value=pl.len())
+    runs = tables.runs.filter(~pl.col("diverged")).select("run_id")
+    return runs.join(counts, on="run_id", how="left").with_columns(pl.col("value").fill_null(0))
 
-    It is known at step 0, also of a run that diverges later; infinite where fewer units can be killed at all.
-    """
-    alive = pl.col("deadly_rate").filter(pl.col("deadly_rate") > 0)
-    return _oracle_of(tables).group_by("run_id").agg(value=alive.quantile(0.1, "higher"))
+
+def after_step(name: str, *, layer: int | None = None) -> Metric:
+    """Return the metric: the number of units that a measure counts after the first step, in all layers or in one."""
+    return of_measures(pl.col(name).sum(), layer=layer, step=1)
+
+
+def born_alive(*, layer: int | None = None) -> Metric:
+    """Return the metric: the number of units that are alive before the first step."""
+    return of_layers((pl.col("units") - pl.col("dead_train")).sum(), layer=layer, step=0)
+
+
+@needing(*_RATES)
+def deadly_rates(tables: Tables) -> pl.DataFrame:
+    """Return a row a first-layer unit: the rates from `deadly_rate` to `deadly_rate_end` at which a step kills it."""
+    rows = measures_of(tables, _RATES).filter(pl.col("step") == 0).select("run_id", "measure", "value", unit="item")
+    return rows.pivot("measure", index=["run_id", "unit"], values="value").sort("run_id", "unit")
+
+
+@needing(*_RATES)
+def asked(tables: Tables) -> pl.DataFrame:
+    """Return the metric: of how many units the oracle says at which rates a step kills them."""
+    return deadly_rates(tables).group_by("run_id").agg(value=pl.len())
+
+
+@needing("unit_dead", *_RATES)
+def wrong(tables: Tables) -> pl.DataFrame:
+    """Return the metric: the share of first-layer units of which the oracle said otherwise than the first step did."""
+    dead = measures_of(tables, ["unit_dead"]).filter(pl.col("step") == 1, pl.col("layer") == 1)
+    units = deadly_rates(tables).join(dead.select("run_id", "value", unit="item"), on=["run_id", "unit"])
+    units = units.join(tables.runs.select("run_id", RATE), on="run_id")
+    foretold = (pl.col("deadly_rate") <= pl.col(RATE)) & (pl.col(RATE) <= pl.col("deadly_rate_end"))
+    return units.group_by("run_id").agg(value=(foretold != (pl.col("value") == 1)).mean())
 
 
 def shares_killed(tables: Tables, rates: Sequence[float]) -> pl.DataFrame:
-    """Return for each run and `rate` what one step would do to the first layer.
+    """Return for each run and `rate` what one step would do to the first layer: run_id, rate, foretold, deadly.
 
     `foretold` is the share of units that are dead after a step at exactly this rate, `deadly` that of units dead after
-    a step at this rate or a lower one; `bias_alone` is the share, of the units that a step at this rate kills, that
-    the move of the bias alone would kill (NaN where it kills none).
+    a step at this rate or a lower one.
     """
-    ends = _oracle_of(tables).group_by("run_id", maintain_order=True).agg(_RATES)
-    low, high, of_bias = (np.array(ends[name].to_list())[:, :, None] for name in _RATES)
-    at = np.asarray(rates)
-    foretold, deadly = (low <= at) & (at <= high), low <= at
-    killed = foretold & (low > 0)
-    with np.errstate(invalid="ignore"):
-        by_bias = (killed & (of_bias <= at)).sum(1) / killed.sum(1)
-    shares = {"foretold": foretold.mean(1), "deadly": deadly.mean(1), "bias_alone": by_bias}
-    rows = [pl.Series(name, share, pl.List(pl.Float64)) for name, share in shares.items()]
-    return ends.select("run_id", pl.Series("rate", [list(rates)] * ends.height, pl.List(pl.Float64)), *rows).explode(
-        "rate", *shares
+    reached = pl.col("deadly_rate") <= pl.col("rate")
+    units = deadly_rates(tables).join(pl.DataFrame({"rate": rates}), how="cross")
+    return units.group_by("run_id", "rate", maintain_order=True).agg(
+        foretold=(reached & (pl.col("rate") <= pl.col("deadly_rate_end"))).mean(), deadly=reached.mean()
     )
 
 
-def _at_step_one() -> pl.Expr:
-    return pl.col("value").filter(pl.col("step") == 1).first()
+def inexact(examples: int) -> Callable[[Tables], pl.DataFrame]:
+    """Return the metric: of how many units a summed loss has another deadly rate than the mean's over the `examples`.
 
+    It is of the runs with summed losses; each is compared with its twin to the last bit.
+    """
 
-def _oracle_of(tables: Tables) -> pl.DataFrame:
-    """Return a row a first-layer unit: the rates that are deadly for it at step 0."""
-    rows = measures_of(tables, _RATES).filter(pl.col("step") == 0).with_columns(layer=pl.lit(1, pl.Int64))
-    return rows.pivot("measure", index=_UNIT, values="value").sort(_UNIT)
+    @needing(*_RATES)
+    def values(tables: Tables) -> pl.DataFrame:
+        twin = ["seed", "factor.world", RATE, "train.steps"]
+        runs = tables.runs.select("run_id", "loss.reduction", *twin)
+        summed = runs.filter(pl.col("loss.reduction") == "sum")
+        rates = deadly_rates(tables).join(runs.select("run_id", *twin), on="run_id")
+        ours = summed.select("run_id").join(rates, on="run_id")
+        theirs = rates.join(summed.select("run_id"), on="run_id", how="anti")
+        both = ours.join(theirs, on=[*twin, "unit"], suffix="_mean")
+        differs = pl.any_horizontal(pl.col(name) * examples != pl.col(f"{name}_mean") for name in _RATES)
+        return both.group_by("run_id").agg(value=differs.sum())
+
+    return values

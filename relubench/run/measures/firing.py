@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from relubench import magnitudes, nn
+from relubench.run.evaluate import once
 from relubench.run.recorder import Context, at_probe
 
 
@@ -20,10 +21,8 @@ def unit_firing_rate(context: Context) -> tuple[Array, ...]:
 
     def part(x: Array, labels: Array, rows: Array) -> list[Array]:
         forward, _ = context.network(context.state.params, context.state.buffers, x, train=False)
-        # A block may repeat an example at its end: each row counts once, where it stands first.
-        first = jnp.argmax(rows[None, :] == rows[:, None], 1) == jnp.arange(len(rows))
         active = [jnp.any(slope != 0, tuple(range(1, slope.ndim - 1))) for _, _, slope in forward.hidden]
-        return [jnp.sum(flags & first[:, None], 0) for flags in active]
+        return [jnp.sum(flags & once(rows)[:, None], 0) for flags in active]
 
     counts = context.over_training_set(part)
     return tuple(jnp.sum(of_layer, 0).astype(context.data.x.dtype) / examples for of_layer in counts)

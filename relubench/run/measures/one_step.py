@@ -38,13 +38,12 @@ def _first_layer_gradient(context: Context) -> tuple[Array, Array]:
     return kernel, optimizer.bias_rate * bias
 
 
-def _first_layer_move(context: Context) -> tuple[Array, Array, Array]:
-    """Return (z, its move by the weights, its move by the bias), a unit of rate: each [examples, units]."""
+def _first_layer_move(context: Context) -> tuple[Array, Array]:
+    """Return (z, its move a unit of rate): each [examples, units]."""
     x, _ = context.whole_training_set()
     kernel, bias = context.incoming()[0]
     gradient_kernel, gradient_bias = _first_layer_gradient(context)
-    z = x @ kernel + bias[None, :]
-    return z, x @ gradient_kernel, jnp.broadcast_to(gradient_bias[None, :], z.shape)
+    return x @ kernel + bias[None, :], x @ gradient_kernel + gradient_bias[None, :]
 
 
 def _ends(z: Array, move: Array) -> tuple[Array, Array]:
@@ -59,38 +58,10 @@ def _ends(z: Array, move: Array) -> tuple[Array, Array]:
 @at_probe("deadly_rate", needs=plane)
 def deadly_rate(context: Context) -> Array:
     """Return the lowest rate at which one step would kill each first-layer unit: [units], infinite for never."""
-    z, by_weights, by_bias = _first_layer_move(context)
-    return _ends(z, by_weights + by_bias)[0]
+    return _ends(*_first_layer_move(context))[0]
 
 
 @at_probe("deadly_rate_end", needs=plane)
 def deadly_rate_end(context: Context) -> Array:
     """Return the highest rate at which one step would kill each first-layer unit: [units], 0 for never."""
-    z, by_weights, by_bias = _first_layer_move(context)
-    return _ends(z, by_weights + by_bias)[1]
-
-
-@at_probe("deadly_rate_of_bias", needs=plane)
-def deadly_rate_of_bias(context: Context) -> Array:
-    """Return the lowest rate at which the move of its bias alone would kill each first-layer unit: [units]."""
-    z, _, by_bias = _first_layer_move(context)
-    return _ends(z, by_bias)[0]
-
-
-@at_probe("deadly_rate_of_weights", needs=plane)
-def deadly_rate_of_weights(context: Context) -> Array:
-    """Return the lowest rate at which the move of its weights alone would kill each first-layer unit: [units]."""
-    z, by_weights, _ = _first_layer_move(context)
-    return _ends(z, by_weights)[0]
-
-
-@at_probe("weight_gradient", needs=plane)
-def weight_gradient(context: Context) -> Array:
-    """Return the mean gradient of the incoming weights of each first-layer unit: [units]. A step lowers them by it."""
-    return jnp.mean(_first_layer_gradient(context)[0], 0)
-
-
-@at_probe("bias_gradient", needs=plane)
-def bias_gradient(context: Context) -> Array:
-    """Return the gradient of the bias of each first-layer unit, which is what comes from above: [units]."""
-    return _first_layer_gradient(context)[1]
+    return _ends(*_first_layer_move(context))[1]

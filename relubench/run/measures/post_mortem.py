@@ -6,27 +6,25 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from relubench.run.recorder import Context, at_probe
-from relubench.run.state import born
 
 
-def _died(context: Context) -> tuple[Array, ...]:
+def which_died(context: Context) -> tuple[Array, ...]:
     """Return which units are dead and were alive at birth: [units] bool a layer."""
-    params, _ = born(context.setting, context.data)
-    return tuple(now & ~then for now, then in zip(context.dead_now(), context.dead(params), strict=True))
+    return tuple(now & ~then for now, then in zip(context.dead_now(), context.dead_at_birth, strict=True))
 
 
 @at_probe("died")
 def died(context: Context) -> tuple[Array, ...]:
     """Return the number of units that are dead and were alive at birth: a scalar a layer."""
-    return tuple(jnp.sum(units) for units in _died(context))
+    return tuple(jnp.sum(units) for units in which_died(context))
 
 
 def _still_dead(context: Context, swap_kernel: bool) -> tuple[Array, ...]:
     """Return which units that died stay dead with the kernel (or bias) of birth on their present inputs: a layer."""
     structure, params = context.network.structure, context.state.params
-    layers, at_birth = context.affine_layers(), structure.affine_layers(born(context.setting, context.data)[0])
+    layers, at_birth = context.affine_layers(), context.layers_at_birth()
     still_dead = []
-    for place, (died, hidden) in enumerate(zip(_died(context), structure.hidden, strict=True)):
+    for place, (died, hidden) in enumerate(zip(which_died(context), structure.hidden, strict=True)):
         # One layer at a time: the layers below keep what they are, so that the unit sees its present inputs.
         (kernel, bias), (now_kernel, now_bias) = at_birth[hidden.incoming], layers[hidden.incoming]
         swapped = list(layers)
