@@ -30,6 +30,10 @@ EXAMPLES, POWERS_OF_TWO = 256, ("digits_256", "moons_256")
 FAR: Cases = {
     title: {**USUAL, **where} for title, where in of_levels(NAME, "variant", ("far_100", "far_10", "far_1000")).items()
 }
+#: Positive biases at birth, the one first by which a claim goes.
+BIASES: Cases = {
+    title: {**USUAL, **where} for title, where in of_levels(NAME, "variant", ("bias_01", "bias_001")).items()
+}
 LOSS_100, CLIPPED, ONE_SIGN = ({VARIANT: name} for name in ("loss_100", "loss_100_clipped", "one_sign"))
 
 
@@ -44,6 +48,12 @@ def _far(name: str, part: str) -> tuple[Condition, ...]:
     measure = functools.partial(_killed_more, name, "plain", None)
     far = {f"{part}, {title}": where for title, where in FAR.items()}
     return in_settings(NAME, measure, far, worlds=REGRESSIONS, optimizers=SGD, beside=True)
+
+
+def _gradient_at_birth(layer: int | None, runs: Where) -> Measurement:
+    """Compare the mean length of the units' gradients at birth with that of networks without biases then."""
+    lengths = of_measures(pl.col("unit_gradient_norm").mean(), layer=layer, step=0)
+    return mean_ratio(lengths, {**runs, **PLAIN}, runs)
 
 
 def _which(name: str, layer: int | None, runs: Where) -> Measurement:
@@ -83,6 +93,16 @@ _INPUTS = (
 _law = functools.partial(Claim, kind="exact test", direction="below", threshold=1, smallest=1)
 
 CLAIMS = (
+    Claim(
+        id=17,
+        statement="A small positive bias makes the units' gradients at birth longer",
+        source="comment on answer 1",
+        statistic="mean length of the gradient of a unit's weights and bias at birth, biases .1 over 0",
+        threshold=1,
+        smallest=0.1,
+        conditions=by_layer(_gradient_at_birth, BIASES, worlds=CLASSES),
+        note="On the training set; hidden biases alone.",
+    ),
     Claim(
         id=18,
         statement="A large error can make a single step of the bias large enough to kill",
