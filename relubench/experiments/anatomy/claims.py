@@ -71,7 +71,7 @@ def _of_rare(column: str) -> Metric:
 
 
 def _slow(runs: Where) -> Measurement:
-    return pooled(_of_rare("relative"), _of_rare("number"), runs)
+    return pooled(_of_rare("relative"), _of_rare("number"), runs, share=False)
 
 
 def _still_dead_on_test(layer: int | None, runs: Where) -> Measurement:

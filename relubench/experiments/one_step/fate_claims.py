@@ -74,13 +74,13 @@ def _nonzero(runs: Where) -> Measurement:
     return pooled(of_measures((dead & moving).sum()), of_measures(dead.sum()), runs)
 
 
-def _though_dead(number: pl.Expr, runs: Where) -> Measurement:
+def _though_dead(number: pl.Expr, share: bool, runs: Where) -> Measurement:
     """Measure a number of the units that were never active after the step that killed them, per such unit."""
-    return pooled(of_fates(number.filter(NEVER_AGAIN).sum()), of_fates(NEVER_AGAIN.sum()), runs)
+    return pooled(of_fates(number.filter(NEVER_AGAIN).sum()), of_fates(NEVER_AGAIN.sum()), runs, share=share)
 
 
-def _afterwards(number: pl.Expr, *optimizers: str) -> tuple[Condition, ...]:
-    measure = functools.partial(_though_dead, number)
+def _afterwards(number: pl.Expr, *optimizers: str, share: bool = True) -> tuple[Condition, ...]:
+    measure = functools.partial(_though_dead, number, share)
     parts = (in_settings(NAME, measure, _large(name), worlds=TO_THE_END, optimizers=(name,)) for name in optimizers)
     return tuple(condition for part in parts for condition in part)
 
@@ -157,7 +157,7 @@ CLAIMS = (
             ),
             *in_settings(
                 NAME,
-                functools.partial(_though_dead, MOVED),
+                functools.partial(_though_dead, MOVED, True),
                 {"all layers, units never active again": {**PLAIN, **MANY}},
                 worlds=TO_THE_END,
                 optimizers=SGD,
@@ -185,7 +185,7 @@ CLAIMS = (
         "that step, both at one rate",
         direction="below",
         threshold=0.1,
-        conditions=_afterwards(CARRIED, "momentum", "adam"),
+        conditions=_afterwards(CARRIED, "momentum", "adam", share=False),
         note="All go on in the direction of the step that killed them. Momentum .9 without another gradient makes 9 "
         "further steps in all, .9 + .81 + …; the distance is divided by the rate of later steps over the first's.",
     ),

@@ -131,31 +131,40 @@ def mean_ratio(metric: Metric, where_a: Where, where_b: Where) -> Measurement:
         pairs = _pairs(tables, metric, where_a, where_b, "seed")
         both = pairs.drop_nulls(["a", "b"]).rename({"b": "part", "a": "whole"})
         lost = (pairs["a"].null_count(), pairs["b"].null_count())
-        found = mean_effect(_pseudo_values(both))
+        found = _clipped(mean_effect(_pseudo_values(both)), (0.0, np.inf))
         return found._replace(left_out=pairs.height - both.height, lost=lost)
 
     return Measurement(effect, (where_a, where_b), (metric,))
 
 
-def pooled(part: Metric, whole: Metric, where: Where) -> Measurement:
+def pooled(part: Metric, whole: Metric, where: Where, *, share: bool = True) -> Measurement:
     """Measure the sum of `part` over the runs per sum of `whole`: a share of all units, say, and no mean of shares.
 
     Its interval is that of the mean of its pseudo-values (the infinitesimal jackknife, Jaeckel 1972): the ratio plus
-    what each run changes it by. So runs are resampled, and one in which `whole` is 0 says nothing.
+    what each run changes it by. So runs are resampled, and one in which `whole` is 0 says nothing. `share` says that
+    `part` is some of `whole`, so that the ratio lies from 0 to 1; else it is any number >= 0.
     """
+    bounds = (0.0, 1.0) if share else (0.0, np.inf)
+
+    def ratio(counts: pl.DataFrame) -> Effect:
+        found = mean_effect(_pseudo_values(counts), bounds if share else None)
+        return _clipped(found, bounds)
 
     def effect(tables: Tables) -> Effect:
         counts = _counts(tables, part, whole, where)
         lost = counts["part"].null_count()
-        found = mean_effect(_pseudo_values(counts), (0.0, 1.0))._replace(
-            left_out=lost, lost=(lost, 0), remark=_of(counts)
-        )
-        if not lost or not found.n:
+        found = ratio(counts)._replace(left_out=lost, lost=(lost, 0), remark=_of(counts) if share else "")
+        if not (lost and found.n and share):
             return found
-        ends = (mean_effect(_pseudo_values(_filled(counts, share)), (0.0, 1.0)) for share in (0.0, 1.0))
-        return found._replace(if_lost=tuple(ends))
+        return found._replace(if_lost=tuple(ratio(_filled(counts, end)) for end in bounds))
 
     return Measurement(effect, (where,), (part, whole))
+
+
+def _clipped(effect: Effect, bounds: Bounds) -> Effect:
+    """Return the effect with ends where it can lie: pseudo-values go beyond what a ratio of counts can be."""
+    low, high = np.clip((effect.low, effect.high), *bounds).tolist()
+    return effect._replace(low=low, high=high)
 
 
 def pooled_difference(part: Metric, whole: Metric, where_a: Where, where_b: Where) -> Measurement:
@@ -181,7 +190,8 @@ def _difference(a: pl.DataFrame, b: pl.DataFrame) -> Effect:
     of_a, of_b = _pseudo_values(a), _pseudo_values(b)
     if not (len(of_a.values) and len(of_b.values)):
         return mean_effect(Sample(np.empty(0)))
-    return mean_effect(Sample(of_b.values - of_a.values, of_b.split), (-1.0, 1.0))
+    bounds = (-1.0, 1.0)
+    return _clipped(mean_effect(Sample(of_b.values - of_a.values, of_b.split), bounds), bounds)
 
 
 def _filled(counts: pl.DataFrame, share: float) -> pl.DataFrame:

@@ -202,6 +202,23 @@ def test_a_pooled_share_is_of_all_units_and_its_interval_the_jackknifes():
     assert uneven.high - uneven.low == pytest.approx(2 * theirs, rel=0.25)
 
 
+def test_ends_of_a_ratio_lie_where_it_can():
+    tables = make_tables()
+    some, all_but_some = pl.col("seed") == 3, pl.col("units") - (pl.col("seed") == 3)
+    rare, most = (pooled(number.cast(pl.Float64), "units", RELU) for number in (some, all_but_some))
+    for found in (rare(tables), most(tables)):
+        assert 0 <= found.low <= found.value <= found.high <= 1
+    uneven = pooled(some.cast(pl.Float64), pl.when(some).then(1).otherwise(400), RELU)(tables)
+    assert uneven.low == 0 < uneven.value  # without the others' pseudo-values below 0 it would be more
+    large = pooled("dead_train", pl.col("seed") == 3, RELU, share=False)(tables)
+    assert large.value == column(tables, "dead_train", RELU).sum()
+    assert large.high > 1
+    assert large.low >= 0
+    assert large.remark == ""
+    apart = pooled_difference(some.cast(pl.Float64), pl.col("seed") == 3, TANH, RELU)(tables)
+    assert (apart.value, apart.low >= -1, apart.high <= 1) == (0, True, True)
+
+
 def test_a_pooled_share_without_a_whole_is_nothing_and_lost_runs_get_none_or_all():
     tables = make_tables(diverging("relu-1.0-03"))
     assert pooled("dead_train", pl.col("seed") * 0, RELU)(tables).n == 0
