@@ -121,7 +121,7 @@ def test_curves_and_the_explorers_layers_are_those_of_the_probes(results, number
 
 def test_the_animation_has_the_lines_of_the_first_run(results, numbers):
     measures = pl.read_parquet(results / "boundaries/measures.parquet")
-    runs = pl.read_parquet(results / "boundaries/runs.parquet").sort("seed")
+    runs = pl.read_parquet(results / "boundaries/runs.parquet").filter(pl.col("factor.bias") == "trained").sort("seed")
     drawn = numbers["boundaries"]["animation"]
     bias = measures.filter(pl.col("run_id") == runs["run_id"][0], pl.col("measure") == "plane_bias").sort(
         "step", "item"

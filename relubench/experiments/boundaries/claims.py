@@ -1,19 +1,34 @@
-"""The claim that a picture decides."""
+"""What a picture decides, and what it shows of a law."""
 
 from __future__ import annotations
 
-from relubench.findings.claims import Claim
+import polars as pl
+
+from relubench.findings.claims import Claim, Condition, of_measures, total_of
 from relubench.findings.claims.rule import HOLDS
 
 CLAIMS = (
     Claim(
         id=41,
         statement="When units die, their decision lines leave the data",
-        source="answer",
+        source="answer 1",
         kind="picture",
         decided=HOLDS,
         note="See the figures boundaries (a strip and an animation). A dead unit's line passes beside all inputs, or "
         "touches the outermost, and its active side holds none of them: that is what dead means; the picture shows "
         "the way there.",
+    ),
+    Claim(
+        id=43,
+        statement="Without biases all decision planes of layer 1 pass through the origin",
+        source="comment on answer 1",
+        statistic="lines w·x + b = 0 whose b is not 0 at the end, all units, runs without biases",
+        kind="exact test",
+        direction="below",
+        threshold=1,
+        smallest=1,
+        conditions=(Condition("", total_of(of_measures((pl.col("plane_bias") != 0).sum()), {"factor.bias": "none"})),),
+        note="A law: w·x = 0 at x = 0, whatever w. tests/experiments/test_boundaries.py counts at every probe; the "
+        "figure without_biases shows it.",
     ),
 )

@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
 import polars as pl
 
 from relubench.experiments.base import Frames
-from relubench.experiments.boundaries.metrics import INPUTS, PLANES
+from relubench.experiments.boundaries.metrics import BIAS, TRAINED, scene
 from relubench.findings.words import extremes
 from relubench.plots.deadly_step import deadliest, deadly_step
 from relubench.plots.figure import Figure, interval_note, line_panels
-from relubench.plots.planes import animation, planes, planes_of
-
-
-def _scene(frames: Frames) -> tuple[pl.DataFrame, dict[str, Any]]:
-    """Return the lines of the first run, and its inputs with their classes."""
-    x0, x1, classes = (frames.curves.filter(pl.col("metric") == metric).sort("item")["mean"] for metric in INPUTS)
-    lines = planes_of(frames.curves.filter(pl.col("metric").is_in(PLANES)))
-    return lines, {"data_x": np.column_stack([x0, x1]), "labels": classes.to_numpy().astype(int)}
+from relubench.plots.planes import animation, planes
 
 
 def _picture(frames: Frames) -> Figure:
-    lines, inputs = _scene(frames)
-    dead = frames.summary_of("dead_train_fraction")
+    lines, inputs = scene(frames.curves)
+    dead = _trained(frames.summary_of("dead_train_fraction"))
     caption = (
         "Training inputs (two classes) and each hidden unit's decision line w·x + b = 0 in the run of the first seed, "
         "from the first step to the last, at logarithmically spaced steps; arrows point to the side on which a unit is "
@@ -37,12 +28,28 @@ def _picture(frames: Frames) -> Figure:
         planes(lines, **inputs),
         caption,
         animation(lines, **inputs),
-        claims=(),
+        claims=(41,),
     )
 
 
+def _trained(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.filter(pl.col(BIAS) == TRAINED) if BIAS in rows.columns else rows
+
+
+def _without_biases(frames: Frames) -> list[Figure]:
+    if BIAS not in frames.curves.columns or "none" not in frames.curves[BIAS]:
+        return []
+    lines, inputs = scene(frames.curves, "none")
+    caption = (
+        "As in the figure boundaries, without biases: training inputs and each hidden unit's decision line w·x = 0 in "
+        "the run of the first seed. All lines pass through the origin, the mean of the inputs, and turn about it: no "
+        "line can leave the data, and no unit can die where 0 lies within the inputs' convex hull."
+    )
+    return [Figure("without_biases", planes(lines, **inputs), caption, claims=(43,))]
+
+
 def _deadly(frames: Frames) -> list[Figure]:
-    lines, inputs = _scene(frames)
+    lines, inputs = scene(frames.curves)
     pair = deadliest(lines, inputs["data_x"])
     if pair is None:
         return []
@@ -65,4 +72,4 @@ def _over_time(frames: Frames) -> Figure:
 
 def figures(frames: Frames) -> Sequence[Figure]:
     """Draw the lines at some steps, a step that kills, and the numbers over all."""
-    return [_picture(frames), *_deadly(frames), _over_time(frames)]
+    return [_picture(frames), *_deadly(frames), *_without_biases(frames), _over_time(frames)]

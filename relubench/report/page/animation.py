@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import polars as pl
-
 from relubench.experiments.base import Frames
-from relubench.experiments.boundaries.metrics import INPUTS, PLANES
-from relubench.plots.planes import planes_of
+from relubench.experiments.boundaries.metrics import INPUTS, PLANES, scene
 
 #: The curves that it is made of.
 CURVES = (*PLANES, *INPUTS)
@@ -19,7 +16,7 @@ def animation(frames: Frames) -> dict[str, Any] | None:
     curves = frames.curves
     if "metric" not in curves.columns or not set(CURVES) <= set(curves["metric"]):
         return None
-    x, y, classes = (curves.filter(pl.col("metric") == name).sort("item")["mean"].to_list() for name in INPUTS)
-    lines = planes_of(curves.filter(pl.col("metric").is_in(PLANES)))
+    lines, inputs = scene(curves)
+    (x, y), classes = inputs["data_x"].T.tolist(), inputs["labels"].tolist()
     probes = lines.group_by("step", maintain_order=True).agg("w0", "w1", "b", "dead")
     return {"x": x, "y": y, "classes": classes, "probes": probes.to_dicts()}
