@@ -28,8 +28,9 @@ def scene(curves: pl.DataFrame, level: str = TRAINED) -> tuple[pl.DataFrame, dic
 
 
 def _shown(tables: Tables) -> pl.DataFrame:
-    """Return the rows of the runs that are drawn: the first seed's of each level."""
-    return tables.runs.filter(pl.col("seed") == pl.col("seed").min()).sort("run_id")
+    """Return the rows of the runs that are drawn: of each level the first seed's that did not diverge."""
+    ordered = tables.runs.sort("diverged", "seed", "run_id")
+    return ordered.unique(_levels(tables) or ["data.name"], keep="first", maintain_order=True)
 
 
 def _levels(tables: Tables) -> list[str]:
