@@ -42,8 +42,8 @@ def _without_biases(frames: Frames) -> list[Figure]:
     lines, inputs = scene(frames.curves, "none")
     caption = (
         "As in the figure boundaries, without biases: training inputs and each hidden unit's decision line w·x = 0 in "
-        "the first run that did not diverge. All lines pass through the origin, the mean of the inputs, and turn about it: no "
-        "line can leave the data, and no unit can die where 0 lies within the inputs' convex hull."
+        "the first run that did not diverge. All lines pass through the origin, the mean of the inputs, and "
+        "turn about it: no line can leave the data, and no unit can die where 0 lies within the inputs' convex hull."
     )
     return [Figure("without_biases", planes(lines, **inputs), caption, claims=(43,))]
 
