@@ -10,7 +10,7 @@ import polars as pl
 
 from relubench.config import SETTING_KEYS
 from relubench.findings import stats
-from relubench.findings.claims.metrics import SPLITS, measures_of
+from relubench.findings.claims.metrics import SPLITS, hangs_on_split, measures_of
 from relubench.sweeps.columns import METRICS, SHARE, Metric
 from relubench.sweeps.folders import Tables
 
@@ -140,7 +140,7 @@ def _mean_rows(rows: pl.DataFrame, name: str, by: Sequence[str]) -> pl.DataFrame
         pl.col(name).filter(there).cast(pl.Float64), pl.col(_SPLIT).filter(there)
     )
     samples, splits = ([cell.to_numpy() for cell in folded[column]] for column in (name, _SPLIT))
-    low, high = stats.mean_interval(samples, splits)
+    low, high = stats.mean_interval(samples, splits if hangs_on_split(name) else None)
     values = pl.col(name)
     return folded.with_columns(
         metric=pl.lit(name),

@@ -15,7 +15,7 @@ from relubench.plots.lines import line_panels
 from relubench.plots.marks import is_outside
 from relubench.sweeps.storage import atomic, write_text
 
-__all__ = ["Figure", "interval_note", "line_panels", "runs_note", "save"]
+__all__ = ["Figure", "interval_note", "line_panels", "runs_note", "save", "write_pictures"]
 
 
 class Figure(NamedTuple):
@@ -59,17 +59,22 @@ def interval_note(
     return f"{sentence}. {f'No run {none}. ' if none else ''}{runs_note(rows)}"
 
 
-def save(figure: Figure, folder: Path) -> list[Path]:
-    """Write PNG, PDF, the moving picture where there is one, and the caption; return their paths."""
-    paths = [folder / f"{figure.name}.{kind}" for kind in ("png", "pdf")]
+def write_pictures(figure: mpl_figure.Figure, paths: Sequence[Path]) -> None:
+    """Write a picture to each path, PNG or PDF by its name, and close it."""
     with house_style():
-        figure.figure.draw_without_rendering()
-    figure.figure.set_layout_engine("none")  # laid out once, not once a file
+        figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # laid out once, not once a file
     for path in paths:
         stamp = {"CreationDate": None} if path.suffix == ".pdf" else {"Software": None}
         with house_style(), atomic(path) as temporary:
-            figure.figure.savefig(temporary, format=path.suffix[1:], metadata=stamp)
-    plt.close(figure.figure)
+            figure.savefig(temporary, format=path.suffix[1:], metadata=stamp)
+    plt.close(figure)
+
+
+def save(figure: Figure, folder: Path) -> list[Path]:
+    """Write PNG, PDF, the moving picture where there is one, and the caption; return their paths."""
+    paths = [folder / f"{figure.name}.{kind}" for kind in ("png", "pdf")]
+    write_pictures(figure.figure, paths)
     if figure.animate:
         paths.append(folder / f"{figure.name}.gif")
         with atomic(paths[-1]) as temporary:

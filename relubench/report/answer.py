@@ -5,55 +5,94 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
-from relubench.findings.claims.rule import DOES_NOT_HOLD, HOLDS, OPEN, REVERSED
-from relubench.findings.words import value
-from relubench.report.claims_page import anchor, of_each, stated, where
+from relubench.errors import UserError
+from relubench.findings.claims.rule import NOT_MEASURED
+from relubench.report import answer_text
+from relubench.report.claims_page import anchor, of_each, stated
 from relubench.report.collect import studies
+from relubench.report.headlines import Headline
+from relubench.report.markdown import row as cells
+from relubench.report.markdown import titles
 from relubench.sweeps.storage import write_text
 
 _HEAD = """\
-# What is the dying ReLU problem? Answered by measurement
+# What is the dying ReLU problem?
 
-*Generated from the committed results by `make reference`; every number has the command that gives it again.*
-
-The much-read question asks what dying ReLUs are, and its answers make statements; [the claims](claims.md) has each with
-its verdict.
+*The question of a much-read page, answered by measurement. Generated from the results.*
 """
 
 
-def write(root: Path, page: Path) -> None:
-    """Write the page from the results folders under `root`."""
-    parts = [_HEAD, *_surprises(stated(studies(root)))]
+def write(root: Path, page: Path, *, strict: bool = False) -> None:
+    """Write the page from the results folders under `root`, with its charts in a folder beside it.
+
+    `strict`: a finding that does not follow from the results is refused; else it is left out.
+    """
+    table = stated(studies(root))
+    parts = [_HEAD, answer_text.INTRO, *_pictures(root, page.parent), *_findings(table, page, strict)]
+    parts += ["## Sentence by sentence\n", answer_text.JUDGED, *_sentences(table), "", answer_text.LINKS]
     write_text(page, "\n".join(parts))
 
 
-def _surprises(table: pl.DataFrame) -> Iterator[str]:
-    """Claims that come out differently from what the answers say, with the conditions under which each does."""
-    refuted = [rows for rows in of_each(table) if any(row["verdict"] in (DOES_NOT_HOLD, REVERSED) for row in rows)]
-    if not refuted:
-        return
-    yield "## Where measurement and folklore part\n"
-    for rows in refuted:
-        first = rows[0]
-        link = f"[{first['claim']}](claims.md#{anchor(first)})"
-        yield f"- **{first['statement']}** (claim {link}: {first['statistic']})"
-        for verdict in (REVERSED, DOES_NOT_HOLD, HOLDS, OPEN):
-            numbers = [f"{where(row) or 'all runs'}: {value(row)}" for row in rows if row["verdict"] == verdict]
-            if numbers:
-                yield f"  - *{verdict}*: {'; '.join(numbers)}"
-    yield ""
+def _pictures(root: Path, base: Path) -> Iterator[str]:
+    figures = root / "boundaries/figures"
+    for name, words in (("boundaries.gif", answer_text.MOVING), ("deadly_step.png", answer_text.DEADLY)):
+        if (figures / name).exists():
+            yield f"![{words}]({os.path.relpath(figures / name, base)})\n"
+
+
+def _findings(table: pl.DataFrame, page: Path, strict: bool) -> Iterator[str]:
+    if strict:
+        for headline in answer_text.HEADLINES:
+            if refuted := headline.refuted(table):
+                raise UserError(f"the finding '{headline.sentence}' does not follow: {refuted}")
+    told = [(each, text) for each in answer_text.HEADLINES if not each.refuted(table) and (text := each.text(table))]
+    if told:
+        yield f"## What was found\n\n{answer_text.TERMS}"
+    for place, (headline, text) in enumerate(told, 1):
+        yield f"### {place}. {headline.question}\n\n{text}\n"
+        yield f"![{headline.x_label}]({_chart(headline, table, page, place)})\n"
+
+
+def _chart(headline: Headline, table: pl.DataFrame, page: Path, place: int) -> str:
+    """Draw a finding's chart, and return its path from the page's folder."""
+    from relubench.plots.dots import dots
+    from relubench.plots.figure import write_pictures
+
+    path = page.parent / page.stem / f"{place}.png"
+    write_pictures(dots(headline.chart(table), label="setting", marks="mark", x_label=headline.x_label), [path])
+    return path.relative_to(page.parent).as_posix()
+
+
+def _sentences(table: pl.DataFrame) -> Iterator[str]:
+    """Yield a table with a row a claim: its sentence, its source, and the verdict of each of its statements."""
+    statements: dict[int, list[dict[str, Any]]] = {}
+    for rows in of_each(table.filter(pl.col("kind") != "published")):
+        statements.setdefault(rows[0]["claim"], []).append(rows[0])
+    yield titles("", "sentence", "source", "verdicts")
+    for claim, sentence in answer_text.SENTENCES.items():
+        rows = statements.get(claim, [])
+        source = ", ".join(dict.fromkeys(str(row["source"]) for row in rows))
+        yield cells(claim, sentence, source, " · ".join(map(_verdict, rows)))
+
+
+def _verdict(row: dict[str, Any]) -> str:
+    settings = f" {row['holds_in']}/{row['settings']}" if row["settings"] and row["kind"] == "seeds" else ""
+    told = f"{row['claim_verdict']}{'' if row['claim_verdict'] == NOT_MEASURED else settings}"
+    return f"[{told}](claims.md#{anchor(row)})"
 
 
 def main(arguments: Sequence[str]) -> None:
     """Write the page that the command line names."""
     root, page = map(Path, arguments)
-    write(root, page)
+    write(root, page, strict=True)
 
 
 if __name__ == "__main__":

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
 
 from relubench.errors import UserError
+from relubench.findings.claims.rule import NOT_MEASURED
 from relubench.report.plain import Plain
 
 
@@ -29,15 +29,36 @@ class Number(NamedTuple):
     condition: str = ""
 
 
+class Marks(NamedTuple):
+    """A condition of a claim that a finding's chart shows in every setting, and what it is called there."""
+
+    name: str
+    claim: int
+    statement: str
+    condition: str = ""
+
+
 class Headline(NamedTuple):
-    """A finding: the question, the answer in a sentence, what was measured, and a figure."""
+    """A finding: the question, the answer in a sentence, what was measured, and a chart."""
 
     question: str
     sentence: str
     body: str  # with names of `numbers` in braces, and how each is written: see relubench.report.plain
     rests: tuple[Rests, ...]
     numbers: Mapping[str, Number]
-    figure: str  # EXPERIMENT/NAME of a drawn one
+    marks: tuple[Marks, ...]
+    x_label: str  # of the chart
+
+    def refuted(self, table: pl.DataFrame) -> str:
+        """Return which verdict of a table of claims the sentence does not follow from, in words; "" for none."""
+        for each in self.rests:
+            for verdict in _held(table, each):
+                if verdict not in each.verdicts:
+                    return (
+                        f"claim {each.claim}, '{each.statement}', is '{verdict}', and the finding rests on "
+                        f"{' or '.join(each.verdicts)}"
+                    )
+        return ""
 
     def text(self, table: pl.DataFrame) -> str:
         """Return the sentence in bold, then what was measured; refuse a finding that does not follow any more.
@@ -47,21 +68,21 @@ class Headline(NamedTuple):
         rows = {name: _row(table, number) for name, number in self.numbers.items()}
         if not all(rows.values()) or not all(_held(table, each) for each in self.rests):
             return ""
-        for each in self.rests:
-            (verdict,) = _held(table, each)
-            if verdict not in each.verdicts:
-                raise UserError(
-                    f"the finding '{self.sentence}' does not follow: claim {each.claim}, '{each.statement}', now is "
-                    f"'{verdict}', and it rests on {' or '.join(each.verdicts)}"
-                )
+        if refuted := self.refuted(table):
+            raise UserError(f"the finding '{self.sentence}' does not follow: {refuted}")
         plain = {name: Plain(row) for name, row in rows.items() if row}
         return f"**{self.sentence.format(**plain)}** {self.body.format(**plain)}"
 
-    def picture(self, root: Path) -> Path | None:
-        """Return the file of its figure, None where it was not drawn."""
-        experiment, _, name = self.figure.partition("/")
-        path = root / experiment / "figures" / f"{name}.png"
-        return path if path.exists() else None
+    def chart(self, table: pl.DataFrame) -> pl.DataFrame:
+        """Return what its chart is drawn from: setting, mark, mean, ci_low, ci_high."""
+        parts = [_of_mark(table, mark) for mark in self.marks]
+        return pl.concat(parts).select("setting", "mark", mean="value", ci_low="ci_low", ci_high="ci_high")
+
+
+def _of_mark(table: pl.DataFrame, mark: Marks) -> pl.DataFrame:
+    is_it = pl.col("claim").eq(mark.claim) & pl.col("statement").eq(mark.statement)
+    measured = pl.col("condition").eq(mark.condition) & pl.col("value").is_not_null()
+    return table.filter(is_it, measured).with_columns(mark=pl.lit(mark.name))
 
 
 def _row(table: pl.DataFrame, number: Number) -> dict[str, Any] | None:
@@ -73,5 +94,8 @@ def _row(table: pl.DataFrame, number: Number) -> dict[str, Any] | None:
 
 
 def _held(table: pl.DataFrame, rests: Rests) -> list[str]:
-    rows = table.filter(pl.col("claim") == rests.claim, pl.col("statement") == rests.statement)
+    """Return the overall verdict of a statement, none where no results have it."""
+    rows = table.filter(
+        pl.col("claim") == rests.claim, pl.col("statement") == rests.statement, pl.col("claim_verdict") != NOT_MEASURED
+    )
     return rows["claim_verdict"].unique().to_list()

@@ -12,7 +12,7 @@ from relubench.experiments.derived import mean_over_runs, rows_of
 from relubench.experiments.remedies.variants import FACTOR, NAME, NONE, levels
 from relubench.findings.claims import Tables, paired, paired_at_best, paired_ratio
 from relubench.findings.claims.measurements import Measurement
-from relubench.findings.claims.metrics import Where
+from relubench.findings.claims.metrics import Where, reading
 
 #: A rate is usable where the accuracy lies no further than this below the best over all rates without a remedy, or
 #: where targets are real-valued, the test loss is at most so many times the least one.
@@ -22,6 +22,7 @@ _ACCURACIES = np.linspace(0.0, 1.0, 51)
 _OR_CHANCE = "test_accuracy_or_chance"
 
 
+@reading(pl.col("test_accuracy"))
 def highest_rate(tables: Tables) -> pl.DataFrame:
     """Return the metric: the highest usable rate of the runs that share a run's seed, setting and remedy.
 

@@ -24,6 +24,7 @@ from relubench.findings.claims.metrics import (
     Where,
     are_there,
     bounds_of,
+    hangs_on_split,
     needs_of,
     of_runs,
     or_chance,
@@ -350,7 +351,8 @@ def _pairs(
     metric_a: Metric | None = None,
 ) -> pl.DataFrame:
     """Return a row a pair: the keys of `by` (and the seed), and `a` and `b`, null where lost."""
-    splits = [SPLITS] if SPLITS in tables.runs.columns else []
+    alike = SPLITS in tables.runs.columns and hangs_on_split(metric) and (metric_a is None or hangs_on_split(metric_a))
+    splits = [SPLITS] if alike else []
     keys = list(dict.fromkeys(["seed", *splits, *([by] if isinstance(by, str) else by)]))
     whole = pl.when(pl.col("value").is_not_null().all()).then(pl.col("value").mean())
     sides = [

@@ -26,6 +26,9 @@ Where = Mapping[str, Any]
 
 #: How many splits of the data the seeds share out.
 SPLITS = "data.splits"
+#: What is in the name of a number that hangs on which examples were left for testing. Dead shares do not: over 131
+#: cells of four experiments their variance between splits was 1.2 times that within (F), that of accuracies 4.2 times.
+_BY_SPLIT = ("accuracy", "loss")
 #: What the name of an accuracy ends with where diverged runs count as guessing.
 OR_CHANCE = "_or_chance"
 
@@ -48,6 +51,25 @@ def needs_of(metric: object) -> frozenset[str]:
     return frozenset(getattr(metric, "needs", ()))
 
 
+def reading(number: pl.Expr) -> Callable[[Computed], Computed]:
+    """Return a decorator that notes of which columns a function of the tables aggregates the number."""
+
+    def note(computed: Computed) -> Computed:
+        computed.reads = number.meta.root_names()  # type: ignore[attr-defined]
+        return computed
+
+    return note
+
+
+def hangs_on_split(metric: object) -> bool:
+    """Whether a metric is of accuracies or losses, so that runs on the same split of the data are alike."""
+    if isinstance(metric, str | pl.Expr):
+        names = [metric] if isinstance(metric, str) else metric.meta.root_names()
+    else:
+        names = getattr(metric, "reads", [])
+    return any(part in name for name in names for part in _BY_SPLIT)
+
+
 def check_metric(metric: object) -> None:
     """Refuse a metric that is, or reads, a column that runs do not have."""
     read = metric.meta.root_names() if isinstance(metric, pl.Expr) else [metric] if isinstance(metric, str) else []
@@ -58,12 +80,17 @@ def check_metric(metric: object) -> None:
 
 
 def of_runs(tables: Tables, metric: Metric, where: Where) -> pl.DataFrame:
-    """Return the chosen runs, sorted by seed, with their number in the column `value` (null where it is not finite)."""
+    """Return the chosen runs, sorted by seed, with their number in the column `value` (null where it is not finite).
+
+    The column `data.splits` is there where runs on the same split are alike.
+    """
     runs = tables.runs.filter(*(_matches(tables.runs, key, value) for key, value in where.items()))
     if isinstance(metric, str | pl.Expr):
         runs = runs.with_columns(value=_expression(metric, runs))
     else:
         runs = runs.join(metric(tables), on="run_id", how="left", maintain_order="left")
+    if not hangs_on_split(metric):
+        runs = runs.drop(SPLITS, strict=False)
     value = pl.col("value").cast(pl.Float64)
     return runs.with_columns(value=pl.when(value.is_finite()).then(value)).sort("seed", maintain_order=True)
 
@@ -144,7 +171,12 @@ def _is_near(key: str, value: float | None) -> pl.Expr:
 
 def of_probes(number: pl.Expr, *, step: int | None = None) -> Metric:
     """Return the metric `number`, an aggregation of the columns of probes.parquet, at the last probe up to `step`."""
-    return lambda tables: aggregated(tables, _at_step(tables.probes, step), number)
+
+    @reading(number)
+    def values(tables: Tables) -> pl.DataFrame:
+        return aggregated(tables, _at_step(tables.probes, step), number)
+
+    return values
 
 
 def of_layers(number: pl.Expr, *, layer: int | None = None, step: int | None = None) -> Metric:
@@ -177,6 +209,7 @@ def of_measures(number: pl.Expr, *, layer: int | None = None, step: int | None =
     """
     named = [name for name in number.meta.root_names() if name not in ("layer", "item")]
 
+    @reading(number)
     @needing(*(name for name in named if name != "units" and "." not in name))  # columns of runs
     def values(tables: Tables) -> pl.DataFrame:
         names = [name for name in named if name not in tables.runs.columns]

@@ -25,6 +25,7 @@ from relubench.findings.claims import (
     share_of,
     total_of,
 )
+from relubench.findings.claims.metrics import of_runs
 
 RATE, NAME = "optimizer.learning_rate", "model.activation.name"
 SEEDS, RATES = 20, (0.1, 1.0)
@@ -177,13 +178,32 @@ def test_an_accuracy_stands_beside_that_with_diverged_runs_at_chance(measure):
     assert mean_of("dead_train_fraction", TANH)(tables).at_chance is None
 
 
-def test_seeds_that_share_a_split_of_the_data_are_resampled_within_it():
-    tables = make_tables(lambda runs: runs.with_columns(pl.lit(4, pl.Int64).alias("data.splits")))
-    a, b = (column(tables, "dead_train_fraction", side) for side in (RELU, TANH))
+def in_splits(runs):
+    return runs.with_columns(pl.lit(4, pl.Int64).alias("data.splits"))
+
+
+@pytest.mark.parametrize(
+    "metric",
+    ["test_accuracy", pl.col("test_accuracy") + 0, pl.col("test_accuracy") - pl.col("dead_train_fraction")],
+    ids=str,
+)
+def test_seeds_that_share_a_split_of_the_data_are_resampled_within_it_where_accuracies_are_compared(metric):
+    tables = make_tables(in_splits)
+    a, b = (of_runs(tables, metric, side)["value"].to_numpy() for side in (RELU, TANH))
     low, high = stats.mean_interval([b - a], [np.arange(SEEDS) % 4])
-    found = paired("dead_train_fraction", RELU, TANH)(tables)
+    found = paired(metric, RELU, TANH, bounds=(0.0, 1.0))(tables)
     assert interval(found) == pytest.approx((low[0], high[0]), rel=1e-12)
     assert found.p(0.1) == stats.mean_p(b - a, 0.1, (-1.0, 1.0), np.arange(SEEDS) % 4)
+
+
+def test_dead_shares_do_not_hang_on_the_split_of_the_data():
+    for measure in (
+        paired("dead_train_fraction", RELU, TANH), mean_of("dead_train_fraction", TANH),
+        pooled("dead_train", "units", TANH), pooled_difference("dead_train", "units", RELU, TANH),
+    ):  # fmt: skip
+        found, whole = measure(make_tables(in_splits)), measure(make_tables())
+        assert interval(found) == interval(whole)
+        assert found.p(0.1) == whole.p(0.1)
 
 
 def test_a_pooled_share_is_of_all_units_and_its_interval_the_jackknifes():
