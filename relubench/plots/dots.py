@@ -30,7 +30,8 @@ def dots(frame: pl.DataFrame, *, label: str, marks: str, x_label: str) -> mpl_fi
         points = canvas.interval(rows)
         at = np.array([lines.index(name) for name in rows[label].to_list()]) + _APART * (place - (len(kinds) - 1) / 2)
         colour = style.COLOURS[place % len(style.COLOURS)]
-        axis.hlines(at, points.low, points.high, color=colour, linewidth=1.4)
+        known = ~np.isnan(points.low)
+        axis.hlines(at[known], points.low[known], points.high[known], color=colour, linewidth=1.4)
         axis.plot(points.mean, at, style.MARKERS[place % len(style.MARKERS)], color=colour, label=kind, clip_on=False)
     axis.set_yticks(range(len(lines)), lines)
     axis.set_ylim(len(lines) - 0.5, -0.5)

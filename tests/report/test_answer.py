@@ -3,18 +3,49 @@
 import re
 from pathlib import Path
 
-from relubench.report import answer, claims_page
+import pytest
+from PIL import Image
 
-REFERENCE = Path(__file__).parents[2] / "results/reference"
+from relubench import experiments
+from relubench.report import answer, answer_text, claims_page
+
+ROOT = Path(__file__).parents[2]
+REFERENCE = ROOT / "results/reference"
 
 
-def test_its_links_lead_to_the_claims(tmp_path):
-    answer.write(REFERENCE, tmp_path / "answer.md")
-    claims_page.write(REFERENCE, tmp_path / "claims.md")
-    links = re.findall(r"\]\(claims\.md#([^)]+)\)", (tmp_path / "answer.md").read_text())
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    path = tmp_path_factory.mktemp("answer") / "answer.md"
+    answer.write(REFERENCE, path, strict=True)
+    return path
+
+
+def test_its_links_lead_to_the_claims(page):
+    claims_page.write(REFERENCE, page.parent / "claims.md")
+    links = re.findall(r"\]\(claims\.md#([^)]+)\)", page.read_text())
     assert links
-    claims = (tmp_path / "claims.md").read_text()
+    claims = (page.parent / "claims.md").read_text()
     assert not [link for link in links if f'<a id="{link}">' not in claims]
+
+
+def test_it_is_short_and_has_a_row_a_claim(page):
+    text, _, _ = page.read_text().partition("## More")
+    assert len(re.findall(r"\S*\w\S*", re.sub(r"\]\([^)]*\)", "]", text))) <= 1_500
+    claimed = {
+        claim.id for name in experiments.names() for claim in experiments.find(name).claims if claim.kind != "published"
+    }
+    rows = re.findall(r"^\| (\d+) \| [^|]+ \| [^|]+ \| \[", text, re.MULTILINE)
+    assert {int(row) for row in rows} == claimed == set(answer_text.SENTENCES)
+    assert len(rows) == len(claimed)
+
+
+def test_each_finding_is_bold_and_has_a_chart(page):
+    text = page.read_text()
+    findings = re.findall(r"^### \d\. .+\n\n\*\*.+\*\* .+\n\n!\[.+\]\((.+)\)$", text, re.MULTILINE)
+    assert findings == [f"answer/{place}.png" for place in range(1, len(findings) + 1)]
+    for path in findings:
+        with Image.open(page.parent / path) as chart:
+            assert chart.width < 1_000  # small
 
 
 def test_a_folder_without_results_is_refused(relubench):
