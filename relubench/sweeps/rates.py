@@ -28,6 +28,8 @@ NEAR, ELSEWHERE = 8, 3
 LOWEST, HIGHEST = 1e-4, 10.0
 #: A cliff reaches so many of the dense rates to either side.
 _CLIFF = 4
+#: Rates that differ by less than this, as a natural logarithm, differ by rounding.
+_ROUNDING = 0.01
 
 #: What a table may say: a tree of entries by name, each with the keys of `KEYED` and rates.
 Table = Mapping[str, Mapping[str, Any]]
@@ -65,7 +67,12 @@ class Entry(NamedTuple):
         coarse = (rounded(10 ** (place / ELSEWHERE)) for place in places)
         others = (rate for rate in coarse if not near[0] <= rate <= near[-1])
         around = (_near(self.proper, _CLIFF)[place] for place in (0, _CLIFF, -1))  # and a third, and three times, of it
-        return sorted({*near, *others, *around, self.deadliest, self.kept})
+        # Those that claims name all stay; .09999, three times .03162, makes .1 of the coarse ones needless.
+        found = {self.proper, self.high, self.deadliest, self.kept, *around}
+        for rate in (*near, *others):
+            if all(abs(math.log(rate / other)) > _ROUNDING for other in found):
+                found.add(rate)
+        return sorted(found)
 
 
 def rounded(rate: float) -> float:

@@ -1,5 +1,8 @@
 """Learning rates by rule: what they stand for, and how a grid is made of them."""
 
+import itertools
+
+import numpy as np
 import pytest
 
 from relubench import config
@@ -195,3 +198,14 @@ def test_a_number_of_seeds_begins_at_the_first():
     assert grid.with_seeds({"a": 1}, None, 1000) == {"a": 1}
     with pytest.raises(UserError, match="seeds=0: it takes a number of seeds >= 1"):
         grid.with_seeds({}, 0, 1000)
+
+
+def test_of_rates_that_differ_by_rounding_a_sweep_has_the_one_that_claims_name():
+    for entry in rates.parse(rates.shipped()):
+        proper, found = entry.proper, np.array(entry.rates("rates:sweep"))
+        thrice = [float(f"{proper * factor:.4g}") for factor in (10**-0.5, 10**0.5)]
+        named = {proper, entry.high, entry.deadliest, entry.kept, *thrice}
+        assert named <= set(found)
+        doubles = [(low, high) for low, high in itertools.pairwise(found) if high / low < 1.01]
+        assert all(set(pair) <= named for pair in doubles)
+        assert np.diff(np.log10(found)).max() < 0.34  # no gap: three a decade
