@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from relubench.experiments.base import Frames
@@ -13,7 +14,9 @@ from relubench.findings.words import extremes
 from relubench.plots import style
 from relubench.plots.figure import Figure, interval_note, line_panels
 
-PERIOD = "data.stream.period"
+PERIOD, RESETS = "data.stream.period", "remedy.period"
+#: Probes that stand within this share of a period, as long after a reset as each other, are joined.
+_ALIKE = 0.2
 _LEARNER = (ACTIVATION, OPTIMIZER, RATE)
 
 
@@ -45,11 +48,14 @@ def _figure(
     if any(frame.is_empty() for frame in points.values()):
         return None
     shares = [label for label, (_, share) in rows.items() if share]
-    period, first = frames.setting["remedy.period"], next(iter(points.values()))
-    beats = (first.filter(pl.col("step") > 0)["step"] % period).n_unique() > 1
+    first = next(iter(points.values()))
+    reset = first.filter(pl.col("step") > 0, pl.col(REMEDY) == "redo")
+    since = (reset["step"] % reset[RESETS]).to_numpy() / reset[RESETS].to_numpy()
+    beats = np.ptp(since) > _ALIKE if len(since) else False
     loose = ["redo"] if beats else []
     figure = line_panels(points, x="tasks", columns="problem", lines=REMEDY, percent=shares, loose=loose)
-    resets = f"ReDo resets dormant units every {period} steps"
+    periods = " or ".join(map(str, reset[RESETS].unique(maintain_order=True)))
+    resets = f"ReDo resets dormant units every {periods} steps" if periods else "None resets units"
     if beats:
         resets += "; its points stand at other times since, and are not joined"
     caption = (
