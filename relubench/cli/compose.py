@@ -211,7 +211,7 @@ def _as_typed(overrides: Iterable[str], opened: _Opened, again: Path | None = No
     """Return all words that make a request again."""
     first = [] if again is None else ["again", str(again)]
     option = [] if opened.folder is None else [f"--config-dir={opened.folder}"]
-    return (*first, *option, *(word for word in overrides if word != f"experiment={AGAIN}"))
+    return (*first, *option, *(_word(override) for override in overrides if override != f"experiment={AGAIN}"))
 
 
 def listed(arguments: Sequence[str]) -> list[tuple[str, Design]]:
@@ -348,6 +348,16 @@ def _checked_override(text: str, choices: Mapping[str, list[str]]) -> str:
         return f"++{text.lstrip('+')}"
     _check_override(override, choices)
     return text
+
+
+def _word(override: str) -> str:
+    """Return an override as it was typed: `factor.bias=[zero]` for what Hydra was given."""
+    key, _, value = override.removeprefix("++").partition("=")
+    if not override.startswith("++") or not key.startswith(("factors.", "grid.")):
+        return override
+    if key.startswith("factors."):
+        key = FACTOR + key.removeprefix("factors.").removesuffix(f".{PICKED}")
+    return f"{key}={value}"
 
 
 def _fitting(override: Override, names: list[str]) -> str:

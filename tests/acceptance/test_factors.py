@@ -40,6 +40,8 @@ def test_levels_become_columns_and_are_picked_added_and_grown(command_in, monkey
     verdicts = {number: set(rows["verdict"]) for (number,), rows in claims.group_by("claim")}
     assert verdicts[14] == {"not measured"}  # at high rates, which the grid has left out
     assert verdicts[15] == {"not measured"}  # at the best rates, of which the grid has left one, under SGD
+    command = json.loads((folder / "out/provenance.json").read_text())["command"]
+    assert command == ["python", "-m", "relubench", *TINY, *picked]
 
     status, told, error = run(*TINY, "factor.bias=[zero,plus_1]")
     assert (status, error) == (0, "")
@@ -56,6 +58,7 @@ def test_a_sweep_over_levels_is_one_job(command_in, monkeypatch):
     assert "4 of 4 runs are on disk already" in told
     computed = json.loads((folder / "out/provenance.json").read_text())
     assert computed["runs_in_grid"] == 4
+    assert "factor.bias=[zero,none]" in computed["command"]
 
 
 @pytest.mark.parametrize(
