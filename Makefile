@@ -74,9 +74,9 @@ pilot: $(VENV)/relubench
 	$(BIN)/python -m relubench experiment=pilot figures=false
 	$(BIN)/python -m relubench.experiments.pilot.rates results/pilot conf/rates.yaml
 
-# Run every experiment at the size of the reference, which has 64 seeds or more where there are claims; keep what figures
-# and report need, judge published numbers, and write the generated docs. Takes hours on two cores, and goes on where
-# it was stopped.
+# Run every experiment at the size of the reference, with 64 seeds where there are claims (fewer in costlier settings); keep
+# what figures and report need, judge published numbers, and write the generated docs. Takes hours on two cores, and goes
+# on where it was stopped.
 REFERENCE := $(filter-out custom pilot,$(basename $(notdir $(wildcard conf/experiment/*.yaml))))
 KEPT := summary.parquet values.parquet curves.parquet claims.parquet config.yaml provenance.json figures
 reference: $(VENV)/bench $(REFERENCE:%=results/reference/%/provenance.json) # some published numbers take PyTorch
