@@ -76,7 +76,7 @@ def _rates(name: str) -> ListConfig:
 
 
 def _world(name: str, *parts: str, _parent_: Any) -> DictConfig:
-    """Of conf/worlds.yaml the data, network and training of this name, or of these its title and some `parts`."""
+    """Of conf/worlds.yaml the data, network and training of this name; or its title, seeds and some `parts` of these."""
     path = CONF / "worlds.yaml"
     worlds = _load(path, path.stat().st_mtime_ns)
     if name not in worlds:
@@ -85,7 +85,7 @@ def _world(name: str, *parts: str, _parent_: Any) -> DictConfig:
     for part in parts:
         if part not in world:
             raise unknown(f"part of world {name}", part, world)
-    kept = {part: values for part, values in world.items() if not parts or part in ("title", *parts)}
+    kept = {part: values for part, values in world.items() if not parts or part in ("title", "seeds", *parts)}
     return DictConfig(kept, parent=_parent_)
 
 
