@@ -351,7 +351,7 @@ def _checked_override(text: str, choices: Mapping[str, list[str]]) -> str:
 
 
 def _word(override: str) -> str:
-    """Return an override as it was typed: `factor.bias=[zero]` for what Hydra was given."""
+    """Return an override in the form in which one is typed: `factor.bias=[zero]` for what Hydra was given."""
     key, _, value = override.removeprefix("++").partition("=")
     if not override.startswith("++") or not key.startswith(("factors.", "grid.")):
         return override

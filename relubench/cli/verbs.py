@@ -45,7 +45,8 @@ def run(request: Request) -> int:
 
 def _train(request: Request, console: Console) -> None:
     needed = _checked(request).seeds
-    seeds = len(request.grid.values("seed"))
+    limits = (level.seeds for factor in request.factors for level in factor.levels if level.seeds is not None)
+    seeds = min([len(request.grid.values("seed")), *limits])
     if seeds < needed:
         console.print(f"note: with {seeds} of the {needed} seeds that its claims need they stay open")
     training.train_missing(request, console, Progress)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from relubench.config import Setting, knob, static
+from relubench.config import Data, Setting, knob, static
 from relubench.data.bits import BETA, FLIPPING, TARGET_UNITS
 from relubench.errors import UserError
 from relubench.lazy import jax, jnp, lax
@@ -57,12 +57,16 @@ def view_at(setting: Setting, data: Arrays, key: Array, step: Array, view: Any) 
 def examples(setting: Setting, data: Arrays, view: Any, rows: Array) -> tuple[Array, Array]:
     """Return (inputs [rows, features], labels or targets) as the run sees them, scaled and shifted."""
     x, y = STREAMS[setting.data.stream.name].examples(setting, data, view, rows)
-    x = x * setting.data.scale + setting.data.offset
-    if setting.data.spread != 1:
-        x = x * jnp.asarray(_unlike(setting.data.spread, x.shape[1]), x.dtype)[None, :]
+    x = as_seen(setting.data, x)
     if jnp.issubdtype(y.dtype, jnp.floating):
         y = y * setting.data.target_scale + setting.data.target_offset
     return x, y
+
+
+def as_seen(data: Data, x: Any) -> Any:
+    """Return inputs [rows, features], of NumPy or JAX, as a run sees them: scaled, shifted, of unlike scales."""
+    x = x * data.scale + data.offset
+    return x if data.spread == 1 else x * _unlike(data.spread, x.shape[1]).astype(x.dtype)[None, :]
 
 
 def _unlike(spread: float, features: int) -> np.ndarray:

@@ -76,7 +76,7 @@ def _rates(name: str) -> ListConfig:
 
 
 def _world(name: str, *parts: str, _parent_: Any) -> DictConfig:
-    """Of conf/worlds.yaml the data, network and training of this name; or its title, seeds and some `parts` of these."""
+    """Of conf/worlds.yaml the data, network and training of this name; or its title, seeds and some `parts`."""
     path = CONF / "worlds.yaml"
     worlds = _load(path, path.stat().st_mtime_ns)
     if name not in worlds:

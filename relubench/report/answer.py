@@ -53,6 +53,8 @@ def _findings(table: pl.DataFrame, page: Path, strict: bool) -> Iterator[str]:
         for headline in answer_text.HEADLINES:
             if refuted := headline.refuted(table):
                 raise UserError(f"the finding '{headline.sentence}' does not follow: {refuted}")
+    for old in (page.parent / page.stem).glob("?.png"):
+        old.unlink()  # of more findings
     told = [(each, text) for each in answer_text.HEADLINES if not each.refuted(table) and (text := each.text(table))]
     if told:
         yield f"## What was found\n\n{answer_text.TERMS}"

@@ -320,7 +320,7 @@ def _rows(axes: Sequence[Axis], factors: Sequence[Factor]) -> range | np.ndarray
     seeds = next((place for place, axis in enumerate(axes) if "seed" in axis.keys), None)
     if not limits or seeds is None:
         return range(math.prod(shape))
-    memory.require(f"a grid of {math.prod(shape):,} cells", math.prod(shape), hint="seeds=N goes with every level")
+    memory.require(f"a grid of {math.prod(shape):,} cells", 8 * math.prod(shape), hint="seeds=N goes with every level")
     kept = np.ones(shape, bool)
     for column, levels in limits.items():
         place = next(place for place, axis in enumerate(axes) if column in axis.keys)

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from relubench import config, data
-from relubench.experiments.boundaries.metrics import BIAS, scene
+from relubench.experiments.boundaries.metrics import BIAS, level_shown, scene
 
 SMALL = ["experiment=boundaries", "seeds=5", "train.steps=60", "probe.count=4", "model.widths=[8]", "out=out"]
 
@@ -22,7 +22,7 @@ def test_lines_leave_the_inputs_as_units_die_and_the_animation_has_a_picture_a_p
         np.testing.assert_array_equal(active.any(0), ~lines["dead"].to_numpy())
         assert (lines["b"] != 0).any() == (level == "trained")  # without biases all pass through the origin
         assert (lines.filter(pl.col("step") == 60)["w0"] != lines.filter(pl.col("step") == 0)["w0"]).all()
-    lines, _ = scene(curves)
+    lines, _ = scene(curves, level_shown(curves))
     assert lines["dead"].sum() > 0
     runs = pl.read_parquet("out/runs.parquet").filter(pl.col(BIAS) == "none")
     claim = pl.read_parquet("out/claims.parquet").filter(pl.col("claim") == 43)

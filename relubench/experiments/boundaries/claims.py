@@ -7,6 +7,9 @@ import polars as pl
 from relubench.findings.claims import Claim, Condition, of_measures, total_of
 from relubench.findings.claims.rule import HOLDS
 
+#: No hidden unit has a bias at birth, and none gets one.
+_WITHOUT = {"factor.bias": "none", "model.init.bias": 0, "optimizer.bias_rate": 0}
+
 CLAIMS = (
     Claim(
         id=41,
@@ -27,7 +30,7 @@ CLAIMS = (
         direction="below",
         threshold=1,
         smallest=1,
-        conditions=(Condition("", total_of(of_measures((pl.col("plane_bias") != 0).sum()), {"factor.bias": "none"})),),
+        conditions=(Condition("", total_of(of_measures((pl.col("plane_bias") != 0).sum()), _WITHOUT)),),
         note="A law: w·x = 0 at x = 0, whatever w. tests/experiments/test_boundaries.py counts at every probe; the "
         "figure without_biases shows it.",
     ),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from relubench.experiments.base import Frames
-from relubench.experiments.boundaries.metrics import BIAS, TRAINED, scene
+from relubench.experiments.boundaries.metrics import BIAS, level_shown, scene
 from relubench.findings.words import extremes
 from relubench.plots.deadly_step import deadliest, deadly_step
 from relubench.plots.figure import Figure, interval_note, line_panels
@@ -15,12 +15,13 @@ from relubench.plots.planes import animation, planes
 
 
 def _picture(frames: Frames) -> Figure:
-    lines, inputs = scene(frames.curves)
-    dead = _trained(frames.summary_of("dead_train_fraction"))
+    level = level_shown(frames.curves)
+    lines, inputs = scene(frames.curves, level)
+    dead = _of_level(frames.summary_of("dead_train_fraction"), level)
     caption = (
-        "Training inputs (two classes) and each hidden unit's decision line w·x + b = 0 in the run of the first seed, "
-        "from the first step to the last, at logarithmically spaced steps; arrows point to the side on which a unit is "
-        "active. A unit is dead when no training input lies on that side. The GIF shows all probes. "
+        "Training inputs (two classes) and each hidden unit's decision line w·x + b = 0 in the first run that did not "
+        "diverge, from the first step to the last, at logarithmically spaced steps; arrows point to the side on which "
+        "a unit is active. A unit is dead when no training input lies on that side. The GIF shows all probes. "
         f"{interval_note({'': dead})} {extremes(dead, 'dead units at the end', lambda row: 'all runs')}"
     )
     return Figure(
@@ -32,30 +33,32 @@ def _picture(frames: Frames) -> Figure:
     )
 
 
-def _trained(rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.filter(pl.col(BIAS) == TRAINED) if BIAS in rows.columns else rows
+def _of_level(rows: pl.DataFrame, level: str | None) -> pl.DataFrame:
+    return rows.filter(pl.col(BIAS).eq_missing(pl.lit(level, pl.String))) if BIAS in rows.columns else rows
 
 
 def _without_biases(frames: Frames) -> list[Figure]:
-    if BIAS not in frames.curves.columns or "none" not in frames.curves[BIAS]:
+    if BIAS not in frames.curves.columns or "none" not in frames.curves[BIAS].to_list():
         return []
     lines, inputs = scene(frames.curves, "none")
+    if (lines["b"] != 0).any():
+        return []  # those of birth have been given another value, and stay
     caption = (
         "As in the figure boundaries, without biases: training inputs and each hidden unit's decision line w·x = 0 in "
-        "the first run that did not diverge. All lines pass through the origin, the mean of the inputs, and "
-        "turn about it: no line can leave the data, and no unit can die where 0 lies within the inputs' convex hull."
+        "the first run that did not diverge. All lines pass through the origin, which lies among "
+        "the inputs, and turn about it: no line can leave the data, and no unit can die."
     )
     return [Figure("without_biases", planes(lines, **inputs), caption, claims=(43,))]
 
 
 def _deadly(frames: Frames) -> list[Figure]:
-    lines, inputs = scene(frames.curves)
+    lines, inputs = scene(frames.curves, level_shown(frames.curves))
     pair = deadliest(lines, inputs["data_x"])
     if pair is None:
         return []
     before, after = (row["step"] for row in (pair.before, pair.after))
     caption = (
-        f"Unit {pair.unit} of the run of the first seed before step {before:,} and at step {after:,}, when it is dead. "
+        f"Unit {pair.unit} of the first run before step {before:,} and at step {after:,}, when it is dead. "
         "Left: its line among the training inputs, with an arrow to the side on which it is active. Right: its "
         "pre-activation z on each of them. Where z <= 0 its output and its gradient are 0; after the step that is "
         "everywhere, so that no further step moves it."

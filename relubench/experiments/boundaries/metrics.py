@@ -19,9 +19,15 @@ PLANES = ("plane_weights", "plane_bias", "unit_dead")
 INPUTS = ("input_0", "input_1", "input_class")
 
 
-def scene(curves: pl.DataFrame, level: str = TRAINED) -> tuple[pl.DataFrame, dict[str, Any]]:
+def level_shown(curves: pl.DataFrame) -> str | None:
+    """Return the level that the moving picture shows: the trained one, else the first that there is."""
+    held = curves[BIAS].to_list() if BIAS in curves.columns else [None]
+    return TRAINED if TRAINED in held else held[0]
+
+
+def scene(curves: pl.DataFrame, level: str | None) -> tuple[pl.DataFrame, dict[str, Any]]:
     """Return the lines of the first run of a level (see `planes_of`), and the inputs with their classes."""
-    rows = curves.filter(pl.col(BIAS) == level) if BIAS in curves.columns else curves
+    rows = curves.filter(pl.col(BIAS).eq_missing(pl.lit(level, pl.String))) if BIAS in curves.columns else curves
     x0, x1, classes = (rows.filter(pl.col("metric") == metric).sort("item")["mean"] for metric in INPUTS)
     lines = planes_of(rows.filter(pl.col("metric").is_in(PLANES)))
     return lines, {"data_x": np.column_stack([x0, x1]), "labels": classes.to_numpy().astype(int)}
@@ -57,12 +63,13 @@ def _inputs(tables: Tables) -> pl.DataFrame:
 
 def _inputs_of(row: dict[str, Any], levels: list[str]) -> list[pl.DataFrame]:
     from relubench import config, data
+    from relubench.data.streams import as_seen
 
     setting = config.build_setting(config.stored_values(row)).data
     examples = data.load(setting, data.split_of(int(str(row["seed"])), setting.splits))
     if examples.x_train.shape[1] != 2 or examples.y_train.ndim != 1:
         raise UserError(f"data.name={setting.name}: boundaries draws two inputs with classes; it takes moons")
-    shown = np.column_stack([examples.x_train * setting.scale + setting.offset, examples.y_train])
+    shown = np.column_stack([as_seen(setting, examples.x_train), examples.y_train])
     named = {name: pl.lit(row[name]) for name in levels}
     items = pl.Series("item", np.arange(len(shown)), pl.Int64)
     return [

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 
 import polars as pl
 
+from relubench.config import SETTING_KEYS
+from relubench.errors import UserError
 from relubench.findings.claims import of_layers, of_measures
 from relubench.findings.claims.metrics import Metric, measures_of, needing, needs_of
 from relubench.findings.spells import found
@@ -22,6 +24,8 @@ _STEP, _END = pl.col("distance_after_step"), pl.col("distance_at_end")
 #: Those that have moved since, and how far: in steps as long as the one that killed them would be at the later rate.
 MOVED, CARRIED = _STEP != _END, (_END - _STEP) / (_STEP * pl.col("optimizer.schedule.end_factor"))
 
+#: Of rows of probes, those after the first step, and a run's last.
+AFTER_STEP, _AT_END = pl.col("step") == 1, pl.col("step") == pl.col("step").max().over("run_id")
 _RATES = ("deadly_rate", "deadly_rate_end")
 _UNIT = ["run_id", "layer", "unit"]
 
@@ -38,10 +42,12 @@ def fates(tables: Tables) -> pl.DataFrame:
 
 def _fates(tables: Tables) -> pl.DataFrame:
     assert tables.units is not None, "the experiment writes units.parquet"
+    if not (tables.probes["step"] == 1).any():
+        raise UserError("probe.spacing: units killed by the first step are found by a probe at step 1; it takes log")
     killed = found(tables).filter(pl.col("died") == 1).select(*_UNIT, alive_at_end="at_end")
     last = killed.join(tables.units.select(*_UNIT, "last_active"), on=_UNIT, maintain_order="left")
     moved = measures_of(tables, ["distance_from_birth"]).select("run_id", "layer", "step", "value", unit="item")
-    for name, step in (("distance_after_step", pl.col("step") == 1), ("distance_at_end", pl.col("step") > 1)):
+    for name, step in (("distance_after_step", AFTER_STEP), ("distance_at_end", _AT_END)):
         distance = moved.filter(step).select(*_UNIT, pl.col("value").alias(name))
         last = last.join(distance, on=_UNIT, maintain_order="left")
     return last.with_columns(active_again=pl.col("alive_at_end") | (pl.col("last_active") > 0))
@@ -68,7 +74,7 @@ def changed_bits(tables: Tables) -> pl.DataFrame:
     bits = measures_of(tables, ["plane_checksum"]).select(
         "run_id", "step", "value", layer=pl.lit(1, pl.Int64), unit="item"
     )
-    ends = [bits.filter(step).drop("step") for step in (pl.col("step") == 1, pl.col("step") > 1)]
+    ends = [bits.filter(step).drop("step") for step in (AFTER_STEP, _AT_END)]
     changed = ends[0].join(ends[1], on=_UNIT, suffix="_end").filter(pl.col("value") != pl.col("value_end"))
     killed = found(tables).filter(pl.col("died") == 1, pl.col("layer") == 1)
     counts = killed.join(changed, on=_UNIT, how="semi").group_by("run_id").agg(value=pl.len())
@@ -102,7 +108,7 @@ def asked(tables: Tables) -> pl.DataFrame:
 @needing("unit_dead", *_RATES)
 def wrong(tables: Tables) -> pl.DataFrame:
     """Return the metric: the share of first-layer units of which the oracle said otherwise than the first step did."""
-    dead = measures_of(tables, ["unit_dead"]).filter(pl.col("step") == 1, pl.col("layer") == 1)
+    dead = measures_of(tables, ["unit_dead"]).filter(AFTER_STEP, pl.col("layer") == 1)
     units = deadly_rates(tables).join(dead.select("run_id", "value", unit="item"), on=["run_id", "unit"])
     units = units.join(tables.runs.select("run_id", RATE), on="run_id")
     foretold = (pl.col("deadly_rate") <= pl.col(RATE)) & (pl.col(RATE) <= pl.col("deadly_rate_end"))
@@ -125,18 +131,19 @@ def shares_killed(tables: Tables, rates: Sequence[float]) -> pl.DataFrame:
 def inexact(examples: int) -> Callable[[Tables], pl.DataFrame]:
     """Return the metric: of how many units a summed loss has another deadly rate than the mean's over the `examples`.
 
-    It is of the runs with summed losses; each is compared with its twin to the last bit.
+    It is of the runs with summed losses; each is compared to the last bit with its twin, of the same setting else.
     """
 
     @needing(*_RATES)
     def values(tables: Tables) -> pl.DataFrame:
-        twin = ["seed", "factor.world", RATE, "train.steps"]
-        runs = tables.runs.select("run_id", "loss.reduction", *twin)
+        runs = tables.runs
+        varied = [name for name in runs.columns if name in SETTING_KEYS and not isinstance(runs.schema[name], pl.List)]
+        twin = [name for name in (*varied, *({"factor.world"} & set(runs.columns))) if name != "loss.reduction"]
         summed = runs.filter(pl.col("loss.reduction") == "sum")
         rates = deadly_rates(tables).join(runs.select("run_id", *twin), on="run_id")
         ours = summed.select("run_id").join(rates, on="run_id")
         theirs = rates.join(summed.select("run_id"), on="run_id", how="anti")
-        both = ours.join(theirs, on=[*twin, "unit"], suffix="_mean")
+        both = ours.join(theirs, on=[*twin, "unit"], suffix="_mean", nulls_equal=True)
         differs = pl.any_horizontal(pl.col(name) * examples != pl.col(f"{name}_mean") for name in _RATES)
         return both.group_by("run_id").agg(value=differs.sum())
 

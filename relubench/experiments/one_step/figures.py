@@ -103,6 +103,8 @@ def _whole_markers(figure: Any) -> None:
 def _by_layer(rows: pl.DataFrame, what: str) -> str:
     """Say of what shares of the units that plain SGD kills at the large rate something is true."""
     shares = [f"{mean:.0%} in layer {layer}" for layer, mean in rows.sort("layer").select("layer", "mean").rows()]
+    if not shares:
+        return ""
     return f"Of the units that a step of plain SGD at rate {LARGE:g} kills, {', '.join(shares)} {what}."
 
 

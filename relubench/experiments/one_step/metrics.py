@@ -10,6 +10,7 @@ import polars as pl
 from relubench.experiments.derived import mean_over_runs
 from relubench.experiments.designs import place_of, titles
 from relubench.experiments.one_step.fates import (
+    AFTER_STEP,
     DEAD_AT_END,
     NEVER_AGAIN,
     RATE,
@@ -74,7 +75,7 @@ def ways(tables: Tables) -> pl.DataFrame:
 
 
 def _after_step(tables: Tables, names: Sequence[str]) -> pl.DataFrame:
-    return measures_of(tables, names).filter(pl.col("step") == 1)
+    return measures_of(tables, names).filter(AFTER_STEP)
 
 
 def _alive(tables: Tables) -> pl.DataFrame:
@@ -110,7 +111,7 @@ def _plain_sgd(tables: Tables) -> pl.DataFrame:
 @needing(*needs_of(wrong))
 def measured(tables: Tables) -> pl.DataFrame:
     """Return the shares of layer 1 that are dead after the first step, and of which the oracle said otherwise."""
-    dead = measures_of(tables, ["unit_dead"]).filter(pl.col("step") == 1, pl.col("layer") == 1)
+    dead = measures_of(tables, ["unit_dead"]).filter(AFTER_STEP, pl.col("layer") == 1)
     shares = {"dead_after_step": dead.group_by("run_id").agg(pl.col("value").mean()), "wrong": wrong(tables)}
     return pl.concat(
         _mean(_plain_sgd(tables).join(share, on="run_id", maintain_order="left"), name)
@@ -122,6 +123,8 @@ def measured(tables: Tables) -> pl.DataFrame:
 def foretold(tables: Tables) -> pl.DataFrame:
     """Return what the oracle foretells of layer 1 at any rate, asked at step 0 of a run of each seed and variant."""
     cells = _plain_sgd(tables)
+    if cells.is_empty():
+        return _mean(cells.with_columns(value=pl.lit(None, pl.Float64)), "foretold")
     runs = cells.filter(pl.col("rate") == pl.col("rate").min().over(WORLD, VARIANT))
     asked = shares_killed(tables.of(runs["run_id"].to_list()), _ASKED.tolist())
     rows = runs.drop("rate").join(asked, on="run_id", maintain_order="left")

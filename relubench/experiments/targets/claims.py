@@ -10,7 +10,7 @@ import polars as pl
 from relubench.experiments.cases import BY, WORLD, Cases, in_settings, of_levels
 from relubench.findings.claims import Claim, Condition, Tables, paired
 from relubench.findings.claims.measurements import Measurement
-from relubench.findings.claims.metrics import Where
+from relubench.findings.claims.metrics import Where, reading
 
 NAME, TARGET = "targets", "factor.target"
 DEAD = "dead_train_fraction"
@@ -22,6 +22,7 @@ FLAT = of_levels(NAME, "target", ("deviation_001", "deviation_01"))
 MOMENTA, FAST = ("momentum_09", "momentum_099"), ("momentum_09_fast",)
 
 
+@reading(pl.col(DEAD))
 def more_than_near(tables: Tables) -> pl.DataFrame:
     """Return the metric: a run's share of dead units less that of its twin on the target as it is."""
     twin = ["seed", *(name for name in (WORLD, BY) if name in tables.runs.columns)]

@@ -45,10 +45,11 @@ def _most(frames: Frames, dead: pl.DataFrame) -> str:
     said = []
     for title in canvas.values([dead], setting):
         rows = canvas.where(dead, setting, title).drop_nulls("mean").sort("mean")
-        most = rows.row(-1, named=True)
-        same = canvas.where(rows, optimizer, most[optimizer]).filter(pl.col(TARGET) == "near")
-        said.append(f"{most['mean']:.0%} with {most[optimizer]} ({same['mean'].item():.0%} as it is; {title})")
-    return f"The most dead units: {', '.join(said)}."
+        for most in rows.tail(1).iter_rows(named=True):
+            same = canvas.where(rows, optimizer, most[optimizer]).filter(pl.col(TARGET) == "near")["mean"].to_list()
+            as_it_is = [f"{share:.0%} as it is" for share in same]
+            said.append(f"{most['mean']:.0%} with {most[optimizer]} ({'; '.join([*as_it_is, str(title)])})")
+    return f"The most dead units: {', '.join(said)}." if said else ""
 
 
 def figures(frames: Frames) -> Sequence[Figure]:

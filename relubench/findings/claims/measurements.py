@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import polars as pl
 
+from relubench.errors import UserError
 from relubench.findings import CONFIDENCE
 from relubench.findings.claims.effect import (
     Effect,
@@ -19,12 +20,12 @@ from relubench.findings.claims.effect import (
     total_effect,
 )
 from relubench.findings.claims.metrics import (
+    SPLIT,
     SPLITS,
     Metric,
     Where,
     are_there,
     bounds_of,
-    hangs_on_split,
     needs_of,
     of_runs,
     or_chance,
@@ -123,7 +124,7 @@ def total_of(metric: Metric, where: Where) -> Measurement:
 
 
 def mean_ratio(metric: Metric, where_a: Where, where_b: Where) -> Measurement:
-    """Measure the mean of `metric` of the runs b over that of the runs a, over the pairs in which both have it.
+    """Measure the mean of `metric`, a number >= 0, of the runs b over that of the runs a, over pairs that have both.
 
     Its interval is that of the mean of its pseudo-values: see `pooled`.
     """
@@ -143,7 +144,8 @@ def pooled(part: Metric, whole: Metric, where: Where, *, share: bool = True) -> 
 
     Its interval is that of the mean of its pseudo-values (the infinitesimal jackknife, Jaeckel 1972): the ratio plus
     what each run changes it by. So runs are resampled, and one in which `whole` is 0 says nothing. `share` says that
-    `part` is some of `whole`, so that the ratio lies from 0 to 1; else it is any number >= 0.
+    `part` is some of `whole`, so that the ratio lies from 0 to 1, and lost runs can be given none or all; else it is
+    any number >= 0, and lost runs are counted alone.
     """
     bounds = (0.0, 1.0) if share else (0.0, np.inf)
 
@@ -153,6 +155,8 @@ def pooled(part: Metric, whole: Metric, where: Where, *, share: bool = True) -> 
 
     def effect(tables: Tables) -> Effect:
         counts = _counts(tables, part, whole, where)
+        if share and (counts["part"] > counts["whole"]).any():
+            raise UserError("pooled: a run has more of the part than of the whole; that is no share, so share=False")
         lost = counts["part"].null_count()
         found = ratio(counts)._replace(left_out=lost, lost=(lost, 0), remark=_of(counts) if share else "")
         if not (lost and found.n and share):
@@ -211,7 +215,7 @@ def _counts(tables: Tables, part: Metric, whole: Metric, where: Where) -> pl.Dat
     rows = rows.with_columns(part=pl.when(pl.col("whole").is_not_null()).then("part"))
     there = pl.col("part").is_not_null().all()
     sums = (pl.when(there).then(pl.col(name).sum()).alias(name) for name in ("part", "whole"))
-    splits = [SPLITS] if SPLITS in rows.columns else []
+    splits = [SPLIT] if SPLIT in rows.columns else []
     return rows.group_by("seed", *splits, maintain_order=True).agg(*sums)
 
 
@@ -331,15 +335,14 @@ def difference_bounds(metric: Metric, bounds: Bounds | None = None) -> Bounds | 
 
 def _seed_means(rows: pl.DataFrame) -> Sample:
     """Return the mean value of each seed that has one, in the order of the seeds."""
-    splits = [SPLITS] if SPLITS in rows.columns else []
+    splits = [SPLIT] if SPLIT in rows.columns else []
     means = rows.drop_nulls("value").group_by("seed", *splits, maintain_order=True).agg(pl.col("value").mean())
     return Sample(means["value"].to_numpy(), _split(means))
 
 
 def _split(rows: pl.DataFrame) -> np.ndarray | None:
-    """Return which split of the data each row's seed takes; None where all take the same."""
-    splits = rows[SPLITS].fill_null(1) if SPLITS in rows.columns else None
-    return None if splits is None or (splits == 1).all() else (rows["seed"] % splits).to_numpy()
+    """Return which split of the data each row's seed takes; None where all take the same, or that does not matter."""
+    return rows[SPLIT].to_numpy() if SPLIT in rows.columns and rows[SPLIT].n_unique() > 1 else None
 
 
 def _pairs(
@@ -351,15 +354,13 @@ def _pairs(
     metric_a: Metric | None = None,
 ) -> pl.DataFrame:
     """Return a row a pair: the keys of `by` (and the seed), and `a` and `b`, null where lost."""
-    alike = SPLITS in tables.runs.columns and hangs_on_split(metric) and (metric_a is None or hangs_on_split(metric_a))
-    splits = [SPLITS] if alike else []
+    metrics = (metric if metric_a is None else metric_a, metric)
+    sides = [of_runs(tables, of, where) for of, where in zip(metrics, (where_a, where_b), strict=True)]
+    splits = [SPLIT] if all(SPLIT in side.columns for side in sides) else []
     keys = list(dict.fromkeys(["seed", *splits, *([by] if isinstance(by, str) else by)]))
     whole = pl.when(pl.col("value").is_not_null().all()).then(pl.col("value").mean())
-    sides = [
-        of_runs(tables, of, where).group_by(keys).agg(whole.alias(name))
-        for name, of, where in (("a", metric if metric_a is None else metric_a, where_a), ("b", metric, where_b))
-    ]
-    return sides[0].join(sides[1], on=keys, nulls_equal=True).sort(keys)
+    a, b = (side.group_by(keys).agg(whole.alias(name)) for name, side in zip("ab", sides, strict=True))
+    return a.join(b, on=keys, nulls_equal=True).sort(keys)
 
 
 def _paired_effect(pairs: pl.DataFrame, bounds: Bounds | None, confidence: float = CONFIDENCE) -> Effect:

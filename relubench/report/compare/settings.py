@@ -48,6 +48,8 @@ def _level_values(a: Side, b: Side, column: str) -> Iterator[Difference]:
     """Yield the keys of the levels of one name, with their values on both sides."""
     of_a, of_b = ({level.name: level.values for level in side.factors[column].levels} for side in (a, b))
     for name in (name for name in of_a if name in of_b):
+        seeds = [next(level.seeds for level in side.factors[column].levels if level.name == name) for side in (a, b)]
+        yield Difference(f"{column}.{name}: seeds", *("all" if number is None else f"{number:,}" for number in seeds))
         for key in dict.fromkeys((*of_a[name], *of_b[name])):
             values = of_a[name].get(key, a.grid.base[key]), of_b[name].get(key, b.grid.base[key])
             yield Difference(f"{column}.{name}: {key}", *map(_shown, values))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from relubench.experiments.base import Frames
-from relubench.experiments.boundaries.metrics import INPUTS, PLANES, scene
+from relubench.experiments.boundaries.metrics import INPUTS, PLANES, level_shown, scene
 
 #: The curves that it is made of.
 CURVES = (*PLANES, *INPUTS)
@@ -16,7 +16,7 @@ def animation(frames: Frames) -> dict[str, Any] | None:
     curves = frames.curves
     if "metric" not in curves.columns or not set(CURVES) <= set(curves["metric"]):
         return None
-    lines, inputs = scene(curves)
+    lines, inputs = scene(curves, level_shown(curves))
     (x, y), classes = inputs["data_x"].T.tolist(), inputs["labels"].tolist()
     probes = lines.group_by("step", maintain_order=True).agg("w0", "w1", "b", "dead")
     return {"x": x, "y": y, "classes": classes, "probes": probes.to_dicts()}

@@ -204,6 +204,8 @@ def test_dead_shares_do_not_hang_on_the_split_of_the_data():
         found, whole = measure(make_tables(in_splits)), measure(make_tables())
         assert interval(found) == interval(whole)
         assert found.p(0.1) == whole.p(0.1)
+    by_split = paired("dead_train_fraction", RELU, TANH, by=["seed", "data.splits"])(make_tables(in_splits))
+    assert by_split.value == paired("dead_train_fraction", RELU, TANH)(make_tables()).value
 
 
 def test_a_pooled_share_is_of_all_units_and_its_interval_the_jackknifes():
@@ -213,7 +215,7 @@ def test_a_pooled_share_is_of_all_units_and_its_interval_the_jackknifes():
     assert (found.value, found.n) == (pytest.approx(dead.sum() / (16 * SEEDS)), SEEDS)
     assert found.remark == f"{dead.sum():.0f} of {16 * SEEDS}"
     assert interval(found) == expected(dead / 16)  # where all wholes are equal it is that of a mean of shares
-    uneven = pooled("dead_train", pl.col("seed") * 5, RELU)(tables)
+    uneven = pooled("dead_train", pl.col("seed") * 5, RELU, share=False)(tables)
     whole = 5 * np.arange(SEEDS)
     ratio = dead.sum() / whole.sum()
     leave_one_out = np.array([(dead.sum() - d) / (whole.sum() - w) for d, w in zip(dead, whole, strict=True)])
@@ -223,25 +225,26 @@ def test_a_pooled_share_is_of_all_units_and_its_interval_the_jackknifes():
 
 
 def test_ends_of_a_ratio_lie_where_it_can():
-    tables = make_tables()
-    some, all_but_some = pl.col("seed") == 3, pl.col("units") - (pl.col("seed") == 3)
-    rare, most = (pooled(number.cast(pl.Float64), "units", RELU) for number in (some, all_but_some))
-    for found in (rare(tables), most(tables)):
-        assert 0 <= found.low <= found.value <= found.high <= 1
-    uneven = pooled(some.cast(pl.Float64), pl.when(some).then(1).otherwise(400), RELU)(tables)
-    assert uneven.low == 0 < uneven.value  # without the others' pseudo-values below 0 it would be more
-    large = pooled("dead_train", pl.col("seed") == 3, RELU, share=False)(tables)
-    assert large.value == column(tables, "dead_train", RELU).sum()
-    assert large.high > 1
-    assert large.low >= 0
+    tables, one = make_tables(), pl.col("seed") == 3
+    some = one.cast(pl.Float64)
+    whole = pl.when(one).then(1.0).otherwise(0.01)  # one run has most of it
+    rare, most = (pooled(part * whole, whole, RELU)(tables) for part in (some, 1.0 - some))
+    assert (rare.high, most.low) == (1, 0)  # unclipped, 1.6 and -.6
+    with pytest.raises(UserError, match="pooled: a run has more of the part than of the whole"):
+        pooled("units", "dead_train", RELU)(tables)
+    large = pooled("units", pl.col("dead_train") + 1, RELU, share=False)(tables)
+    assert 1 < large.low < large.value < large.high
     assert large.remark == ""
-    apart = pooled_difference(some.cast(pl.Float64), pl.col("seed") == 3, TANH, RELU)(tables)
-    assert (apart.value, apart.low >= -1, apart.high <= 1) == (0, True, True)
+    apart = pooled_difference(some * whole * (pl.col(NAME) == "relu"), whole, TANH, RELU)(tables)
+    assert apart.value > 0.5
+    assert apart.high == 1
+    ratio = mean_ratio(pl.when(one).then(1.0).otherwise(0.001 * (pl.col(NAME) == "tanh")), TANH, RELU)(tables)
+    assert ratio.low >= 0
 
 
 def test_a_pooled_share_without_a_whole_is_nothing_and_lost_runs_get_none_or_all():
     tables = make_tables(diverging("relu-1.0-03"))
-    assert pooled("dead_train", pl.col("seed") * 0, RELU)(tables).n == 0
+    assert pooled(*[pl.col("seed") * 0] * 2, RELU)(tables).n == 0
     found = pooled("dead_train", "units", RELU)(tables)
     assert (found.n, found.left_out) == (SEEDS - 1, 1)
     dead = np.nansum(column(tables, "dead_train", RELU))

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from relubench import config, data
+from relubench.data.streams import as_seen
 from relubench.experiments import designs
 
 SEED = 42
@@ -43,7 +44,7 @@ def dead_shares() -> tuple[float, ...]:
         layer.bias.set_value(jnp.asarray(bias))
     seen = [
         [units.observe(*layer) for layer in network(jnp.asarray(block, jnp.float32), train=False).hidden]
-        for block in (part * base.data.scale + base.data.offset for part in np.split(x, len(x) // _BLOCK))
+        for block in (as_seen(base.data, part) for part in np.split(x, len(x) // _BLOCK))
     ]
     stacked = jax.tree.map(lambda *parts: jnp.stack(parts), *seen)
     return tuple(float(units.dead(units.merge(parts)).mean()) for parts in stacked)
