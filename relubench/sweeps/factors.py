@@ -224,7 +224,17 @@ def set_for_all(
         else:
             notes.append(f"{words} is set for all and takes the place of what the levels of {factor.column} say of it")
             kept.append(factor._replace(levels=tuple(levels)))
-    return kept, base, notes
+    return [_only_within(factor, kept) for factor in kept], base, notes
+
+
+def _only_within(factor: Factor, kept: Sequence[Factor]) -> Factor:
+    """Return a factor whose levels are limited to those of factors that are kept."""
+    names = {other.name for other in kept}
+    levels = (
+        level._replace(within={name: held for name, held in level.within.items() if name in names})
+        for level in factor.levels
+    )
+    return factor._replace(levels=tuple(levels))
 
 
 def with_all_seeds(factors: Sequence[Factor]) -> tuple[list[Factor], list[str]]:

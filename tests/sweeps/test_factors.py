@@ -19,6 +19,7 @@ BIAS = {
     "decay": {"model": {"init": {"bias": 0}}, "optimizer": {"bias_decay": 0.01}},
     "none": {"title": "no bias", "model": {"init": {"bias": 0}}, "optimizer": {"bias_rate": 0}},
 }
+BIAS_KEYS = {"model.init.bias", "optimizer.bias_decay", "optimizer.bias_rate"}
 BOTH = {"regime": REGIME, "bias": BIAS}
 
 
@@ -123,6 +124,14 @@ def test_a_factor_whose_levels_become_equal_is_left_out_and_what_they_share_stay
     assert [factor.name for factor in kept] == ["regime"]
     assert base["model.init.bias"] == 0.0
     assert "factor.bias equal: it is left out" in notes[0]
+
+
+def test_no_level_is_limited_to_those_of_a_factor_that_is_left_out():
+    limited = {"high": {"train": {"steps": 5}, "within": {"bias": ["decay"], "regime": ["sgd_high"]}}, "low": {}}
+    kept, _, _ = factors.set_for_all(factors.parse({**BOTH, "length": limited}), BIAS_KEYS, BASE)
+    assert [factor.name for factor in kept] == ["regime", "length"]
+    assert kept[1].levels[0].within == {"regime": ("sgd_high",)}
+    assert factors.parse(factors.written(kept)) == kept
 
 
 def test_a_factor_of_which_only_some_levels_become_equal_is_refused_with_a_way_out():
