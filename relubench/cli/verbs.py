@@ -324,7 +324,9 @@ def plan(request: Request) -> int:
 
 
 def _titled(level: Level) -> str:
-    return level.name if level.title == level.name.replace("_", " ") else f"{level.name} ({level.title})"
+    told = [] if level.title == level.name.replace("_", " ") else [level.title]
+    told += [] if level.seeds is None else [f"the first {level.seeds} seeds"]
+    return f"{level.name} ({'; '.join(told)})" if told else level.name
 
 
 def _duration(seconds: float) -> str:
