@@ -55,7 +55,8 @@ HEADLINES = (
         question="How many, and at what accuracy?",
         sentence="{any:people} where the rate is deadliest, {kept:people} while the network still works.",
         body="So it is with Adam on digits: {any:percent} of the units at any accuracy, {kept:percent} at one within "
-        "two points of the best. Four in ten, as the question has it, is no limit, but by then the network is worse.",
+        "two points of the best. Four in ten, as the question has it, is no limit, but by then the network is "
+        "worse.",
         rests=(Rests(2, _ANY, ("holds", "mostly", "depends")), Rests(2, _KEPT, ("does not hold",))),
         numbers={"any": Number(2, _ANY, _ADAM), "kept": Number(2, _KEPT, _ADAM)},
         marks=(Marks("at any accuracy", 2, _ANY), Marks("accuracy kept", 2, _KEPT)),
@@ -64,10 +65,10 @@ HEADLINES = (
     Headline(
         question="What is the cause?",
         sentence="The weights, not the bias.",
-        body="Of the units that died on digits, {weights:people} are dead with their trained weights and the bias that "
-        "they began with ({weights:percent}; Adam: {weights_adam:percent}), and few with the trained bias and their "
-        "first weights ({bias:percent}; {bias_adam:percent}). On moons, with two inputs, the bias counts for more "
-        "({bias_moons:percent}).",
+        body="Of the units that died on digits, {weights:people} are dead with their trained weights and the bias that"
+        " they began with ({weights:percent}; Adam: {weights_adam:percent}), and few with the trained bias and "
+        "their first weights ({bias:percent}; {bias_adam:percent}). On moons, with two inputs, the bias counts "
+        "for more ({bias_moons:percent}).",
         rests=(
             Rests(9, _BIAS, ("does not hold",)),
             Rests(29, "It is the bias that becomes very negative, more than the weights", ("does not hold",)),
@@ -90,9 +91,10 @@ HEADLINES = (
         question="Do they come back?",
         sentence="In the first layer hardly ever, in later layers often.",
         body="Of the units found dead in the second layer on digits {second:people} are alive at the end with SGD "
-        "({second:percent}), with Adam {second_adam:people} ({second_adam:percent}): updates of the first layer change "
-        "what they see. In the first layer it is {first:people}, under plain SGD by a law, for the data stay as they "
-        "are; the most is {most:percent}, on Fashion-MNIST with Adam. New data wake units of every layer.",
+        "({second:percent}), with Adam {second_adam:people} ({second_adam:percent}): updates of the first layer "
+        "change what they see. In the first layer it is {first:people}, under plain SGD by a law, for the data "
+        "stay as they are; the most is {most:percent}, on Fashion-MNIST with Adam. New data wake units of every "
+        "layer.",
         rests=(
             Rests(10, _AT_END, ("does not hold",)),
             Rests(10, "A dead unit of the first layer never comes back under plain SGD", ("holds",)),
@@ -113,9 +115,9 @@ HEADLINES = (
         question="What helps, and at what price?",
         sentence="A lower learning rate and clipping; what is done to biases does little.",
         body="With clipping, a gradient made 100 times as large kills {clip:percent} of what it kills without. Biases "
-        "that begin at 0.1 leave {positive:percent} of the dead units with Adam on digits, a decay of 0.1 {decay:percent}, "
-        "and to have none {none:percent}; but without biases the training loss is {loss:power} as large on moons. A leaky "
-        "slope of 0.01 makes {leaky:points} of the units silent, less those of ReLU.",
+        "that begin at 0.1 leave {positive:percent} of the dead units with Adam on digits, a decay of 0.1 "
+        "{decay:percent}, and to have none {none:percent}; but without biases the training loss is {loss:power} "
+        "as large on moons. A leaky slope of 0.01 makes {leaky:points} of the units silent, less those of ReLU.",
         rests=(
             Rests(38, "Clipping the gradient prevents that", ("holds", "mostly")),
             Rests(16, _POSITIVE, ("does not hold",)),
@@ -140,9 +142,10 @@ HEADLINES = (
     Headline(
         question="Does it matter?",
         sentence="Little, where the learning rate is right: fewer silent units do not make a network more accurate.",
-        body="Leaky units of slope 0.1 are silent less often than those of 0.01 ({silent:points} on digits with Adam at "
-        "the high rate), and as accurate at a proper one ({accurate:points}). ELU and leaky ReLU differ by {elu:points} at "
-        "their own best rates. With {kept:people} units dead a network is within two points of the best.",
+        body="Leaky units of slope 0.1 are silent less often than those of 0.01 ({silent:points} on digits with Adam "
+        "at the high rate), and as accurate at a proper one ({accurate:points}). ELU and leaky ReLU differ by "
+        "{elu:points} at their own best rates. With {kept:people} units dead a network is within two points of "
+        "the best.",
         rests=(
             Rests(24, "A slope of 0.1 is better than 0.01: fewer silent units", ("holds", "mostly")),
             Rests(24, "A slope of 0.1 is better than 0.01: more accurate", ("does not hold",)),
