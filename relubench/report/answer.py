@@ -78,7 +78,7 @@ def _sentences(table: pl.DataFrame) -> Iterator[str]:
     statements: dict[int, list[dict[str, Any]]] = {}
     for rows in of_each(table.filter(pl.col("kind") != "published")):
         statements.setdefault(rows[0]["claim"], []).append(rows[0])
-    yield titles("", "sentence", "source", "verdicts")
+    yield titles("claim", "sentence", "source", "verdicts")
     for claim, sentence in answer_text.SENTENCES.items():
         rows = statements.get(claim, [])
         source = ", ".join(dict.fromkeys(str(row["source"]) for row in rows))
