@@ -71,7 +71,8 @@ class Headline(NamedTuple):
         if refuted := self.refuted(table):
             raise UserError(f"the finding '{self.sentence}' does not follow: {refuted}")
         plain = {name: Plain(row) for name, row in rows.items() if row}
-        return f"**{self.sentence.format(**plain)}** {self.body.format(**plain)}"
+        sentence = self.sentence.format(**plain)  # may begin with a number in words
+        return f"**{sentence[0].upper()}{sentence[1:]}** {self.body.format(**plain)}"
 
     def chart(self, table: pl.DataFrame) -> pl.DataFrame:
         """Return what its chart is drawn from: setting, mark, mean, ci_low, ci_high."""

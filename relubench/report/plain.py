@@ -35,7 +35,9 @@ def _percent(share: float) -> str:
 def _short(number: float) -> str:
     """Return a number with one decimal below ten, and without above; 0 and whole ones as they are."""
     text = f"{number:.1f}" if abs(number) < 9.95 else f"{number:.0f}"
-    return "0" if text in ("0.0", "-0.0") and number == 0 else text
+    if text in ("0.0", "-0.0"):
+        return "0" if number == 0 else "0.0"
+    return text
 
 
 def _people(number: Plain) -> str:

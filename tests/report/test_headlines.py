@@ -10,7 +10,7 @@ from relubench.report.headlines import Headline, Marks, Number, Rests
 
 FINDING = Headline(
     question="Do they?",
-    sentence="They do: {share:people}.",
+    sentence="they do: {share:people}.",
     body="Measured: {share:percent}.",
     rests=(Rests(1, "it does", ("holds", "mostly")),),
     numbers={"share": Number(1, "it does", "digits, SGD")},
@@ -37,7 +37,7 @@ def test_a_finding_tells_its_numbers():
 def test_a_finding_does_not_outlive_its_verdict(verdict):
     told = f"claim 1, 'it does', is '{verdict}', and the finding rests on holds or mostly"
     assert FINDING.refuted(table(verdict)) == told
-    with pytest.raises(UserError, match=f"the finding 'They do: .*' does not follow: {told}"):
+    with pytest.raises(UserError, match=f"the finding 'they do: .*' does not follow: {told}"):
         FINDING.text(table(verdict))
 
 

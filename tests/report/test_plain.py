@@ -24,6 +24,7 @@ def test_shares_are_so_many_in_ten_a_hundred_or_a_thousand(value, words):
 def test_intervals_stand_beside_what_they_belong_to_in_its_unit():
     assert f"{number(0.3333, 0.3012, 0.3571):percent}" == "33 % [30, 36]"
     assert f"{number(0.0123, 0.0, 0.0251):points}" == "1.2 points [0, 2.5]"
+    assert f"{number(-0.0002, -0.004, 0.004):points}" == "0.0 points [-0.4, 0.4]"
     assert f"{number(0.432, 0.39, 0.471):times}" == "0.43 times [0.39, 0.47]"
     assert f"{number(1.0, 0.9, 1.1):power}" == "10 times [7.9, 13]"
     assert f"{number(0.5, n=1024):n} networks" == "1,024 networks"
