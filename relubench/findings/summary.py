@@ -10,11 +10,10 @@ import polars as pl
 
 from relubench.config import SETTING_KEYS
 from relubench.findings import stats
-from relubench.findings.claims.metrics import SPLITS, hangs_on_split, measures_of
+from relubench.findings.claims.metrics import SPLIT, hangs_on_split, measures_of, with_split
 from relubench.sweeps.columns import METRICS, SHARE, Metric
 from relubench.sweeps.folders import Tables
 
-_SPLIT = "_split"  # of the data, that a run was trained on
 _POINT = "_point"  # the number of a grid point, in the order of its keys' values
 
 
@@ -73,7 +72,7 @@ def curves(tables: Tables, axes: Axes, metrics: Sequence[str]) -> pl.DataFrame:
     A run enters up to its divergence: what was known before does not hang on what came after.
     """
     points, numbered = _numbered(tables.runs, axes)
-    place = numbered.select("run_id", _POINT, _SPLIT)
+    place = numbered.select("run_id", _POINT, SPLIT)
     folded = []
     for name in metrics:
         rows = place.join(_curve_values(tables, name), on="run_id", maintain_order="left")
@@ -115,8 +114,7 @@ def _curve_values(tables: Tables, name: str) -> pl.DataFrame:
 
 def _numbered(runs: pl.DataFrame, axes: Axes) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return (the grid points with their numbers, the runs with the number of their point)."""
-    splits = pl.col(SPLITS).fill_null(1) if SPLITS in runs.columns else 1
-    runs = runs.with_columns((pl.col("seed") % splits).alias(_SPLIT))
+    runs = with_split(runs)
     if not axes:
         point = pl.DataFrame({_POINT: pl.Series([0], dtype=pl.UInt32)})
         return point, runs.with_columns(pl.lit(0, pl.UInt32).alias(_POINT))
@@ -137,9 +135,9 @@ def _mean_rows(rows: pl.DataFrame, name: str, by: Sequence[str]) -> pl.DataFrame
     """Fold the column `name` over runs: a row a grid point and value of `by`."""
     there = pl.col(name).is_not_null()
     folded = rows.group_by(_POINT, *by, maintain_order=True).agg(
-        pl.col(name).filter(there).cast(pl.Float64), pl.col(_SPLIT).filter(there)
+        pl.col(name).filter(there).cast(pl.Float64), pl.col(SPLIT).filter(there)
     )
-    samples, splits = ([cell.to_numpy() for cell in folded[column]] for column in (name, _SPLIT))
+    samples, splits = ([cell.to_numpy() for cell in folded[column]] for column in (name, SPLIT))
     low, high = stats.mean_interval(samples, splits if hangs_on_split(name) else None)
     values = pl.col(name)
     return folded.with_columns(
@@ -149,7 +147,7 @@ def _mean_rows(rows: pl.DataFrame, name: str, by: Sequence[str]) -> pl.DataFrame
         ci_high=pl.Series(high).fill_nan(None),
         median=values.list.median(),
         n=values.list.len().cast(pl.Int64),
-    ).drop(name, _SPLIT)
+    ).drop(name, SPLIT)
 
 
 def _share_rows(runs: pl.DataFrame, name: str, flag: pl.Expr) -> pl.DataFrame:

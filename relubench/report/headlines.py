@@ -65,38 +65,37 @@ class Headline(NamedTuple):
 
         `table` has the claims of all results. Empty: they lack something that the finding tells.
         """
+        if refuted := self.refuted(table):
+            raise UserError(f"the finding '{self.sentence}' does not follow: {refuted}")
         rows = {name: _row(table, number) for name, number in self.numbers.items()}
         if not all(rows.values()) or not all(_held(table, each) for each in self.rests):
             return ""
-        if refuted := self.refuted(table):
-            raise UserError(f"the finding '{self.sentence}' does not follow: {refuted}")
         plain = {name: Plain(row) for name, row in rows.items() if row}
         sentence = self.sentence.format(**plain)  # may begin with a number in words
         return f"**{sentence[0].upper()}{sentence[1:]}** {self.body.format(**plain)}"
 
     def chart(self, table: pl.DataFrame) -> pl.DataFrame:
         """Return what its chart is drawn from: setting, mark, mean, ci_low, ci_high."""
-        parts = [_of_mark(table, mark) for mark in self.marks]
-        return pl.concat(parts).select("setting", "mark", mean="value", ci_low="ci_low", ci_high="ci_high")
+        parts = [_measured(table, mark).with_columns(mark=pl.lit(mark.name)) for mark in self.marks]
+        return pl.concat(parts).select("setting", "mark", "ci_low", "ci_high", mean="value")
 
 
-def _of_mark(table: pl.DataFrame, mark: Marks) -> pl.DataFrame:
-    is_it = pl.col("claim").eq(mark.claim) & pl.col("statement").eq(mark.statement)
-    measured = pl.col("condition").eq(mark.condition) & pl.col("value").is_not_null()
-    return table.filter(is_it, measured).with_columns(mark=pl.lit(mark.name))
+def _stated(table: pl.DataFrame, named: Rests | Number | Marks) -> pl.DataFrame:
+    """Return the conditions of the statement that is named."""
+    return table.filter(pl.col("claim") == named.claim, pl.col("statement") == named.statement)
+
+
+def _measured(table: pl.DataFrame, named: Number | Marks) -> pl.DataFrame:
+    """Return of the condition that is named what was measured, in every setting."""
+    return _stated(table, named).filter(pl.col("condition") == named.condition, pl.col("value").is_not_null())
 
 
 def _row(table: pl.DataFrame, number: Number) -> dict[str, Any] | None:
-    rows = table.filter(
-        pl.col("claim") == number.claim, pl.col("statement") == number.statement,
-        pl.col("setting") == number.setting, pl.col("condition") == number.condition, pl.col("value").is_not_null(),
-    )  # fmt: skip
+    rows = _measured(table, number).filter(pl.col("setting") == number.setting)
     return rows.row(0, named=True) if rows.height else None
 
 
 def _held(table: pl.DataFrame, rests: Rests) -> list[str]:
     """Return the overall verdict of a statement, none where no results have it."""
-    rows = table.filter(
-        pl.col("claim") == rests.claim, pl.col("statement") == rests.statement, pl.col("claim_verdict") != NOT_MEASURED
-    )
+    rows = _stated(table, rests).filter(pl.col("claim_verdict") != NOT_MEASURED)
     return rows["claim_verdict"].unique().to_list()

@@ -434,7 +434,7 @@ def read_config(path: Path) -> Stored:
     with refusing(path, _CONFIG_AGAIN):
         flat = flatten(tree)
         values = {name: key.parse(flat[name]) for name, key in SETTING_KEYS.items() if name in flat}
-        lists = grid.with_seeds(tree["grid"], tree.get("seeds"), tree.get("first_seed", 0))  # older ones began at 0
+        lists = grid.with_seeds(tree["grid"], tree.get("seeds"), tree["first_seed"])
         parsed = tuple(factors.parse(tree.get("factors") or {}))
         return Stored(tree["name"], values, lists, parsed, tree.get("rates") or None)
 

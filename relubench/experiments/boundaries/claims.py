@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from relubench.findings.claims import Claim, Condition, of_measures, total_of
+from relubench.findings.claims import Claim, Condition, law, of_measures, total_of
 from relubench.findings.claims.rule import HOLDS
 
 #: No hidden unit has a bias at birth, and none gets one.
@@ -21,15 +21,11 @@ CLAIMS = (
         "touches the outermost, and its active side holds none of them: that is what dead means; the picture shows "
         "the way there.",
     ),
-    Claim(
+    law(
         id=43,
         statement="Without biases all decision planes of layer 1 pass through the origin",
         source="comment on answer 1",
         statistic="lines w·x + b = 0 whose b is not 0 at the end, all units, runs without biases",
-        kind="exact test",
-        direction="below",
-        threshold=1,
-        smallest=1,
         conditions=(Condition("", total_of(of_measures((pl.col("plane_bias") != 0).sum()), _WITHOUT)),),
         note="A law: w·x = 0 at x = 0, whatever w. tests/experiments/test_boundaries.py counts at every probe; the "
         "figure without_biases shows it.",

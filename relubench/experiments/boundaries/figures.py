@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import polars as pl
-
 from relubench.experiments.base import Frames
-from relubench.experiments.boundaries.metrics import BIAS, level_shown, scene
+from relubench.experiments.boundaries.metrics import BIAS, level_shown, of_level, scene
 from relubench.findings.words import extremes
 from relubench.plots.deadly_step import deadliest, deadly_step
 from relubench.plots.figure import Figure, interval_note, line_panels
@@ -17,7 +15,7 @@ from relubench.plots.planes import animation, planes
 def _picture(frames: Frames) -> Figure:
     level = level_shown(frames.curves)
     lines, inputs = scene(frames.curves, level)
-    dead = _of_level(frames.summary_of("dead_train_fraction"), level)
+    dead = of_level(frames.summary_of("dead_train_fraction"), level)
     caption = (
         "Training inputs (two classes) and each hidden unit's decision line w·x + b = 0 in the first run that did not "
         "diverge, from the first step to the last, at logarithmically spaced steps; arrows point to the side on which "
@@ -31,10 +29,6 @@ def _picture(frames: Frames) -> Figure:
         animation(lines, **inputs),
         claims=(41,),
     )
-
-
-def _of_level(rows: pl.DataFrame, level: str | None) -> pl.DataFrame:
-    return rows.filter(pl.col(BIAS).eq_missing(pl.lit(level, pl.String))) if BIAS in rows.columns else rows
 
 
 def _without_biases(frames: Frames) -> list[Figure]:

@@ -25,9 +25,14 @@ def level_shown(curves: pl.DataFrame) -> str | None:
     return TRAINED if TRAINED in held else held[0]
 
 
+def of_level(rows: pl.DataFrame, level: str | None) -> pl.DataFrame:
+    """Return the rows of a level, all where the grid has left the factor out."""
+    return rows.filter(pl.col(BIAS).eq_missing(pl.lit(level, pl.String))) if BIAS in rows.columns else rows
+
+
 def scene(curves: pl.DataFrame, level: str | None) -> tuple[pl.DataFrame, dict[str, Any]]:
     """Return the lines of the first run of a level (see `planes_of`), and the inputs with their classes."""
-    rows = curves.filter(pl.col(BIAS).eq_missing(pl.lit(level, pl.String))) if BIAS in curves.columns else curves
+    rows = of_level(curves, level)
     x0, x1, classes = (rows.filter(pl.col("metric") == metric).sort("item")["mean"] for metric in INPUTS)
     lines = planes_of(rows.filter(pl.col("metric").is_in(PLANES)))
     return lines, {"data_x": np.column_stack([x0, x1]), "labels": classes.to_numpy().astype(int)}

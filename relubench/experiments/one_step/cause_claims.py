@@ -20,7 +20,7 @@ from relubench.experiments.one_step.settings import (
     VARIANT,
     by_layer,
 )
-from relubench.findings.claims import Claim, Condition, mean_ratio, of_measures, paired, pooled, pooled_difference
+from relubench.findings.claims import Claim, Condition, law, mean_ratio, of_measures, paired, pooled, pooled_difference
 from relubench.findings.claims.measurements import Measurement
 from relubench.findings.claims.metrics import Where
 
@@ -89,9 +89,6 @@ _INPUTS = (
     "Each input is normalised; centred: mean 0; of one sign: mean .95 and standard deviation .32, so that their mean "
     "square is 1, too; unlike: these times factors from .1 to 10, log-evenly, brought to the same mean square."
 )
-#: A claim that something is never so: a law, and an exact count, given as a share to show of how many.
-_law = functools.partial(Claim, kind="exact test", direction="below", threshold=1, smallest=1)
-
 CLAIMS = (
     Claim(
         id=17,
@@ -160,7 +157,7 @@ CLAIMS = (
         conditions=_of_one_sign("unlike"),
         note=_INPUTS,
     ),
-    _law(
+    law(
         id=30,
         statement="A loss summed over n examples kills at a rate n times lower",
         source="answer 3",

@@ -28,7 +28,7 @@ from relubench.experiments.one_step.settings import (
     TO_THE_END,
     by_layer,
 )
-from relubench.findings.claims import Claim, Condition, of_measures, pooled
+from relubench.findings.claims import Claim, Condition, law, of_measures, pooled
 from relubench.findings.claims.measurements import Measurement
 from relubench.findings.claims.metrics import Where
 
@@ -85,9 +85,6 @@ def _afterwards(number: pl.Expr, *optimizers: str, share: bool = True) -> tuple[
     return tuple(condition for part in parts for condition in part)
 
 
-#: A claim that something is never so: a law, and an exact count, given as a share to show of how many.
-_law = functools.partial(Claim, kind="exact test", direction="below", threshold=1, smallest=1)
-
 _KILLED = "share of the units killed by the first step"
 _THEN = "All later steps are full-batch ones, so that each is seen, at a proper rate: .3 with SGD, .01 with Adam."
 
@@ -119,7 +116,7 @@ CLAIMS = (
         conditions=_to_the_end(DEAD_AT_END),
         note=f"{_THEN} The verdict goes by a first step at rate 3 (Adam: .3).",
     ),
-    _law(
+    law(
         id=1,
         statement="In layer 1 death is for good under plain SGD",
         source="question",
@@ -133,7 +130,7 @@ CLAIMS = (
         ),
         note="A law: its inputs are the data, so its slope is 0 on each for ever, and so is its gradient.",
     ),
-    _law(
+    law(
         id=44,
         statement="A unit with z <= 0 on all inputs gets no gradient, so contributes nothing to training",
         source="answer 3",
@@ -142,7 +139,7 @@ CLAIMS = (
         note="A law, whatever the optimiser: the factor f'(z) of its gradient is 0 on every input. By automatic "
         "differentiation of the loss on the training set; all first steps together.",
     ),
-    _law(
+    law(
         id=45,
         statement="So its weights are not updated: under plain SGD they keep every bit",
         source="answers 1 and 4",

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from relubench.experiments.cases import HIGH, PROPER, Cases, at, in_settings
-from relubench.findings.claims import Claim, Condition, Tables, pooled, pooled_difference, total_of
+from relubench.findings.claims import Claim, Condition, Tables, law, pooled, pooled_difference, total_of
 from relubench.findings.claims.measurements import Measurement
 from relubench.findings.claims.metrics import Metric, Where, measures_of, needing
 from relubench.findings.spells import EARLY, LATE, REVIVALS, count_found, of_spells, spells
@@ -122,10 +122,6 @@ def _unfrozen(layer: int, frozen: Where, settings: Sequence[str] | None, *, besi
     return in_settings(NAME, measure, at(HIGH, frozen), worlds=settings, label=f"layer {layer}", beside=beside)
 
 
-#: A claim that something never happens: a law, and an exact count.
-_law = functools.partial(Claim, kind="exact test", direction="below", threshold=1, smallest=1)
-
-
 CLAIMS = (
     Claim(
         id=10,
@@ -147,7 +143,7 @@ CLAIMS = (
         conditions=_recovery(EVER),
         note=_UNLIKELY,
     ),
-    _law(
+    law(
         id=10,
         statement="A dead unit of the first layer never comes back under plain SGD",
         source="answer 1",
@@ -184,7 +180,7 @@ CLAIMS = (
         ),
         note="The verdict goes by layer 2 under plain SGD.",
     ),
-    _law(
+    law(
         id=32,
         statement="With all earlier layers frozen no dead unit comes back under plain SGD",
         source="answer 3",
@@ -209,7 +205,7 @@ CLAIMS = (
         ),
         note="As many epochs again; units of all layers.",
     ),
-    _law(
+    law(
         id=39,
         statement="A dead unit's own weights cannot be offset: under plain SGD those of layer 1 stay as they are",
         source="answer 5",
@@ -232,7 +228,7 @@ CLAIMS = (
         ),
         note="What the gradients were before it died moves it on, for some steps.",
     ),
-    _law(
+    law(
         id=6,
         statement="Equal decay of weights and bias cannot bring layer 1 back under plain SGD",
         source="comment on the question",

@@ -1,6 +1,6 @@
 """Claims: statements about dying ReLUs as records, measured on tables of runs, and their verdicts."""
 
-from relubench.findings.claims.claim import Claim, Condition, Premise
+from relubench.findings.claims.claim import Claim, Condition, Premise, law
 from relubench.findings.claims.effect import Effect, Sample, mean_effect, share_effect, total_effect
 from relubench.findings.claims.judgement import holm, judge
 from relubench.findings.claims.measurements import (
@@ -29,6 +29,7 @@ __all__ = [
     "Tables",
     "holm",
     "judge",
+    "law",
     "mean_at_best",
     "mean_effect",
     "mean_of",

@@ -14,6 +14,7 @@ holds in none, and does not in half of them or more; else it is *open*.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -97,6 +98,10 @@ class Claim:
     def verdict(self, effect: Effect) -> str:
         """Return the verdict of one of its conditions."""
         return self.rule.verdict(effect) if self.kind == "seeds" else self.rule.exact_verdict(effect)
+
+
+#: A claim that something never happens: a law, and an exact count, given as it is or as a share to show of how many.
+law = functools.partial(Claim, kind="exact test", direction="below", threshold=1, smallest=1)
 
 
 class Overall(NamedTuple):

@@ -75,6 +75,12 @@ def hangs_on_split(metric: object) -> bool:
     return not names or any(part in name for name in names if name not in SETTING_KEYS for part in _BY_SPLIT)
 
 
+def with_split(runs: pl.DataFrame) -> pl.DataFrame:
+    """Return runs with which split of the data each was trained on in the column `split`."""
+    splits = pl.col(SPLITS).fill_null(1) if SPLITS in runs.columns else 1  # an older folder has one
+    return runs.with_columns((pl.col("seed") % splits).alias(SPLIT))
+
+
 def check_metric(metric: object) -> None:
     """Refuse a metric that is, or reads, a column that runs do not have."""
     read = metric.meta.root_names() if isinstance(metric, pl.Expr) else [metric] if isinstance(metric, str) else []
@@ -94,8 +100,8 @@ def of_runs(tables: Tables, metric: Metric, where: Where) -> pl.DataFrame:
         runs = runs.with_columns(value=_expression(metric, runs))
     else:
         runs = runs.join(metric(tables), on="run_id", how="left", maintain_order="left")
-    if SPLITS in runs.columns and hangs_on_split(metric):
-        runs = runs.with_columns((pl.col("seed") % pl.col(SPLITS).fill_null(1)).alias(SPLIT))
+    if hangs_on_split(metric):
+        runs = with_split(runs)
     value = pl.col("value").cast(pl.Float64)
     return runs.with_columns(value=pl.when(value.is_finite()).then(value)).sort("seed", maintain_order=True)
 

@@ -72,16 +72,20 @@ def unit_gradient_norm(context: Context) -> tuple[Array, ...]:
 
     structure = context.network.structure
     layers = structure.affine_layers(jax.grad(objective)(context.state.params))
-    return tuple(_length(*layers[hidden.incoming]) for hidden in structure.hidden)
+    return tuple(unit_lengths(*layers[hidden.incoming]) for hidden in structure.hidden)
 
 
-def _length(kernel: Array, bias: Array) -> Array:
-    return magnitudes.length(jnp.concatenate([kernel.reshape(-1, kernel.shape[-1]), bias[None]]), (0,))
+def unit_columns(kernel: Array, bias: Array) -> Array:
+    """Return the incoming numbers of each unit, then the bias's: [inputs + 1, units]."""
+    return jnp.concatenate([kernel.reshape(-1, kernel.shape[-1]), bias[None, :]])
+
+
+def unit_lengths(kernel: Array, bias: Array) -> Array:
+    """Return the length of each unit's incoming numbers and the bias's: [units]."""
+    return magnitudes.length(unit_columns(kernel, bias), (0,))
 
 
 @at_probe("unit_weights")
 def unit_weights(context: Context) -> tuple[Array, ...]:
     """Return the incoming weights of each unit, then its bias: [inputs + 1, units] a layer; items count along units."""
-    return tuple(
-        jnp.concatenate([kernel.reshape(-1, kernel.shape[-1]), bias[None, :]]) for kernel, bias in context.incoming()
-    )
+    return tuple(unit_columns(*layer) for layer in context.incoming())

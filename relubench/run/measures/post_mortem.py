@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import jax.numpy as jnp
 from jax import Array, lax
 
@@ -13,6 +16,17 @@ def which_died(context: Context) -> tuple[Array, ...]:
     return tuple(now & ~then for now, then in zip(context.dead_now(), context.dead_at_birth, strict=True))
 
 
+def with_one_part(
+    context: Context, params: Any, others: Sequence[tuple[Array, Array]], place: int, *, kernel: bool
+) -> Any:
+    """Return `params` with the kernel, or bias, of the hidden layer `place` that it has among `others`."""
+    structure = context.network.structure
+    layers, affine = structure.affine_layers(params), structure.hidden[place].incoming
+    (own_kernel, own_bias), (other_kernel, other_bias) = layers[affine], others[affine]
+    layers[affine] = (other_kernel, own_bias) if kernel else (own_kernel, other_bias)
+    return structure.with_affine_layers(params, layers)
+
+
 @at_probe("died")
 def died(context: Context) -> tuple[Array, ...]:
     """Return the number of units that are dead and were alive at birth: a scalar a layer."""
@@ -21,15 +35,12 @@ def died(context: Context) -> tuple[Array, ...]:
 
 def _still_dead(context: Context, swap_kernel: bool) -> tuple[Array, ...]:
     """Return which units that died stay dead with the kernel (or bias) of birth on their present inputs: a layer."""
-    structure, params = context.network.structure, context.state.params
-    layers, at_birth = context.affine_layers(), context.layers_at_birth()
+    at_birth = context.layers_at_birth()
     still_dead = []
-    for place, (died, hidden) in enumerate(zip(which_died(context), structure.hidden, strict=True)):
+    for place, died in enumerate(which_died(context)):
         # One layer at a time: the layers below keep what they are, so that the unit sees its present inputs.
-        (kernel, bias), (now_kernel, now_bias) = at_birth[hidden.incoming], layers[hidden.incoming]
-        swapped = list(layers)
-        swapped[hidden.incoming] = (kernel, now_bias) if swap_kernel else (now_kernel, bias)
-        still_dead.append(died & context.dead(structure.with_affine_layers(params, swapped))[place])
+        swapped = with_one_part(context, context.state.params, at_birth, place, kernel=swap_kernel)
+        still_dead.append(died & context.dead(swapped)[place])
     return tuple(still_dead)
 
 

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 from jax import Array
 
 from relubench.run.evaluate import once
-from relubench.run.measures.post_mortem import which_died
+from relubench.run.measures.firing import unit_lengths
+from relubench.run.measures.post_mortem import which_died, with_one_part
 from relubench.run.recorder import Context, at_probe
 
 
@@ -23,8 +24,7 @@ def _moves(context: Context) -> Iterator[tuple[Array, Array]]:
 @at_probe("distance_from_birth")
 def distance_from_birth(context: Context) -> tuple[Array, ...]:
     """Return how far the weights and bias of each unit are from those of birth: [units] a layer."""
-    squares = ((jnp.square(kernel), jnp.square(bias)) for kernel, bias in _moves(context))
-    return tuple(jnp.sqrt(jnp.sum(kernel, tuple(range(kernel.ndim - 1))) + bias) for kernel, bias in squares)
+    return tuple(unit_lengths(*move) for move in _moves(context))
 
 
 @at_probe("died_bias_fell")
@@ -43,11 +43,7 @@ def died_weights_fell(context: Context) -> tuple[Array, ...]:
 
 def _of_birth_but(context: Context, place: int, *, kernel: bool) -> Any:
     """Return the parameters of birth with the present kernel, or bias, of the hidden layer `place`."""
-    structure, layers = context.network.structure, context.layers_at_birth()
-    affine = structure.hidden[place].incoming
-    (old_kernel, old_bias), (new_kernel, new_bias) = layers[affine], context.affine_layers()[affine]
-    layers[affine] = (new_kernel, old_bias) if kernel else (old_kernel, new_bias)
-    return structure.with_affine_layers(context.params_at_birth, layers)
+    return with_one_part(context, context.params_at_birth, context.affine_layers(), place, kernel=kernel)
 
 
 def _killed_alone(context: Context, *, kernel: bool) -> tuple[Array, ...]:
