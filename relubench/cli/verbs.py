@@ -157,7 +157,8 @@ def _provenance(request: Request, folder: folders.Folder) -> dict[str, Any]:
         ways.setdefault(json.dumps([origin[key] for key in _COMPUTED], sort_keys=True), []).append(origin)
     return {
         "name": request.config.name,
-        "command": ["python", "-m", "relubench", *request.overrides],
+        # Where the results went is no part of what made them, and a path of this machine.
+        "command": ["python", "-m", "relubench", *(word for word in request.overrides if not word.startswith("out="))],
         "runs_in_grid": len(request.grid),
         "computed": [_way(origins) for origins in ways.values()],
     }

@@ -101,8 +101,7 @@ def rate_by_rule(experiment: str, where: Where, rule: str, factor: float = 1.0) 
     chosen = [levels(experiment, column.removeprefix(FACTOR))[where[column]] for column in (WORLD, BY)]
     values = {key: value for level in chosen for key, value in level.values.items()}
     entry, _ = rates.find(rates.parse(rates.shipped()), over_defaults(values))
-    (rate,) = entry.rates(f"rate:{rule}")
-    return rates.rounded(rate * factor)
+    return entry.times(rule, factor)
 
 
 def crossed(first: Cases, second: Cases) -> Cases:

@@ -67,9 +67,10 @@ def overall(row: dict[str, Any]) -> str:
 
 
 def settings(row: dict[str, Any]) -> str:
-    """Return in how many settings a claim holds."""
+    """Return in how many settings a claim holds, and in how many it is reversed."""
     number = row["settings"]
-    return f"holds in {row['holds_in']} of {number} setting{'s' if number > 1 else ''}"
+    turned = f", reversed in {row['reversed_in']}" if row["reversed_in"] else ""
+    return f"holds in {row['holds_in']} of {number} setting{'s' if number > 1 else ''}{turned}"
 
 
 def value(row: dict[str, Any]) -> str:

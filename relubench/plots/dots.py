@@ -10,17 +10,17 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from relubench.plots import canvas, style
 
-_WIDTH = 4.8  # inches
-_ROW_HEIGHT = 0.24
-_APART = 0.16  # of a row, between the dots on one line
+_WIDTH = 4.2  # inches
+_ROW_HEIGHT = 0.3
+_APART = 0.2  # of a row, between the dots on one line
 
 
 @canvas.house_style()
 def dots(frame: pl.DataFrame, *, label: str, marks: str, x_label: str) -> mpl_figure.Figure:
     """Draw each share of `frame` (mean, ci_low, ci_high) on the line of its `label`, as a dot of its `marks`.
 
-    Lines and marks stand in the order in which they come; a share without an interval, whose runs are all equal, is
-    the dot alone.
+    Numbers are in per cent. Lines and marks stand in the order in which they come; a share without an interval, whose
+    runs are all equal, is the dot alone.
     """
     lines, kinds = (canvas.values([frame], key) for key in (label, marks))
     height = 0.75 + _ROW_HEIGHT * len(lines)
@@ -38,10 +38,12 @@ def dots(frame: pl.DataFrame, *, label: str, marks: str, x_label: str) -> mpl_fi
     axis.tick_params(axis="y", length=0)
     axis.grid(False, axis="y")
     axis.spines["left"].set_visible(False)
+    if axis.get_xlim()[0] < 0:
+        axis.axvline(0, color="black", linewidth=0.8)
     axis.set_xlim(min(0.0, axis.get_xlim()[0]), None)
     axis.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
-    axis.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.3g} %".replace("-", "−")))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.3g}".replace("-", "−")))
     axis.set_xlabel(x_label)
     if len(kinds) > 1:
-        figure.legend(loc="outside upper center", ncols=min(len(kinds), 3))
+        figure.legend(loc="outside upper center", ncols=3 if len(kinds) == 3 else 2)
     return figure

@@ -25,7 +25,8 @@ from relubench.sweeps.storage import write_text
 _HEAD = """\
 # What is the dying ReLU problem?
 
-*The question of a much-read page, answered by measurement. Generated from the results.*
+*The question [What is the "dying ReLU" problem in neural networks?](https://stats.stackexchange.com/questions/126238),
+and each sentence of its answers, put to the test. Generated from the results.*
 """
 
 
@@ -36,7 +37,8 @@ def write(root: Path, page: Path, *, strict: bool = False) -> None:
     """
     table = stated(studies(root))
     parts = [_HEAD, answer_text.INTRO, *_pictures(root, page.parent), *_findings(table, page, strict)]
-    parts += ["## Sentence by sentence\n", answer_text.JUDGED, *_sentences(table), "", answer_text.LINKS]
+    judged = answer_text.JUDGED.format(corrected=answer_text.CORRECTED if "p_holm" in table.columns else "")
+    parts += ["## Sentence by sentence\n", judged, *_sentences(table), "", answer_text.LINKS]
     write_text(page, "\n".join(parts))
 
 
@@ -77,14 +79,30 @@ def _sentences(table: pl.DataFrame) -> Iterator[str]:
     yield titles("claim", "sentence", "source", "verdicts")
     for claim, sentence in answer_text.SENTENCES.items():
         rows = statements.get(claim, [])
-        source = ", ".join(dict.fromkeys(str(row["source"]) for row in rows))
+        source = ", ".join(dict.fromkeys(_in_short(row["source"]) for row in rows))
         yield cells(claim, sentence, source, " · ".join(map(_verdict, rows)))
 
 
+def _in_short(source: str) -> str:
+    for words, short in answer_text.SOURCES.items():
+        source = source.replace(words, short)
+    return source
+
+
 def _verdict(row: dict[str, Any]) -> str:
-    settings = f" {row['holds_in']}/{row['settings']}" if row["settings"] and row["kind"] == "seeds" else ""
-    told = f"{row['claim_verdict']}{'' if row['claim_verdict'] == NOT_MEASURED else settings}"
-    return f"[{told}](claims.md#{anchor(row)})"
+    part = answer_text.PARTS.get(row["statement"], "")
+    word = answer_text.VERDICTS.get(row["claim_verdict"], row["claim_verdict"])
+    return f"[{f'{part}: ' if part else ''}{word}{_count(row)}](claims.md#{anchor(row)})"
+
+
+def _count(row: dict[str, Any]) -> str:
+    """Return in how many settings runs decide that a claim holds; of one that no runs decide, a star."""
+    if row["claim_verdict"] == NOT_MEASURED:
+        return ""
+    if row["kind"] != "seeds":
+        return "\\*"
+    turned = f", reversed {row['reversed_in']}" if row["reversed_in"] else ""
+    return f" {row['holds_in']}/{row['settings']}{turned}"
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -5,20 +5,24 @@ from __future__ import annotations
 from relubench.report.headlines import Headline, Marks, Number, Rests
 
 INTRO = """\
-A **ReLU unit** multiplies its inputs by weights and adds them up, with a bias. What is above 0 it passes on; else it
-says 0. So with two inputs a unit is a line through the data: it speaks for the points on one side, and is silent for
-those on the other. Training moves the line. Each point pulls at it, but only one for which the unit speaks: where it
-says 0, a slightly other line says 0 too, so nothing is gained by moving it.
+A **ReLU unit** adds up its weighted inputs and a bias, and outputs the sum if it is positive, else 0. With two inputs
+the points where the sum is 0 form a line: on one side the unit is active, on the other silent. Training moves the line
+in steps, as long as the **learning rate** makes them. Only points on the active side pull at it: on the silent side a
+small move changes nothing, so there is no gradient.
 
-Now and then a step is so large that the line is pushed past all points. Then the unit says 0 for every one of them. So
-nobody blames it for an error, so it never moves, so it goes on saying 0. That is a **dead unit**: silent on every
-training example.
+Sometimes a step is so long that the line jumps past all points. The unit then outputs 0 for each of them, so none gives
+it a gradient, so plain gradient descent leaves it where it is. That is a **dead unit**: silent on every training
+example. If its inputs stay as they are, as those of the first layer do, it is dead for good. Those of later layers
+change as earlier ones learn, and it may come back.
 """
 MOVING = "units' lines among the training points, step by step: some are pushed out of the data, and die"
 DEADLY = "one unit's line, and its sum on each point, before and after the step that kills it"
 
 _SGD, _ADAM = "digits, 64×3, SGD", "digits, 64×3, Adam"
+_FASHION, _FASHION_ADAM = "Fashion-MNIST, 128×3, SGD", "Fashion-MNIST, 128×3, Adam"
+_MOONS, _MOONS_ADAM = "moons, 16-16, SGD", "moons, 16-16, Adam"
 _ONE_STEP = "One step at a large rate kills units"
+_FOR_GOOD = "A unit that a large step has killed is dead at the end of training"
 _PROPER = "At a proper learning rate dead units are less frequent"
 _ANY = "As much as 40 % of a network can be dead where the learning rate is too high"
 _KEPT = "As much as 40 % of a network can be dead while it works as well as at the best rate"
@@ -26,49 +30,65 @@ _BIAS = "A dead unit has probably learnt a large negative bias"
 _POSITIVE = "A small positive initial bias prevents dying"
 _DECAY = "Regularising the bias prevents dying"
 _WITHOUT = "Getting rid of the bias prevents dying"
+_UNDERFITS = "Without biases a network underfits"
+_NEW_LAYER_1 = "New data in further training revive dead units of layer 1"
+_SLOPE_ACCURACY = "A slope of 0.1 is better than 0.01: more accurate"
+_SLOPE_SILENT = "A slope of 0.1 is better than 0.01: fewer silent units"
 _ELU = "ELU is better than leaky ReLU: more accurate"
 _AT_END = "A dead unit is unlikely to recover: to be alive at the end"
 
 #: The terms that the findings use.
 TERMS = """\
-The numbers are of small networks on digits, Fashion-MNIST and toy data. *Proper* is the learning rate of the best test
-accuracy; *high* is one at which plain ReLU loses 3 in 10 units, or the highest at which training does not diverge. Both
-were found on other seeds. Brackets are 95 % intervals over networks.
+Networks are small: 64×3 has three hidden layers of 64 units; moons are the points in the pictures. *Proper* is the
+learning rate of the best accuracy; *high* is one that leaves 3 in 10 ReLU units dead or, where none does (SGD on
+images), the highest without divergence. Both come from other runs. Brackets are 95 % intervals over networks.
 """
 
 HEADLINES = (
     Headline(
         question="When do units die?",
-        sentence="When the learning rate is too high: a single step is enough.",
-        body="On digits one step at rate 3 kills {step:people} units ({step:percent}). Trained at a proper rate, "
-        "{proper:people} are dead at the end ({proper:percent}; Adam: {adam:percent}).",
+        sentence="Mostly when the learning rate is too high: one step can be enough.",
+        body="On digits one step of SGD at three times a proper rate kills {one:people} units ({one:percent}), at ten "
+        "times {three:people} ({three:percent}). Of these {end:people} are dead after 1,000 proper steps "
+        "({end:percent}). Training at a proper rate leaves {proper:people} dead ({proper:percent}), with Adam "
+        "{adam:people} ({adam:percent}).",
         rests=(Rests(1, _ONE_STEP, ("holds", "mostly")), Rests(3, _PROPER, ("holds", "mostly"))),
         numbers={
-            "step": Number(1, _ONE_STEP, _SGD, "rate 3"),
+            "one": Number(1, _ONE_STEP, _SGD, "rate 1"),
+            "three": Number(1, _ONE_STEP, _SGD, "rate 3"),
+            "end": Number(1, _FOR_GOOD, _SGD, "first step 3"),
             "proper": Number(3, _PROPER, _SGD),
             "adam": Number(3, _PROPER, _ADAM),
         },
         marks=tuple(Marks(f"rate {rate}", 1, _ONE_STEP, f"rate {rate}") for rate in (1, 3, 10)),
-        x_label="units that one step kills",
+        x_label="units that one step kills, % of those alive before",
     ),
     Headline(
         question="How many, and at what accuracy?",
-        sentence="{any:people} where the rate is deadliest, {kept:people} while the network still works.",
-        body="So it is with Adam on digits: {any:percent} of the units at any accuracy, {kept:percent} at one within "
-        "two points of the best. Four in ten, as the question has it, is no limit, but by then the network is "
-        "worse.",
-        rests=(Rests(2, _ANY, ("holds", "mostly", "depends")), Rests(2, _KEPT, ("does not hold",))),
-        numbers={"any": Number(2, _ANY, _ADAM), "kept": Number(2, _KEPT, _ADAM)},
-        marks=(Marks("at any accuracy", 2, _ANY), Marks("accuracy kept", 2, _KEPT)),
-        x_label="units dead at the end, where the most are",
+        sentence="With Adam {any:people} can die, with SGD fewer; a network that still works loses at most 4 in 10.",
+        body="On digits with Adam {any:percent} are dead at the deadliest rate, {kept:percent} at the deadliest that "
+        "costs at most two points of accuracy; with SGD {any_sgd:percent} and {kept_sgd:percent}, on Fashion-MNIST "
+        "{any_fashion:percent} and {kept_fashion:percent}. The most at a kept accuracy are {most:percent}, on moons.",
+        rests=(Rests(2, _ANY, ("holds", "mostly", "depends")), Rests(2, _KEPT, ("does not hold", "open"))),
+        numbers={
+            "any": Number(2, _ANY, _ADAM),
+            "kept": Number(2, _KEPT, _ADAM),
+            "any_sgd": Number(2, _ANY, _SGD),
+            "kept_sgd": Number(2, _KEPT, _SGD),
+            "any_fashion": Number(2, _ANY, _FASHION),
+            "kept_fashion": Number(2, _KEPT, _FASHION),
+            "most": Number(2, _KEPT, _MOONS_ADAM),
+        },
+        marks=(Marks("whatever the accuracy", 2, _ANY), Marks("within 2 points of the best accuracy", 2, _KEPT)),
+        x_label="units dead at the deadliest learning rate, %",
     ),
     Headline(
-        question="What is the cause?",
-        sentence="The weights, not the bias.",
-        body="Of the units that died on digits, {weights:people} are dead with their trained weights and the bias that"
-        " they began with ({weights:percent}; Adam: {weights_adam:percent}), and few with the trained bias and "
-        "their first weights ({bias:percent}; {bias_adam:percent}). On moons, with two inputs, the bias counts "
-        "for more ({bias_moons:percent}).",
+        question="Which change kills, that of the weights or that of the bias?",
+        sentence="On images, that of the weights.",
+        body="Put back the biases of the units that died on digits, and {weights:people} stay dead ({weights:percent}; "
+        "Adam: {weights_adam:percent}). Put back their weights instead, and few do ({bias:percent}; "
+        "{bias_adam:percent}). On moons, with two inputs, it is {weights_moons:percent} and {bias_moons:percent}, and "
+        "often it takes both.",
         rests=(
             Rests(9, _BIAS, ("does not hold",)),
             Rests(29, "It is the bias that becomes very negative, more than the weights", ("does not hold",)),
@@ -76,40 +96,40 @@ HEADLINES = (
         numbers={
             "weights": Number(9, _BIAS, _SGD, "weights"),
             "weights_adam": Number(9, _BIAS, _ADAM, "weights"),
+            "weights_moons": Number(9, _BIAS, _MOONS, "weights"),
             "bias": Number(9, _BIAS, _SGD),
             "bias_adam": Number(9, _BIAS, _ADAM),
-            "bias_moons": Number(9, _BIAS, "moons, 16-16, SGD"),
+            "bias_moons": Number(9, _BIAS, _MOONS),
         },
         marks=(
-            Marks("the weights suffice", 9, _BIAS, "weights"),
-            Marks("the bias suffices", 9, _BIAS),
-            Marks("neither alone", 9, _BIAS, "neither alone"),
+            Marks("the weights alone", 9, _BIAS, "weights"),
+            Marks("the bias alone", 9, _BIAS),
+            Marks("only both", 9, _BIAS, "neither alone"),
         ),
-        x_label="units that died at the high rate",
+        x_label="dead by ... as trained, % of the units that died at the high rate",
     ),
     Headline(
         question="Do they come back?",
-        sentence="In the first layer hardly ever, in later layers often.",
-        body="Of the units found dead in the second layer on digits {second:people} are alive at the end with SGD "
-        "({second:percent}), with Adam {second_adam:people} ({second_adam:percent}): updates of the first layer "
-        "change what they see. In the first layer it is {first:people}, under plain SGD by a law, for the data "
-        "stay as they are; the most is {most:percent}, on Fashion-MNIST with Adam. New data wake units of every "
-        "layer.",
+        sentence="In the first layer hardly ever, in later layers some do.",
+        body="Of the second layer's units found dead on digits, {second:people} are active at the end with SGD "
+        "({second:percent}), {second_adam:people} with Adam ({second_adam:percent}): the first layer changes what "
+        "they see. What it sees itself stays, so under plain SGD none of its units comes back, and with Adam at most "
+        "{first:percent}, on Fashion-MNIST. Other data wake them: {new:percent} more on digits whose inputs have "
+        "moved by a standard deviation.",
         rests=(
             Rests(10, _AT_END, ("does not hold",)),
             Rests(10, "A dead unit of the first layer never comes back under plain SGD", ("holds",)),
             Rests(32, "Units leave death due to updates earlier in the network", ("holds", "mostly")),
-            Rests(36, "New data in further training revive dead units", ("holds", "mostly")),
-            Rests(36, "New data in further training revive dead units of layer 1", ("holds", "mostly")),
+            Rests(36, _NEW_LAYER_1, ("holds", "mostly")),
         ),
         numbers={
-            "first": Number(10, _AT_END, _SGD, "layer 1"),
             "second": Number(10, _AT_END, _SGD, "layer 2"),
             "second_adam": Number(10, _AT_END, _ADAM, "layer 2"),
-            "most": Number(10, _AT_END, "Fashion-MNIST, 128×3, Adam", "layer 1"),
+            "first": Number(10, _AT_END, _FASHION_ADAM, "layer 1"),
+            "new": Number(36, _NEW_LAYER_1, _SGD, "inputs + 1"),
         },
         marks=tuple(Marks(f"layer {layer}", 10, _AT_END, f"layer {layer}") for layer in (1, 2, 3)),
-        x_label="of the units found dead at the high rate, alive at the end",
+        x_label="active again at the end, % of the units found dead at the high rate",
     ),
     Headline(
         question="What helps, and at what price?",
@@ -122,14 +142,14 @@ HEADLINES = (
             Rests(38, "Clipping the gradient prevents that", ("holds", "mostly")),
             Rests(16, _POSITIVE, ("does not hold",)),
             Rests(6, _DECAY, ("does not hold", "open", "depends")),
-            Rests(15, "Without biases a network underfits", ("holds", "mostly", "depends")),
+            Rests(15, _UNDERFITS, ("holds", "mostly", "depends")),
         ),
         numbers={
             "clip": Number(38, "Clipping the gradient prevents that", _SGD),
             "positive": Number(16, _POSITIVE, _ADAM, "initial bias 0.1"),
             "decay": Number(6, _DECAY, _ADAM, "decay 0.1"),
             "none": Number(14, _WITHOUT, _ADAM),
-            "loss": Number(15, "Without biases a network underfits", "moons, 16-16, Adam"),
+            "loss": Number(15, _UNDERFITS, _MOONS_ADAM),
             "leaky": Number(11, "And it leaves fewer units silent", _ADAM),
         },
         marks=(
@@ -137,92 +157,175 @@ HEADLINES = (
             Marks("bias decay 0.1", 6, _DECAY, "decay 0.1"),
             Marks("no biases", 14, _WITHOUT),
         ),
-        x_label="dead units, of those that there are without it",
+        x_label="dead units, % of those without it",
     ),
     Headline(
         question="Does it matter?",
-        sentence="Little, where the learning rate is right: fewer silent units do not make a network more accurate.",
-        body="Leaky units of slope 0.1 are silent less often than those of 0.01 ({silent:points} on digits with Adam "
-        "at the high rate), and as accurate at a proper one ({accurate:points}). ELU and leaky ReLU differ by "
-        "{elu:points} at their own best rates. With {kept:people} units dead a network is within two points of "
-        "the best.",
+        sentence="Less than one would think: activations that leave fewer units silent are no more accurate.",
+        body="On digits with Adam, leaky units of slope 0.1 are silent less often than those of 0.01, by "
+        "{silent:points} at the high rate and {silent_proper:points} at a proper one. The difference in accuracy is "
+        "{accurate:points} at the high rate, {accurate_proper:points} at the proper one. ELU and leaky ReLU differ by "
+        "{elu:points} at their own best rates.",
         rests=(
-            Rests(24, "A slope of 0.1 is better than 0.01: fewer silent units", ("holds", "mostly")),
-            Rests(24, "A slope of 0.1 is better than 0.01: more accurate", ("does not hold",)),
+            Rests(24, _SLOPE_SILENT, ("holds", "mostly")),
+            Rests(24, _SLOPE_ACCURACY, ("does not hold",)),
             Rests(13, _ELU, ("does not hold", "open")),
-            Rests(2, _KEPT, ("does not hold",)),
         ),
         numbers={
-            "silent": Number(24, "A slope of 0.1 is better than 0.01: fewer silent units", _ADAM),
-            "accurate": Number(24, "A slope of 0.1 is better than 0.01: more accurate", _ADAM),
+            "silent": Number(24, _SLOPE_SILENT, _ADAM),
+            "silent_proper": Number(24, _SLOPE_SILENT, _ADAM, "proper rate"),
+            "accurate": Number(24, _SLOPE_ACCURACY, _ADAM, "high rate"),
+            "accurate_proper": Number(24, _SLOPE_ACCURACY, _ADAM),
             "elu": Number(13, _ELU, _ADAM),
-            "kept": Number(2, _KEPT, _ADAM),
         },
-        marks=(Marks("ELU less leaky ReLU", 13, _ELU),),
-        x_label="test accuracy at the own best rate, difference",
+        marks=(
+            Marks("silent units, high rate", 24, _SLOPE_SILENT),
+            Marks("silent units, proper rate", 24, _SLOPE_SILENT, "proper rate"),
+            Marks("accuracy, high rate", 24, _SLOPE_ACCURACY, "high rate"),
+            Marks("accuracy, proper rate", 24, _SLOPE_ACCURACY),
+        ),
+        x_label="slope 0.1 less slope 0.01, percentage points",
     ),
 )
 
 #: Each claim in a few words, as the question, its answers or their comments have it.
 SENTENCES = {
-    1: "One step of a large gradient can kill a unit for good",
-    2: "Too high a rate kills as much as 40 % of a network",
-    3: "With a proper rate it is less frequent",
-    4: "A dead unit's plane lies outside all possible inputs",
-    5: "There are articles about it",
-    6: "Regularising the bias prevents it",
-    7: "So does drawing weights anew while layers freeze",
-    8: "A dead unit always outputs the same",
-    9: "It has probably learnt a large negative bias",
-    10: "It is unlikely to recover",
-    11: "Leaky units have a chance to recover",
-    12: "Sigmoid and tanh saturate, keep a gradient, and recover",
-    13: "ELU helps better than leaky ReLU",
-    14: "Getting rid of biases prevents it",
-    15: "Without biases a network under- and overfits",
-    16: "A small positive bias prevents it",
-    17: "A small positive bias speeds up early learning",
-    18: "A large error kills by the bias's step alone",
+    1: "A single step can kill a unit for good",
+    2: "Too high a learning rate can kill 40 %",
+    3: "A proper rate kills fewer units",
+    4: "Dead units' planes lie outside all possible inputs",
+    5: "Papers treat dead units",
+    6: "Regularising the bias prevents dying",
+    7: "Re-drawing weights while layers freeze prevents it",
+    8: "Dead units always output the same",
+    9: "Dead units have learnt large negative biases",
+    10: "Dead units hardly recover",
+    11: "Leaky units can recover",
+    12: "Sigmoid and tanh saturate, but recover",
+    13: "ELU is better than leaky ReLU",
+    14: "Without biases units do not die",
+    15: "Without biases networks under- and overfit",
+    16: "A small positive bias prevents dying",
+    17: "A small positive bias speeds up learning",
+    18: "A large error kills by the bias alone",
     19: "ReLU's gradient is 1 or 0",
-    20: "The bias is a weight on an input of 1",
-    21: "One input on the steep side keeps a unit alive",
-    22: "With many inputs there is hope",
-    23: "A step to smaller weights kills, more at large rates",
+    20: "A bias is a weight on an input of 1",
+    21: "One positive sum keeps a unit alive",
+    22: "Many examples keep units alive",
+    23: "A step to smaller weights kills",
     24: "A leaky slope of 0.1 is better",
-    25: "On the flat side weights do not move at all",
-    26: "A slope below 0 has a similar effect",
-    27: "Inputs of one sign and scale, and a large step, kill",
-    28: "Units die with normalised inputs too",
-    29: "Above all the bias becomes very negative",
-    30: "The loss is a sum over examples",
+    25: "On the silent side weights do not move",
+    26: "A negative leaky slope does as well",
+    27: "Inputs of one sign and scale kill",
+    28: "Normalised inputs do not prevent it",
+    29: "The bias, above all, becomes very negative",
+    30: "Losses summed over examples make longer steps",
     31: "Values drift in training, and units die",
-    32: "Updates earlier in the network wake units",
-    33: "Some initial weights choke the outputs off",
-    34: "The chain rule gives the gradient",
-    35: "A dead unit may be nonzero at test time",
+    32: "Updates of earlier layers wake units",
+    33: "Some initial weights choke outputs off",
+    34: "By the chain rule dead units get no gradient",
+    35: "Dead units may be active at test time",
     36: "New data wake units",
-    37: "Units that fire rarely hardly move; more epochs wake them",
-    38: "A large negative gradient at a large rate kills",
-    39: "A very negative weight is almost impossible to offset",
-    40: "Dead units take no part in discriminating",
-    41: "Their lines leave the data",
-    42: "A far target kills, with momentum more",
-    43: "Without biases all planes pass through the origin",
-    44: "A dead unit contributes nothing to training",
-    45: "It is not updated",
+    37: "Units that fire rarely need more epochs",
+    38: "A large negative gradient kills",
+    39: "Very negative weights are hardly offset",
+    40: "Dead units do not help to discriminate",
+    41: "Dead units' lines leave the data",
+    42: "Targets far away or of small variance kill",
+    43: "Without biases all planes meet the origin",
+    44: "Dead units contribute nothing to training",
+    45: "Dead units' weights are not updated",
 }
 
-JUDGED = """\
-A claim is judged in *settings*: data, network and optimiser. In one it *holds* or *does not* by the 95 % interval of
-its main number, corrected for the number of claims; "7/8" are the settings in which it holds, *mostly* is two thirds
-of them, and *depends* that some settings say the opposite. Laws, pictures and exact counts have no settings.
+#: Which part of its sentence a statement measures, where a sentence has several.
+PARTS = {
+    _ONE_STEP: "kills",
+    "A unit that a large step has killed never activates again": "never again",
+    _FOR_GOOD: "dead later",
+    "In layer 1 death is for good under plain SGD": "layer 1",
+    _ANY: "at all",
+    _KEPT: "kept accuracy",
+    "And at that rate it does work as well": "is kept",
+    _PROPER: "proper",
+    "And within a factor of three of a proper rate they are, too: below it": "a third",
+    "And within a factor of three of a proper rate they are, too: above it": "three times",
+    "A dead unit's decision plane lies outside all data it was trained on": "training",
+    "And outside other data of the same distribution": "test",
+    _DECAY: "decay",
+    "Equal decay of weights and bias cannot bring layer 1 back under plain SGD": "equal: none back",
+    "Decay of the bias alone brings units of layer 1 back": "alone: back",
+    "Re-randomising with frozen layers allows higher learning rates": "higher rates",
+    "Re-randomising with frozen layers gives a better accuracy": "accuracy",
+    "Re-randomising with frozen layers gives a better fit in linear regression": "regression",
+    "Re-randomising with frozen layers keeps units alive at a high rate": "alive",
+    _AT_END: "by the end",
+    "A dead unit is unlikely to recover: to be ever active again": "ever",
+    "A dead unit of the first layer never comes back under plain SGD": "layer 1",
+    "Leaky ReLU gives silent units a chance to recover": "recover",
+    "And it leaves fewer units silent": "silence",
+    "Sigmoid and tanh units saturate, but always have a small gradient": "gradient",
+    "Saturated units recover in the long term": "recover",
+    "ELU is better than leaky ReLU: fewer silent units": "silence",
+    "ELU is better than leaky ReLU: no more saturated units": "saturated",
+    _ELU: "accuracy",
+    _UNDERFITS: "underfits",
+    "Without biases a network overfits": "overfits",
+    "A small positive initial bias gives a boost to initial learning": "learning",
+    "A small positive bias makes the units' gradients at birth longer": "gradients",
+    "The step that kills drives the unit's weights to smaller values": "weights",
+    "The step that kills drives the unit's weights to where they make z smaller": "their sums",
+    "A unit alive at birth dies by a step, more often at a large rate": "large rates",
+    _SLOPE_ACCURACY: "accuracy",
+    _SLOPE_SILENT: "silence",
+    "For an input on the flat side the weights are not updated, not even a tiny bit": "one step",
+    "A unit whose weights start on the wrong side of the inputs stays stuck": "stays",
+    "A slope below 0 on the left has a similar effect: accuracy": "accuracy",
+    "A slope below 0 on the left has a similar effect: silent units": "silence",
+    "A slope below 0 on the left has a similar effect: recovery": "recovery",
+    "With inputs of one sign a large step makes z negative on all of them more often": "sign",
+    "And so it does where inputs are on roughly the same scale": "scale",
+    "Units leave death due to updates earlier in the network": "wake",
+    "With all earlier layers frozen no dead unit comes back under plain SGD": "frozen: none",
+    "Depending on the weights the outputs are choked off": "choked",
+    "A network that begins with small weights does not learn": "small ones",
+    "A unit dead in training may be nonzero at test time": "test",
+    "A unit dead in training may be nonzero on inputs of another distribution": "other data",
+    "New data in further training revive dead units": "wake",
+    _NEW_LAYER_1: "layer 1",
+    "New labels alone never revive layer 1 under plain SGD": "labels: none",
+    "Units that fire for some data alone have too little of it to move their weights": "hardly move",
+    "More epochs wake dead units": "wake",
+    "A large gradient from above kills": "large",
+    "Clipping the gradient prevents that": "clipped: none",
+    "It is a negative gradient from above that kills": "negative",
+    "A dead unit's own weights cannot be offset: under plain SGD those of layer 1 stay as they are": "SGD",
+    "They are hardly offset under momentum and Adam either, which move them": "others",
+    "A target far from the network's output kills units": "far",
+    "And it kills more of them with momentum": "momentum",
+    "A target of small variance kills units": "variance",
+    "And a target of small variance kills more of them with momentum": "momentum",
+    "So its weights are not updated: under plain SGD they keep every bit": "SGD",
+    "Nor are they updated with momentum or Adam": "others",
+    "With momentum or Adam what a dead unit still moves is little": "little",
+}
 
-Every threshold was committed before the runs that it judges: with commit c24f93a, those of `one_step` and `targets`
-with a088b9b. Seeds 0 to 15 chose learning rates and are not judged; the runs have seeds from 1000 on, at which nobody
-had looked. In an earlier version of this study the thresholds of three experiments were changed after their runs
-(commit 6e511de); these runs take the place of those. [What was changed since](claims.md#what-was-fixed-before-the-runs)
-are numbers of seeds and how intervals are made.
+#: Verdicts in a word.
+VERDICTS = {"holds": "yes", "does not hold": "no", "not measured": "–"}
+#: Who says a sentence, in short.
+SOURCES = {"comment on the question": "C", "comment on answer ": "C A", "comment": "C", "answers 1 and 4": "A1, A4",
+           "answer ": "A", "question": "Q"}  # fmt: skip
+
+JUDGED = """\
+Each sentence (Q: question, A1: first answer, C: comment) became claims, judged in *settings*: data, network, optimiser.
+7/8: it holds in 7 of 8, by the 95 % interval of its main number{corrected}. *Yes*: in all; *mostly*: in two thirds;
+*depends*: in fewer, or reversed in some; *no*: in none; *open*: undecided. Star: a proof or exact count, often true by
+definition.
+
+Thresholds were committed (c24f93a; of `one_step` and `targets` a088b9b) before the runs, which have fresh seeds, from
+1000 on. Some claims were changed afterwards, as thresholds of an earlier version were (6e511de): [which, and
+why](claims.md#what-was-fixed-before-the-runs).
 """
+CORRECTED = ", corrected for the number of claims"
 LINKS = """\
 ## More
 

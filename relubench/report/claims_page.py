@@ -114,9 +114,9 @@ def _overview(table: pl.DataFrame) -> Iterator[str]:
 
 
 def anchor(row: dict[str, Any]) -> str:
-    """Return where on the page a claim stands."""
-    words = re.sub("[^a-z0-9]+", "-", row["statement"].lower()).strip("-")
-    return f"{row['experiment']}-{row['claim']}-{words}"  # a claim may have several statements
+    """Return where on a page a claim stands, which may have several statements."""
+    words = f"{row['experiment'] or 'oracles'}-{row['claim']}-{row['statement']}"
+    return re.sub("[^a-z0-9_]+", "-", words.lower()).strip("-")
 
 
 def _by(row: dict[str, Any]) -> str:

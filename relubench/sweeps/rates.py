@@ -49,6 +49,12 @@ class Entry(NamedTuple):
     deadliest: float  # with the most dead units
     kept: float  # with the most dead units where the accuracy is within 2 points of the best
 
+    def times(self, name: str, factor: float) -> float:
+        """Return one of these rates times a factor; or where it differs from another by rounding alone, that one."""
+        rate = rounded(getattr(self, name) * factor)
+        others = (self.proper, self.high, self.deadliest, self.kept)
+        return next((other for other in others if abs(math.log(rate / other)) < _ROUNDING), rate)
+
     def rates(self, rule: str) -> list[float]:
         """Return the rates that a rule stands for."""
         kind, _, name = rule.partition(":")
@@ -66,7 +72,7 @@ class Entry(NamedTuple):
         places = range(math.ceil(ELSEWHERE * math.log10(LOWEST)), math.floor(ELSEWHERE * math.log10(HIGHEST)) + 1)
         coarse = (rounded(10 ** (place / ELSEWHERE)) for place in places)
         others = (rate for rate in coarse if not near[0] <= rate <= near[-1])
-        around = (_near(self.proper, _CLIFF)[place] for place in (0, _CLIFF, -1))  # and a third, and three times, of it
+        around = (self.times("proper", 10 ** (step * _CLIFF / NEAR)) for step in (-1, 1))
         # Those that claims name all stay; .09999, three times .03162, makes .1 of the coarse ones needless.
         found = {self.proper, self.high, self.deadliest, self.kept, *around}
         for rate in (*near, *others):

@@ -23,7 +23,7 @@ def page(tmp_path_factory):
 def test_its_links_lead_to_the_claims(page):
     claims_page.write(REFERENCE, page.parent / "claims.md")
     links = re.findall(r"\]\(claims\.md#([^)]+)\)", page.read_text())
-    assert links
+    assert len(links) > len(answer_text.SENTENCES)
     claims = (page.parent / "claims.md").read_text()
     headings = {line.lower().lstrip("# ").replace(" ", "-") for line in claims.splitlines() if line.startswith("#")}
     assert not [link for link in links if f'<a id="{link}">' not in claims and link not in headings]
@@ -38,6 +38,17 @@ def test_it_is_short_and_has_a_row_a_claim(page):
     rows = re.findall(r"^\| (\d+) \| [^|]+ \| [^|]+ \| \[", text, re.MULTILINE)
     assert {int(row) for row in rows} == claimed == set(answer_text.SENTENCES)
     assert len(rows) == len(claimed)
+
+
+def test_statements_of_one_sentence_are_told_apart(page):
+    statements = {}
+    for name in experiments.names():
+        for claim in experiments.find(name).claims:
+            if claim.kind != "published":
+                statements.setdefault(claim.id, set()).add(claim.statement)
+    several = set().union(*(each for each in statements.values() if len(each) > 1))
+    assert several - set(answer_text.PARTS) == set()
+    assert set(answer_text.PARTS) - set().union(*statements.values()) == set()
 
 
 def test_each_finding_is_bold_and_has_a_chart(page):

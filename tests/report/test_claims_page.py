@@ -27,6 +27,13 @@ def test_the_committed_page_is_that_of_the_committed_results():
     assert (ROOT / "docs/claims.md").read_text() == page, again
 
 
+def test_intervals_of_the_committed_results_hold_their_values():
+    for path in sorted((ROOT / "results/reference").glob("*/claims.parquet")):
+        rows = pl.read_parquet(path).drop_nulls(["value", "ci_low", "ci_high"])
+        low, value, high = (rows[name] for name in ("ci_low", "value", "ci_high"))
+        assert ((low <= value) & (value <= high)).all(), path.parent.name
+
+
 @pytest.fixture(scope="module")
 def trained_folder(tmp_path_factory):
     """Train one experiment at its smallest and report: the folder of results."""

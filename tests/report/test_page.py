@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from relubench.report import page
+from relubench.report.claims_page import anchor
 from relubench.report.page import packing, tables
 from tests.support.command_line import command
 
@@ -53,12 +54,13 @@ def test_the_page_loads_nothing_and_forbids_to(elements):
     assert "http" not in policy
 
 
-def test_links_lead_to_what_is_on_the_page(elements):
+def test_links_lead_to_what_is_on_the_page(results, elements):
     ids = [attributes["id"] for _, attributes in elements.found if "id" in attributes]
     assert len(ids) == len(set(ids))
     inside = [each["href"][1:] for tag, each in elements.found if tag == "a" and each.get("href", "").startswith("#")]
-    assert inside
     assert set(inside) <= set(ids)
+    statements = pl.read_parquet(results / "report.parquet").filter(pl.col("kind") != "published").iter_rows(named=True)
+    assert {anchor(row) for row in statements} <= set(inside)  # from the table of sentences
 
 
 def at(table, place):

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import functools
+from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
 from relubench.experiments.cases import HIGH, PROPER, at, in_settings
 from relubench.findings.claims import Claim, Condition, Tables, of_layers, of_measures, of_units, pooled, total_of
-from relubench.findings.claims.measurements import Measurement
+from relubench.findings.claims.measurements import DIFFERENCE, SHARE, Measurement
 from relubench.findings.claims.metrics import Metric, Where, aggregated, measures_of, needing
+
+if TYPE_CHECKING:
+    from relubench.findings.stats import Bounds
 
 NAME = "anatomy"
 _DEAD, _OUTSIDE = pl.col("dead_train"), pl.col("margin") >= 0
@@ -24,15 +29,16 @@ CAUSES = {
 }
 
 
-def _of_deaths(number: pl.Expr, layer: int | None, runs: Where) -> Measurement:
-    """Measure a number of units over that of those that died, over all runs."""
-    return pooled(of_measures(number.sum(), layer=layer), of_measures(pl.col("died").sum(), layer=layer), runs)
+def _of_deaths(number: pl.Expr, layer: int | None, bounds: Bounds, runs: Where) -> Measurement:
+    """Measure a number of units, or a difference of two, over that of those that died, over all runs."""
+    died = of_measures(pl.col("died").sum(), layer=layer)
+    return pooled(of_measures(number.sum(), layer=layer), died, runs, bounds=bounds)
 
 
 def _deaths(
-    number: pl.Expr, *, layer: int | None = None, suffix: str = "", beside: bool = False
+    number: pl.Expr, *, layer: int | None = None, suffix: str = "", beside: bool = False, bounds: Bounds = SHARE
 ) -> tuple[Condition, ...]:
-    measure = functools.partial(_of_deaths, number, layer)
+    measure = functools.partial(_of_deaths, number, layer, bounds)
     return in_settings(NAME, measure, at(HIGH), label=suffix, beside=beside)
 
 
@@ -45,23 +51,24 @@ def _slope_and_sign(tables: Tables) -> pl.DataFrame:
     return aggregated(tables, tables.layers, (pl.col("dead_train") - pl.col("silent_train")).abs().sum())
 
 
-@needing("unit_firing_rate", "unit_gradient_norm")
+@needing("unit_firing_rate", "distance_from_birth")
 def _rare(tables: Tables) -> pl.DataFrame:
-    """Return run_id, how many units fire rarely at the end, and the sum of their gradients over the others' mean."""
-    last = measures_of(tables, ["unit_firing_rate", "unit_gradient_norm"])
-    last = last.filter(pl.col("step") == pl.col("step").max().over("run_id"))
-    units = last.pivot("measure", index=["run_id", "layer", "item"], values="value")
-    rate, length = pl.col("unit_firing_rate"), pl.col("unit_gradient_norm")
-    fires = units.filter(rate > 0).with_columns(rare=rate < RARE)
-    others = fires.group_by("run_id", "layer").agg(usual=length.filter(~pl.col("rare")).mean())
-    rare = fires.filter("rare").join(others, on=["run_id", "layer"]).filter(pl.col("usual") > 0)
-    return rare.group_by("run_id").agg(number=pl.len(), relative=(length / pl.col("usual")).sum())
+    """Return run_id, how many units fire rarely at birth, and the sum of how far they move over the others' mean."""
+    unit, step = ["run_id", "layer", "item"], pl.col("step")
+    rates, moves = (measures_of(tables, [name]) for name in ("unit_firing_rate", "distance_from_birth"))
+    born = rates.filter(step == 0).select(*unit, rate="value")
+    fires = born.filter(pl.col("rate") > 0).with_columns(rare=pl.col("rate") < RARE)
+    at_end = moves.filter(step == step.max().over("run_id")).select(*unit, moved="value")
+    units = fires.join(at_end, on=unit)
+    others = units.group_by("run_id", "layer").agg(usual=pl.col("moved").filter(~pl.col("rare")).mean())
+    rare = units.filter("rare").join(others, on=["run_id", "layer"]).filter(pl.col("usual") > 0)
+    return rare.group_by("run_id").agg(number=pl.len(), relative=(pl.col("moved") / pl.col("usual")).sum())
 
 
 def _of_rare(column: str) -> Metric:
     """Return a metric of `_rare`, 0 for a run without such units."""
 
-    @needing("unit_firing_rate", "unit_gradient_norm")
+    @needing("unit_firing_rate", "distance_from_birth")
     def values(tables: Tables) -> pl.DataFrame:
         runs = tables.runs.filter(~pl.col("diverged")).select("run_id")
         found = tables.derived(_rare).select("run_id", value=pl.col(column))
@@ -71,7 +78,7 @@ def _of_rare(column: str) -> Metric:
 
 
 def _slow(runs: Where) -> Measurement:
-    return pooled(_of_rare("relative"), _of_rare("number"), runs, share=False)
+    return pooled(_of_rare("relative"), _of_rare("number"), runs, bounds=(0.0, np.inf))
 
 
 def _still_dead_on_test(layer: int | None, runs: Where) -> Measurement:
@@ -100,12 +107,12 @@ CLAIMS = (
     ),
     Claim(
         id=4,
-        statement="And outside all possible input data",
+        statement="And outside other data of the same distribution",
         source="answer 1",
         statistic="share of the units dead on the training set that are dead on the test set, layer 1, high rate",
         threshold=0.95,
         conditions=in_settings(NAME, functools.partial(_still_dead_on_test, 1), at(HIGH)),
-        note="The same distribution; `shift` has others (claim 35).",
+        note="All possible data are more: those of another distribution wake units (claim 35).",
     ),
     _exact(
         id=8,
@@ -151,23 +158,23 @@ CLAIMS = (
         source="comment on answer 3",
         statistic="share of deaths for which the trained bias suffices, less that for which the weights do, high rate",
         smallest=0.05,
-        conditions=_deaths(CAUSES["bias"] - CAUSES["weights"]),
+        conditions=_deaths(CAUSES["bias"] - CAUSES["weights"], bounds=DIFFERENCE),
         note="Suffices: dead with the other of birth, on the unit's inputs of the trained network.",
     ),
     Claim(
         id=37,
         statement="Units that fire for some data alone have too little of it to move their weights",
         source="answer 4",
-        statistic=f"gradient of units that fire on less than {100 * RARE:g} % of the training set, over that of the "
-        "others",
+        statistic=f"how far units move in training that at birth fire on less than {100 * RARE:g} % of the training "
+        "set, over that of the others",
         direction="below",
         threshold=0.5,
         conditions=(
             *in_settings(NAME, _slow, at(HIGH)),
             *in_settings(NAME, _slow, at(PROPER), label="proper rate", beside=True),
         ),
-        note="Lengths of the gradient of a unit's weights and bias on the training set, layer by layer, at the end. "
-        "More epochs: see the claims of `revival`.",
+        note="How far a unit's weights and bias are at the end from those of birth, layer by layer; units that never "
+        "fire are left out. More epochs: see the claims of `revival`.",
     ),
     _exact(
         id=40,

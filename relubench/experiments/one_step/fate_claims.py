@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
 from relubench.experiments.cases import Cases, at, in_settings, of_levels
@@ -29,8 +31,11 @@ from relubench.experiments.one_step.settings import (
     by_layer,
 )
 from relubench.findings.claims import Claim, Condition, law, of_measures, pooled
-from relubench.findings.claims.measurements import Measurement
+from relubench.findings.claims.measurements import SHARE, Measurement
 from relubench.findings.claims.metrics import Where
+
+if TYPE_CHECKING:
+    from relubench.findings.stats import Bounds
 
 #: Large first steps by optimiser, the one first by which claims go.
 FIRST = {"sgd": ("sgd_3", "sgd_1", "sgd_10"), "momentum": ("momentum_3",), "adam": ("adam_03", "adam_01", "adam_1")}
@@ -74,13 +79,13 @@ def _nonzero(runs: Where) -> Measurement:
     return pooled(of_measures((dead & moving).sum()), of_measures(dead.sum()), runs)
 
 
-def _though_dead(number: pl.Expr, share: bool, runs: Where) -> Measurement:
+def _though_dead(number: pl.Expr, bounds: Bounds, runs: Where) -> Measurement:
     """Measure a number of the units that were never active after the step that killed them, per such unit."""
-    return pooled(of_fates(number.filter(NEVER_AGAIN).sum()), of_fates(NEVER_AGAIN.sum()), runs, share=share)
+    return pooled(of_fates(number.filter(NEVER_AGAIN).sum()), of_fates(NEVER_AGAIN.sum()), runs, bounds=bounds)
 
 
-def _afterwards(number: pl.Expr, *optimizers: str, share: bool = True) -> tuple[Condition, ...]:
-    measure = functools.partial(_though_dead, number, share)
+def _afterwards(number: pl.Expr, *optimizers: str, bounds: Bounds = SHARE) -> tuple[Condition, ...]:
+    measure = functools.partial(_though_dead, number, bounds)
     parts = (in_settings(NAME, measure, _large(name), worlds=TO_THE_END, optimizers=(name,)) for name in optimizers)
     return tuple(condition for part in parts for condition in part)
 
@@ -154,7 +159,7 @@ CLAIMS = (
             ),
             *in_settings(
                 NAME,
-                functools.partial(_though_dead, MOVED, True),
+                functools.partial(_though_dead, MOVED, SHARE),
                 {"all layers, units never active again": {**PLAIN, **MANY}},
                 worlds=TO_THE_END,
                 optimizers=SGD,
@@ -182,7 +187,7 @@ CLAIMS = (
         "that step, both at one rate",
         direction="below",
         threshold=0.1,
-        conditions=_afterwards(CARRIED, "momentum", "adam", share=False),
+        conditions=_afterwards(CARRIED, "momentum", "adam", bounds=(0.0, np.inf)),
         note="All go on in the direction of the step that killed them. Momentum .9 without another gradient makes 9 "
         "further steps in all, .9 + .81 + …; the distance is divided by the rate of later steps over the first's.",
     ),

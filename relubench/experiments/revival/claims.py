@@ -12,13 +12,13 @@ from relubench.experiments.cases import HIGH, PROPER, Cases, at, in_settings
 from relubench.findings.claims import Claim, Condition, Tables, law, pooled, pooled_difference, total_of
 from relubench.findings.claims.measurements import Measurement
 from relubench.findings.claims.metrics import Metric, Where, measures_of, needing
-from relubench.findings.spells import EARLY, LATE, REVIVALS, count_found, of_spells, spells
+from relubench.findings.spells import EARLY, HALFWAY, LATE, REVIVALS, count_at, count_found, found, of_spells, spells
 
 NAME = "revival"
 NONE, FROZEN_1, FROZEN_2, LOWERED, EQUAL_DECAY, BIAS_DECAY = (
     {"factor.treatment": level} for level in ("none", "frozen_1", "frozen_2", "lowered", "equal_decay", "bias_decay")
 )
-AT_END, EVER = pl.col("at_end"), pl.col("ever")
+AT_END, EVER, MOVED = pl.col("at_end"), pl.col("ever"), pl.col("moved")
 SGD = ("sgd",)
 #: Settings with three hidden layers, and those in which rates are lowered.
 THREE_LAYERS, LOWERED_IN = ("digits", "digits_wide", "fashion"), ("digits", "digits_wide")
@@ -56,21 +56,22 @@ def ever_died(tables: Tables) -> pl.DataFrame:
     return runs.join(counts, on="run_id", how="left").with_columns(pl.col("value").fill_null(0))
 
 
-def _moved(then: bool) -> Metric:
-    """Return the metric: of units of layer 1, dead at a probe before the last, how many had other weights at the end.
+def _of_layer_1(chosen: pl.Expr) -> Metric:
+    """Return the metric: of the units of layer 1 that a probe before the last found dead, how many are `chosen`.
 
-    Where not `then`: how many there were.
+    That may name `moved`, whether a bit of their weights or bias is another at the end, and what `found` has.
     """
 
     @needing("unit_dead", "plane_checksum")
     def values(tables: Tables) -> pl.DataFrame:
         bits = measures_of(tables, ["plane_checksum"]).select("run_id", "step", "value", unit="item")
         dead = spells(tables).filter(pl.col("layer") == 1, pl.col("died") < pl.col("end"))
+        dead = dead.join(found(tables).select("run_id", "layer", "unit", "at_end"), on=["run_id", "layer", "unit"])
         at_death = dead.join(bits, left_on=["run_id", "unit", "died"], right_on=["run_id", "unit", "step"])
         both = at_death.join(
             bits, left_on=["run_id", "unit", "end"], right_on=["run_id", "unit", "step"], suffix="_end"
         )
-        chosen = pl.col("value") != pl.col("value_end") if then else pl.lit(True)
+        both = both.with_columns(moved=pl.col("value") != pl.col("value_end"))
         runs = tables.runs.filter(~pl.col("diverged")).select("run_id")
         counts = both.group_by("run_id").agg(value=pl.col("unit").filter(chosen).n_unique())
         return runs.join(counts, on="run_id", how="left").with_columns(pl.col("value").fill_null(0))
@@ -83,7 +84,6 @@ MIDDLE = ~EARLY & ~LATE
 AGES = {"died in the first tenth": EARLY, "died later in the first half": MIDDLE, "died in the last half": LATE}
 _DEAD = "share of the units that a probe found dead"
 _UNLIKELY = "Unlikely: fewer than one in ten. A unit that flickers is active again, and may be dead at the end."
-_WAS_DEAD_HALFWAY = pl.col("died") <= pl.col("end") // 2
 
 
 def _recovery(of: pl.Expr) -> tuple[Condition, ...]:
@@ -110,6 +110,19 @@ def _of_layer(of: pl.Expr, layer: int, runs: Where) -> Measurement:
 
 def _of_age(of: pl.Expr, among: pl.Expr, runs: Where) -> Measurement:
     return share(of, runs, among=among)
+
+
+def _wake(layer: int | None, runs: Where) -> Measurement:
+    return pooled(count_at(HALFWAY, AT_END, layer=layer), count_at(HALFWAY, layer=layer), runs)
+
+
+def _moved(of: pl.Expr, *, label: str = "", beside: bool = False) -> tuple[Condition, ...]:
+    """Measure of the units of layer 1 found dead the share that is `of`, where optimisers remember gradients."""
+    counts = _of_layer_1(of), _of_layer_1(pl.lit(True))
+    return in_settings(
+        NAME, lambda runs: pooled(*counts, runs), at(HIGH, NONE), optimizers=("adam", "momentum"), label=label,
+        beside=beside,
+    )  # fmt: skip
 
 
 def _unfrozen(layer: int, frozen: Where, settings: Sequence[str] | None, *, beside: bool) -> tuple[Condition, ...]:
@@ -196,37 +209,33 @@ CLAIMS = (
         id=37,
         statement="More epochs wake dead units",
         source="answer 4",
-        statistic="share of the units dead in the first half that are alive at the end",
+        statistic="share of the units dead halfway that are alive at the end",
         smallest=0.05,
         conditions=(
-            *in_settings(NAME, lambda runs: share(AT_END, runs, among=_WAS_DEAD_HALFWAY), _plain(HIGH)),
-            *in_settings(NAME, lambda runs: share(AT_END, runs, among=_WAS_DEAD_HALFWAY), _plain(PROPER),
-                         label="proper rate", beside=True),
+            *in_settings(NAME, functools.partial(_wake, None), _plain(HIGH)),
+            *in_settings(NAME, functools.partial(_wake, 1), _plain(HIGH), label="layer 1", beside=True),
+            *in_settings(NAME, functools.partial(_wake, 2), _plain(HIGH), label="layer 2", beside=True),
+            *in_settings(NAME, functools.partial(_wake, None), _plain(PROPER), label="proper rate", beside=True),
         ),
-        note="As many epochs again; units of all layers.",
+        note="As many epochs again at the same rate; units of all layers.",
     ),
     law(
         id=39,
         statement="A dead unit's own weights cannot be offset: under plain SGD those of layer 1 stay as they are",
         source="answer 5",
         statistic="units of layer 1 of whose weights or bias a bit changed after they had died",
-        conditions=in_settings(NAME, lambda runs: total_of(_moved(then=True), runs), at(HIGH, NONE), optimizers=SGD),
+        conditions=in_settings(NAME, lambda runs: total_of(_of_layer_1(MOVED), runs), at(HIGH, NONE), optimizers=SGD),
         note="A law. Bits are compared by a checksum, at the probe that found the unit dead and at the end.",
     ),
     Claim(
         id=39,
-        statement="A dead unit of layer 1 stays as it is under momentum and Adam, too",
+        statement="They are hardly offset under momentum and Adam either, which move them",
         source="answer 5",
-        statistic="share of the units of layer 1 found dead whose weights or bias are others at the end",
+        statistic="share of the units of layer 1 found dead whose weights or bias moved and that are alive at the end",
         direction="below",
         threshold=0.1,
-        conditions=in_settings(
-            NAME,
-            lambda runs: pooled(_moved(then=True), _moved(then=False), runs),
-            at(HIGH, NONE),
-            optimizers=("adam", "momentum"),
-        ),
-        note="What the gradients were before it died moves it on, for some steps.",
+        conditions=(*_moved(MOVED & AT_END), *_moved(MOVED, label="moved", beside=True)),
+        note="What the gradients were before it died moves it on, for some steps. Beside it: those that moved.",
     ),
     law(
         id=6,

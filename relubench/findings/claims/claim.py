@@ -2,9 +2,10 @@
 
 A condition *holds* if its whole interval lies beyond the threshold and its value beyond it by the smallest effect
 that counts; it is *reversed* if it lies so on the other side; it *does not hold* if the interval leaves out even the
-smallest effect that counts; else it is *open*. So it is below 5 runs, and where the verdict would be another had the
-lost runs had the worst or the best value seen. It is *not measured* where the grid has left out its runs, or no runs
-have what it takes. Published numbers have a rule of their own (`relubench.findings.claims.published`).
+smallest effect that counts; else it is *open*. So it is below 5 runs, where more runs were lost than kept, and where
+the verdict would be another had the lost runs had the worst or the best value seen. It is *not measured* where the grid
+has left out its runs, or no run has what it takes. Published numbers have a rule of their own
+(`relubench.findings.claims.published`).
 
 A claim is judged in several settings, by one primary condition in each; the others are told beside it. Of the settings
 that were measured it *holds* in all; or it *depends*: in some it holds, and in one it is reversed, or in some it does
@@ -97,6 +98,8 @@ class Claim:
 
     def verdict(self, effect: Effect) -> str:
         """Return the verdict of one of its conditions."""
+        if not effect.n:
+            return NOT_MEASURED
         return self.rule.verdict(effect) if self.kind == "seeds" else self.rule.exact_verdict(effect)
 
 
@@ -105,11 +108,12 @@ law = functools.partial(Claim, kind="exact test", direction="below", threshold=1
 
 
 class Overall(NamedTuple):
-    """A claim's verdict over settings, and in how many of those that were measured it holds."""
+    """A claim's verdict over settings, and in how many of those that were measured it holds, and is reversed."""
 
-    word: str
+    claim_verdict: str
     holds_in: int
-    measured: int
+    reversed_in: int
+    settings: int
 
 
 DEPENDS, MOSTLY = "depends", "mostly"
@@ -132,4 +136,4 @@ def overall(verdicts: Sequence[str]) -> Overall:
         word = MOSTLY
     else:
         word = DOES_NOT_HOLD if not held and 2 * refuted >= settings else OPEN
-    return Overall(word, held, settings)
+    return Overall(word, held, measured.count(REVERSED), settings)

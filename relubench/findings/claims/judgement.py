@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from relubench.findings.claims import beside
-from relubench.findings.claims.claim import Claim, Condition, Premise, overall
+from relubench.findings.claims.claim import Claim, Condition, Overall, Premise, overall
 from relubench.findings.claims.effect import Effect
 from relubench.findings.claims.rule import NOT_MEASURED, OPEN
 from relubench.findings.words import number as in_words
@@ -45,6 +45,7 @@ SCHEMA: dict[str, Any] = {
     "verdict": pl.String,
     "claim_verdict": pl.String,
     "holds_in": pl.Int64,  # settings
+    "reversed_in": pl.Int64,  # older files do not tell
     "settings": pl.Int64,  # that were measured
     "note": pl.String,
     # Of published numbers alone:
@@ -93,8 +94,7 @@ def _rows(claim: Claim, tables: Tables | None, experiment: str, reduced: str) ->
 
 
 def _overall(verdicts: Iterable[str]) -> dict[str, Any]:
-    word, holds_in, settings = overall(list(verdicts))
-    return {"claim_verdict": word, "holds_in": holds_in, "settings": settings}
+    return overall(list(verdicts))._asdict()
 
 
 def _condition(claim: Claim, condition: Condition, tables: Tables | None, reduced: str) -> dict[str, Any]:
@@ -156,9 +156,7 @@ def holm(tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
     claims = kept.filter("primary", pl.col("kind") != "published")
     of_claim = claims.group_by(_CLAIM, maintain_order=True).agg("verdict")
     found = [_overall(verdicts) for verdicts in of_claim["verdict"]]
-    after = pl.DataFrame(
-        found, {name: SCHEMA[name] for name in ("claim_verdict", "holds_in", "settings")}, orient="row"
-    )
+    after = pl.DataFrame(found, {name: SCHEMA[name] for name in Overall._fields}, orient="row")
     after = pl.concat([of_claim.select(_CLAIM), after], how="horizontal")
     return (
         kept.drop("_row")

@@ -35,6 +35,9 @@ from relubench.sweeps.folders import Tables
 if TYPE_CHECKING:
     from relubench.findings.stats import Bounds
 
+#: Between what a share lies, and the difference of two shares.
+SHARE, DIFFERENCE = (0.0, 1.0), (-1.0, 1.0)
+
 
 class Measurement(NamedTuple):
     """What is measured, and on which runs."""
@@ -101,7 +104,7 @@ def share_of(flag: Metric, where: Where, *, confidence: float = CONFIDENCE) -> M
     def share(rows: pl.DataFrame) -> Effect:
         finite = rows.drop_nulls("value")
         if finite["seed"].is_duplicated().any() or _split(finite) is not None:
-            return mean_effect(_seed_means(finite), (0.0, 1.0), confidence)
+            return mean_effect(_seed_means(finite), SHARE, confidence)
         return share_effect(finite["value"].to_numpy(), confidence)
 
     return _of_one_side(flag, where, share)
@@ -139,27 +142,30 @@ def mean_ratio(metric: Metric, where_a: Where, where_b: Where) -> Measurement:
     return Measurement(effect, (where_a, where_b), (metric,))
 
 
-def pooled(part: Metric, whole: Metric, where: Where, *, share: bool = True) -> Measurement:
+def pooled(part: Metric, whole: Metric, where: Where, *, bounds: Bounds = SHARE) -> Measurement:
     """Measure the sum of `part` over the runs per sum of `whole`: a share of all units, say, and no mean of shares.
 
     Its interval is that of the mean of its pseudo-values (the infinitesimal jackknife, Jaeckel 1972): the ratio plus
-    what each run changes it by. So runs are resampled, and one in which `whole` is 0 says nothing. `share` says that
-    `part` is some of `whole`, so that the ratio lies from 0 to 1, and lost runs can be given none or all; else it is
-    any number >= 0, and lost runs are counted alone.
+    what each run changes it by. So runs are resampled, and one in which `whole` is 0 says nothing. `bounds` are the
+    least and the greatest ratio that a run can have; where both are finite, lost runs are given the one or the other,
+    else they are counted alone.
     """
-    bounds = (0.0, 1.0) if share else (0.0, np.inf)
+    least, most = bounds
+    finite = bool(np.isfinite(bounds).all())
 
     def ratio(counts: pl.DataFrame) -> Effect:
-        found = mean_effect(_pseudo_values(counts), bounds if share else None)
+        found = mean_effect(_pseudo_values(counts), bounds if finite else None)
         return _clipped(found, bounds)
 
     def effect(tables: Tables) -> Effect:
         counts = _counts(tables, part, whole, where)
-        if share and (counts["part"] > counts["whole"]).any():
-            raise UserError("pooled: a run has more of the part than of the whole; that is no share, so share=False")
+        outside = counts.filter((pl.col("part") > most * pl.col("whole")) | (pl.col("part") < least * pl.col("whole")))
+        if outside.height:
+            part_of, whole_of = outside.select("part", "whole").row(0)
+            raise UserError(f"pooled: a run has {part_of:g} of {whole_of:g}, and bounds={bounds} do not allow that")
         lost = counts["part"].null_count()
-        found = ratio(counts)._replace(left_out=lost, lost=(lost, 0), remark=_of(counts) if share else "")
-        if not (lost and found.n and share):
+        found = ratio(counts)._replace(left_out=lost, lost=(lost, 0), remark=_of(counts) if bounds == SHARE else "")
+        if not (lost and found.n and finite):
             return found
         return found._replace(if_lost=tuple(ratio(_filled(counts, end)) for end in bounds))
 
@@ -195,8 +201,7 @@ def _difference(a: pl.DataFrame, b: pl.DataFrame) -> Effect:
     of_a, of_b = _pseudo_values(a), _pseudo_values(b)
     if not (len(of_a.values) and len(of_b.values)):
         return mean_effect(Sample(np.empty(0)))
-    bounds = (-1.0, 1.0)
-    return _clipped(mean_effect(Sample(of_b.values - of_a.values, of_b.split), bounds), bounds)
+    return _clipped(mean_effect(Sample(of_b.values - of_a.values, of_b.split), DIFFERENCE), DIFFERENCE)
 
 
 def _filled(counts: pl.DataFrame, share: float) -> pl.DataFrame:

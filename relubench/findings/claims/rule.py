@@ -26,14 +26,17 @@ class Rule(NamedTuple):
         return self.threshold if counts else self.threshold + self._sign * self.smallest
 
     def verdict(self, effect: Effect) -> str:
-        """Return the verdict of an effect with an interval, the same whatever the lost runs had been."""
+        """Return the verdict of an effect with an interval, the same whatever the lost runs had been.
+
+        Where most are lost it is open: the worst and the best seen are then those of a few that were spared.
+        """
+        if effect.left_out > effect.n:
+            return OPEN
         verdicts = {self._interval_verdict(each) for each in (effect, *effect.if_lost)}
         return verdicts.pop() if len(verdicts) == 1 else OPEN
 
     def exact_verdict(self, effect: Effect) -> str:
         """Return the verdict of an exact count, which is compared as it is: there is nothing to infer."""
-        if not effect.n:
-            return OPEN
         value = self._beyond(effect.value)
         return HOLDS if value > 0 and value >= self.smallest else DOES_NOT_HOLD
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import polars as pl
 
-from relubench.findings.words import direction, number, published, value
+from relubench.findings.words import direction, number, published, settings, value
+from relubench.report.claims_page import anchor
 
 #: What the kinds of claims that are numbered apart are called.
 _NAMES = {"oracle": "oracle", "published": "row"}
@@ -53,19 +53,16 @@ class Statement(NamedTuple):
 
 def statements(table: pl.DataFrame) -> list[Statement]:
     """Return the statements of a table with the columns of claims.parquet, in its order."""
-    seen: Counter[str] = Counter()
     groups = table.group_by("kind", "claim", "experiment", "statement", "statistic", maintain_order=True)
-    return [_statement(rows.rows(named=True), seen) for _, rows in groups]
+    return [_statement(rows.rows(named=True)) for _, rows in groups]
 
 
-def _statement(rows: Sequence[dict[str, Any]], seen: Counter[str]) -> Statement:
+def _statement(rows: Sequence[dict[str, Any]]) -> Statement:
     first = rows[0]
     name = f"{_NAMES.get(first['kind'], 'claim')} {first['claim']}"
-    seen[name] += 1
-    anchor = name.replace(" ", "-") + (f"-{seen[name]}" if seen[name] > 1 else "")
     has_numbers = any(row["value"] is not None for row in rows)
     return Statement(
-        anchor, name, first["statement"], first["source"] or "oracle", first["experiment"] or "oracles",
+        anchor(first), name, first["statement"], first["source"] or "oracle", first["experiment"] or "oracles",
         first["claim_verdict"] or _verdict(rows), _settings(first),
         _judged(first), first["note"] or "", list(_conditions(rows)) if has_numbers else [],
     )  # fmt: skip
@@ -78,7 +75,7 @@ def _verdict(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def _settings(row: dict[str, Any]) -> str:
-    return f"in {row['holds_in']} of {row['settings']}" if row["settings"] else ""
+    return settings(row) if row["settings"] else ""
 
 
 def _judged(row: dict[str, Any]) -> str:

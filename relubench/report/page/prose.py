@@ -14,15 +14,17 @@ from markdown_it.token import Token
 #: Bytes of pictures that the page takes; those after them are told in words.
 PICTURES = 1_000_000
 _ANCHOR = re.compile(r'<a id="([\w-]+)"></a>|<a id="([\w-]+)">')
-_CLAIM = re.compile(r"claim-\d+")
 _DEEPEST = 6
+#: The pages beside the answer whose contents the page has, and where.
+SECTIONS = {"claims.md": "claims", "published.md": "claims"}
 
 
 def html(markdown: str, folder: Path, anchors: Collection[str] = ()) -> str:
     """Return a text as HTML for the page.
 
-    Its pictures are sought from `folder` on. A link into a page that is not there leads to the claim that it names,
-    where this is among the `anchors`, else it is text. Of HTML in the text only anchors stay.
+    Its pictures are sought from `folder` on. A link to a page of `SECTIONS` leads to what the page here has of it; one
+    into a page leads to what it names, where this is among the `anchors`, else it is text. Of HTML in the text only
+    anchors stay.
     """
     parser = MarkdownIt("commonmark").enable("table")
     tokens = parser.parse(markdown)
@@ -90,6 +92,7 @@ def _target(link: str, there: Collection[str]) -> str | None:
     """Return where a link leads on the page, or elsewhere; None where it leads nowhere."""
     if re.match("https?:", link):
         return link
-    fragment = link.partition("#")[2]
-    claim = _CLAIM.match(fragment)
-    return next((f"#{name}" for name in (fragment, claim and claim[0]) if name and name in there), None)
+    page, _, fragment = link.partition("#")
+    if fragment:
+        return f"#{fragment}" if fragment in there else None
+    return f"#{SECTIONS[page]}" if page in SECTIONS else None

@@ -20,7 +20,7 @@ from relubench.findings.claims import (
 from relubench.findings.claims.claim import Overall, overall
 from relubench.findings.claims.measurements import Measurement
 
-HOLDS, FAILS, REVERSED, UNDECIDED = "holds", "does not hold", "reversed", "open"
+HOLDS, FAILS, REVERSED, UNDECIDED, UNMEASURED = "holds", "does not hold", "reversed", "open", "not measured"
 
 
 def effect(value, low, high, n=64, if_lost=(), p=0.01):
@@ -48,7 +48,7 @@ CASES = [
     (0.0, -1.0, 1.5, 64, UNDECIDED),
     (2.0, 1.5, 2.5, 4, UNDECIDED),
     (0.0, -1.0, 1.0, 4, UNDECIDED),
-    (np.nan, np.nan, np.nan, 0, UNDECIDED),
+    (np.nan, np.nan, np.nan, 0, UNMEASURED),
     (0.2, 0.1, 0.9, 64, REVERSED),  # on the other side for sure, and by enough
     (0.6, 0.5, 0.9, 64, FAILS),  # by less than counts
     (0.2, 0.1, 1.1, 64, FAILS),  # perhaps on this side, but not by enough
@@ -76,24 +76,21 @@ def test_a_verdict_that_hangs_on_lost_pairs_is_not_decided(ends, verdict):
     assert claim(found, threshold=1.0, smallest=0.5).verdict(found) == verdict
 
 
-UNMEASURED = "not measured"
-
-
 @pytest.mark.parametrize(
     ("verdicts", "expected"),
     [
-        ([HOLDS], ("holds", 1, 1)),
-        ([HOLDS, UNMEASURED, HOLDS], ("holds", 2, 2)),
-        ([UNMEASURED, UNMEASURED], ("not measured", 0, 0)),
-        ([HOLDS, HOLDS, REVERSED], ("depends", 2, 3)),
-        ([HOLDS, FAILS, UNDECIDED], ("depends", 1, 3)),
-        ([HOLDS, HOLDS, FAILS], ("mostly", 2, 3)),
-        ([HOLDS, HOLDS, UNDECIDED], ("mostly", 2, 3)),
-        ([HOLDS, UNDECIDED], ("open", 1, 2)),
-        ([FAILS, UNDECIDED], ("does not hold", 0, 2)),
-        ([REVERSED, FAILS, UNDECIDED], ("does not hold", 0, 3)),
-        ([FAILS, UNDECIDED, UNDECIDED], ("open", 0, 3)),
-        ([UNDECIDED], ("open", 0, 1)),
+        ([HOLDS], ("holds", 1, 0, 1)),
+        ([HOLDS, UNMEASURED, HOLDS], ("holds", 2, 0, 2)),
+        ([UNMEASURED, UNMEASURED], ("not measured", 0, 0, 0)),
+        ([HOLDS, HOLDS, REVERSED], ("depends", 2, 1, 3)),
+        ([HOLDS, FAILS, UNDECIDED], ("depends", 1, 0, 3)),
+        ([HOLDS, HOLDS, FAILS], ("mostly", 2, 0, 3)),
+        ([HOLDS, HOLDS, UNDECIDED], ("mostly", 2, 0, 3)),
+        ([HOLDS, UNDECIDED], ("open", 1, 0, 2)),
+        ([FAILS, UNDECIDED], ("does not hold", 0, 0, 2)),
+        ([REVERSED, FAILS, REVERSED], ("does not hold", 0, 2, 3)),
+        ([FAILS, UNDECIDED, UNDECIDED], ("open", 0, 0, 3)),
+        ([UNDECIDED], ("open", 0, 0, 1)),
     ],
 )
 def test_a_claims_verdict_is_told_over_the_settings_that_were_measured(verdicts, expected):
@@ -102,6 +99,12 @@ def test_a_claims_verdict_is_told_over_the_settings_that_were_measured(verdicts,
 
 def test_a_rule_without_a_smallest_effect_is_never_reversed():
     assert claim(effect(0, 0, 0), threshold=1.0).verdict(effect(0.2, 0.1, 0.3)) == FAILS
+
+
+@pytest.mark.parametrize(("left_out", "verdict"), [(0, HOLDS), (64, HOLDS), (65, UNDECIDED)])
+def test_what_most_runs_were_lost_of_is_open(left_out, verdict):
+    found = effect(2.0, 1.5, 2.5)._replace(left_out=left_out, lost=(left_out, 0))
+    assert claim(found, threshold=1.0, smallest=0.5).verdict(found) == verdict
 
 
 def test_conditions_beside_the_primary_one_of_a_setting_are_told_and_do_not_decide():
@@ -132,7 +135,7 @@ def test_a_condition_whose_premise_lacks_is_not_measured():
 
 @pytest.mark.parametrize(
     ("total", "n", "verdict"),
-    [(0.0, 8, HOLDS), (1.0, 8, FAILS), (3.0, 8, FAILS), (0.0, 1, HOLDS), (np.nan, 0, UNDECIDED)],
+    [(0.0, 8, HOLDS), (1.0, 8, FAILS), (3.0, 8, FAILS), (0.0, 1, HOLDS), (np.nan, 0, UNMEASURED)],
 )
 def test_an_exact_count_is_compared_as_it_is(total, n, verdict):
     found = total_effect(np.array([]) if n == 0 else np.array([total, *[0.0] * (n - 1)]))
@@ -165,14 +168,14 @@ def test_claims_parquet_has_a_row_a_condition_and_one_for_a_claim_without():
         "claim", "experiment", "statement", "source", "kind", "statistic", "setting", "condition", "primary", "remark",
         "direction", "threshold", "smallest", "value", "ci_low", "ci_high", "n", "left_out", "lost_a", "lost_b",
         "at_chance", "at_chance_low", "at_chance_high", "p", "p_method", "verdict", "claim_verdict", "holds_in",
-        "settings", "note", "relation", "published", "rounding", "error", "ratio", "reference", "effect", "effect_low",
-        "effect_high", "reduced",
+        "reversed_in", "settings", "note", "relation", "published", "rounding", "error", "ratio", "reference", "effect",
+        "effect_low", "effect_high", "reduced",
     ]  # fmt: skip
     first, second, third = rows.to_dicts()
     assert (first["condition"], first["value"], first["lost_a"], first["lost_b"]) == ("case 0", 1.0, 3, 4)
     assert [first[name] for name in ("left_out", "at_chance", "at_chance_low", "at_chance_high")] == [6, 0.5, 0.2, 0.8]
     assert (first["note"], first["remark"]) == ("Read me.", "best rate: 1")
-    assert (first["verdict"], first["claim_verdict"]) == (HOLDS, UNDECIDED)
+    assert (first["verdict"], first["claim_verdict"]) == (HOLDS, HOLDS)
     assert [second[name] for name in ("value", "ci_low", "ci_high", "p", "n")] == [None, None, None, None, 0]
     assert (third["verdict"], third["claim_verdict"], third["condition"], third["value"]) == (HOLDS, HOLDS, None, None)
     assert judge([], TABLES, "bias").columns == rows.columns
@@ -249,5 +252,5 @@ def test_p_values_of_older_files_are_not_corrected(older):
 
 def test_older_files_without_p_values_stop_no_correction():
     rows = judge([claim(effect(1, 0.5, 2))], TABLES, "bias")
-    unmeasured = judge([claim(effect(np.nan, np.nan, np.nan, 0, p=np.nan))], TABLES, "bias").drop("p_method")
+    unmeasured = judge([claim(effect(1, 0.5, 2, 3, p=np.nan))], TABLES, "bias").drop("p_method")
     assert holm([unmeasured, rows])["p_holm"].to_list() == [1.0, pytest.approx(0.02)]

@@ -215,7 +215,7 @@ def test_a_pooled_share_is_of_all_units_and_its_interval_the_jackknifes():
     assert (found.value, found.n) == (pytest.approx(dead.sum() / (16 * SEEDS)), SEEDS)
     assert found.remark == f"{dead.sum():.0f} of {16 * SEEDS}"
     assert interval(found) == expected(dead / 16)  # where all wholes are equal it is that of a mean of shares
-    uneven = pooled("dead_train", pl.col("seed") * 5, RELU, share=False)(tables)
+    uneven = pooled("dead_train", pl.col("seed") * 5, RELU, bounds=(0, np.inf))(tables)
     whole = 5 * np.arange(SEEDS)
     ratio = dead.sum() / whole.sum()
     leave_one_out = np.array([(dead.sum() - d) / (whole.sum() - w) for d, w in zip(dead, whole, strict=True)])
@@ -230,9 +230,13 @@ def test_ends_of_a_ratio_lie_where_it_can():
     whole = pl.when(one).then(1.0).otherwise(0.01)  # one run has most of it
     rare, most = (pooled(part * whole, whole, RELU)(tables) for part in (some, 1.0 - some))
     assert (rare.high, most.low) == (1, 0)  # unclipped, 1.6 and -.6
-    with pytest.raises(UserError, match="pooled: a run has more of the part than of the whole"):
-        pooled("units", "dead_train", RELU)(tables)
-    large = pooled("units", pl.col("dead_train") + 1, RELU, share=False)(tables)
+    for part in ("units", pl.col("dead_train") - pl.col("units")):  # more than the whole, and less than nothing
+        with pytest.raises(UserError, match=r"pooled: a run has -?\d+ of \d+, and bounds=\(0.0, 1.0\) do not allow"):
+            pooled(part, "dead_train", RELU)(tables)
+    less = pooled(0.02 - some, whole + 0.02, RELU, bounds=(-1, 1))(tables)
+    assert -1 <= less.low < less.value < 0
+    assert less.remark == ""  # no so many of so many
+    large = pooled("units", pl.col("dead_train") + 1, RELU, bounds=(0, np.inf))(tables)
     assert 1 < large.low < large.value < large.high
     assert large.remark == ""
     apart = pooled_difference(some * whole * (pl.col(NAME) == "relu"), whole, TANH, RELU)(tables)

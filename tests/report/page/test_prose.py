@@ -6,7 +6,7 @@ import pytest
 
 from relubench.report.page import prose
 
-ANCHORS = {"claim-6", "claim-2"}
+ANCHORS = {"bias-6-a-large-bias", "sizes-22-hope"}
 
 
 @pytest.fixture
@@ -19,8 +19,9 @@ def folder(tmp_path):
 CASES = {
     "# Title": "<h2>Title</h2>",
     "###### Deepest": "<h6>Deepest</h6>",
-    "[6](claims.md#claim-6-a-large-bias)": '<p><a href="#claim-6">6</a></p>',
-    "[7](claims.md#claim-7-elsewhere) here": "<p>7 here</p>",
+    "[6](claims.md#bias-6-a-large-bias)": '<p><a href="#bias-6-a-large-bias">6</a></p>',
+    "[7](claims.md#elsewhere) here": "<p>7 here</p>",
+    "[all](claims.md)": '<p><a href="#claims">all</a></p>',
     "[words](definitions.md)": "<p>words</p>",
     "[**bold** words](x.md)": "<p><strong>bold</strong> words</p>",
     "[paper](https://example.org/a)": '<p><a href="https://example.org/a">paper</a></p>',
