@@ -9,10 +9,12 @@ import polars as pl
 from matplotlib import figure as mpl_figure
 from matplotlib import pyplot as plt
 
-from relubench.plots import canvas, planes, style
+from relubench.plots import canvas, planes
 
 #: Heights of the two rows of pre-activations, before the step and after it, and how far dots are spread around them.
 _ROWS, _SPREAD = (1.0, 0.0), 0.32
+#: Width and height in inches.
+_SIZE = (5.6, 2.7)
 
 
 class Deadly(NamedTuple):
@@ -52,24 +54,25 @@ def deadly_step(pair: Deadly, *, data_x: np.ndarray, labels: np.ndarray) -> mpl_
 
     `data_x` [n, 2] are the inputs as the network sees them, `labels` [n] their classes.
     """
-    size = 0.42 * style.FULL_WIDTH
-    figure, (left, right) = plt.subplots(1, 2, figsize=(style.FULL_WIDTH, size), layout="constrained")
+    figure, (left, right) = plt.subplots(1, 2, figsize=_SIZE, layout="constrained")
     planes.draw_scene(left, data_x, labels, {"live": [pair.before], "dead": [pair.after]})
     _heights(right, pair, data_x, labels)
-    planes.legend(figure, {"live": "before the step", "dead": "after it: no input is on the active side"})
+    planes.legend(figure, {"live": "before the step", "dead": "after it: no input on the active side"})
     return figure
 
 
 def _heights(axis: Any, pair: Deadly, data_x: np.ndarray, labels: np.ndarray) -> None:
     spread = np.random.default_rng(0).uniform(-_SPREAD, _SPREAD, len(data_x))
-    for z, row in zip(pair.pre_activations(data_x), _ROWS, strict=True):
+    heights = pair.pre_activations(data_x)
+    for z, row in zip(heights, _ROWS, strict=True):
         for look, mask in planes.classes(labels):
             axis.scatter(z[mask], row + spread[mask], s=8, linewidths=0, alpha=0.7, **look)
-        axis.text(0.98, row + 0.45, f"{(z > 0).sum()} of {len(z)} inputs > 0", transform=axis.get_yaxis_transform(),
-                  ha="right", va="center", fontsize=7.5)  # fmt: skip
     axis.axvline(0, color="black", linewidth=0.8)
-    axis.text(0, 1.66, "silent ", ha="right", va="top", fontsize=7.5)
-    axis.text(0, 1.66, " active", ha="left", va="top", fontsize=7.5)
-    axis.set(yticks=_ROWS, yticklabels=[f"step {row['step']:,}" for row in (pair.before, pair.after)],
-             ylim=(-0.6, 1.7), xlabel="z = w·x + b of each training input")  # fmt: skip
+    axis.text(0, 1.75, "silent  ", ha="right", va="top", fontsize=7.5)
+    axis.text(0, 1.75, "  active", ha="left", va="top", fontsize=7.5)
+    names = [
+        f"{when}:\nactive on\n{(z > 0).sum()} of {len(z)}" for when, z in zip(("before", "after"), heights, strict=True)
+    ]
+    axis.set(yticks=_ROWS, yticklabels=names, ylim=(-0.6, 1.8), xlabel="the unit's sum z on each training input")
+    axis.tick_params(axis="y", length=0)
     axis.grid(axis="y", visible=False)

@@ -13,8 +13,6 @@ from PIL import Image
 Part = TypeVar("Part")
 #: Colours of the file: enough for lines on white, and small.
 _COLOURS = 48
-#: Milliseconds that the last picture stands before all begins again.
-_LAST = 2500
 
 
 class _Writer(PillowWriter):
@@ -22,20 +20,28 @@ class _Writer(PillowWriter):
 
     _frames: list[Any]
 
+    def __init__(self, milliseconds: Sequence[int]) -> None:
+        super().__init__()
+        self._milliseconds = list(milliseconds)
+
     def finish(self) -> None:
         palette = self._frames[-1].quantize(_COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
         pictures = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in self._frames]
-        durations = [int(1000 / self.fps)] * (len(pictures) - 1) + [_LAST]
         pictures[0].save(
-            self.outfile, format="GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0
+            self.outfile, format="GIF", save_all=True, append_images=pictures[1:], duration=self._milliseconds, loop=0
         )
 
 
 def write_gif(
-    path: Path, figure: mpl_figure.Figure, draw: Callable[[Part], None], parts: Sequence[Part], *, fps: int
+    path: Path,
+    figure: mpl_figure.Figure,
+    draw: Callable[[Part], None],
+    parts: Sequence[Part],
+    *,
+    milliseconds: Sequence[int],
 ) -> None:
-    """Write a picture of `figure` after `draw`(part) for each part, `fps` of them a second."""
-    writer = _Writer(fps=fps)
+    """Write a picture of `figure` after `draw`(part) for each part, and how long each stands."""
+    writer = _Writer(milliseconds)
     with writer.saving(figure, str(path), dpi=figure.dpi):
         for part in parts:
             draw(part)

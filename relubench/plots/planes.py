@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,8 +21,9 @@ from relubench.plots.gif import write_gif
 _MARGIN = 0.4
 #: Panels of a strip side by side.
 _PER_ROW = 4
-#: Pictures of a moving picture at most, and how many a second.
-_MOST_FRAMES, _FPS = 60, 6
+#: Pictures of a moving picture at most; milliseconds that one stands, one in which units have died or woken since the
+#: one before, and the last.
+_MOST_FRAMES, _STANDS, _EVENT_STANDS, _LAST_STANDS = 60, 150, 900, 2500
 #: Length of an arrow, as a share of half the picture's side.
 _ARROW = 0.13
 _QUIVER: dict[str, Any] = {
@@ -114,10 +116,18 @@ def animation(frame: pl.DataFrame, *, data_x: np.ndarray, labels: np.ndarray) ->
         draw(steps[-1])
         figure.draw_without_rendering()
         figure.set_layout_engine("none")  # laid out once, so that nothing jumps
-        write_gif(path, figure, draw, steps, fps=_FPS)
+        write_gif(path, figure, draw, steps, milliseconds=_durations(frame, steps))
         plt.close(figure)
 
     return animate
+
+
+def _durations(frame: pl.DataFrame, steps: Sequence[int]) -> list[int]:
+    """Return how long the picture of each step stands: longer where other units are dead than in the one before."""
+    dead = [set(frame.filter("dead", pl.col("step") == step)["unit"]) for step in steps]
+    changed = (one != other for one, other in itertools.pairwise([set(), *dead]))
+    stand = [_EVENT_STANDS if each else _STANDS for each in changed]
+    return [*stand[:-1], _LAST_STANDS]
 
 
 def _spread(steps: Sequence[int], count: int) -> list[int]:

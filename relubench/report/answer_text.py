@@ -162,10 +162,10 @@ HEADLINES = (
     Headline(
         question="Does it matter?",
         sentence="Less than one would think: activations that leave fewer units silent are no more accurate.",
-        body="On digits with Adam, leaky units of slope 0.1 are silent less often than those of 0.01, by "
-        "{silent:points} at the high rate and {silent_proper:points} at a proper one. The difference in accuracy is "
-        "{accurate:points} at the high rate, {accurate_proper:points} at the proper one. ELU and leaky ReLU differ by "
-        "{elu:points} at their own best rates.",
+        body="On digits with Adam, a slope of 0.1 instead of 0.01 changes the share of silent leaky units by "
+        "{silent:points} at the high rate and by {silent_proper:points} at a proper one, the accuracy by "
+        "{accurate:points} and {accurate_proper:points}. ELU instead of leaky ReLU changes it by {elu:points}, each at "
+        "its own best rate.",
         rests=(
             Rests(24, _SLOPE_SILENT, ("holds", "mostly")),
             Rests(24, _SLOPE_ACCURACY, ("does not hold",)),
@@ -312,8 +312,8 @@ PARTS = {
 #: Verdicts in a word.
 VERDICTS = {"holds": "yes", "does not hold": "no", "not measured": "–"}
 #: Who says a sentence, in short.
-SOURCES = {"comment on the question": "C", "comment on answer ": "C A", "comment": "C", "answers 1 and 4": "A1, A4",
-           "answer ": "A", "question": "Q"}  # fmt: skip
+SOURCES = {"comment on the question": "C", "comment on answer ": "C A", "comment": "C", "answer ": "A",
+           "question": "Q"}  # fmt: skip
 
 JUDGED = """\
 Each sentence (Q: question, A1: first answer, C: comment) became claims, judged in *settings*: data, network, optimiser.

@@ -1,5 +1,7 @@
 """Lines of the first layer's units over two-dimensional inputs, still and moving."""
 
+import itertools
+
 import numpy as np
 import polars as pl
 import pytest
@@ -133,8 +135,13 @@ def test_a_figure_with_an_animation_is_saved_as_a_gif_too(frame, inputs, tmp_pat
         for place in range(moving.n_frames):
             moving.seek(place)
             waits.append(moving.info["duration"])
-    assert len(set(waits[:-1])) == 1
-    assert waits[-1] > 2 * waits[0]
+    dead = [set(frame.filter("dead", pl.col("step") == step)["unit"]) for step in STEPS]
+    events = [one != other for one, other in itertools.pairwise([set(), *dead])]
+    assert 0 < sum(events[:-1]) < len(STEPS) - 1
+    assert len(set(zip(waits[:-1], events[:-1], strict=True))) == 2
+    short, long = sorted(set(waits[:-1]))
+    assert waits[events.index(True)] == long > 3 * short
+    assert waits[-1] > 2 * long
 
 
 def test_an_animation_that_fails_leaves_no_file(frame, inputs, tmp_path):

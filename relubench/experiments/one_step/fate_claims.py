@@ -147,7 +147,7 @@ CLAIMS = (
     law(
         id=45,
         statement="So its weights are not updated: under plain SGD they keep every bit",
-        source="answers 1 and 4",
+        source="answer 1, answer 4",
         statistic=f"{_KILLED} of whose weights or bias a bit changed after it, layer 1",
         conditions=(
             *in_settings(
@@ -172,7 +172,7 @@ CLAIMS = (
     Claim(
         id=45,
         statement="Nor are they updated with momentum or Adam",
-        source="answers 1 and 4",
+        source="answer 1, answer 4",
         statistic=f"{_KILLED}, and never active again, whose weights or bias moved after it, all layers",
         direction="below",
         threshold=0.1,
@@ -182,7 +182,7 @@ CLAIMS = (
     Claim(
         id=45,
         statement="With momentum or Adam what a dead unit still moves is little",
-        source="answers 1 and 4",
+        source="answer 1, answer 4",
         statistic="how far units killed by the first step, and never active again, move after it, over the length of "
         "that step, both at one rate",
         direction="below",

@@ -11,8 +11,9 @@ import polars as pl
 from relubench.findings.words import direction, number, published, settings, value
 from relubench.report.claims_page import anchor
 
-#: What the kinds of claims that are numbered apart are called.
+#: The kinds of claims that are numbered apart: what they are called, and what one is.
 _NAMES = {"oracle": "oracle", "published": "row"}
+_KINDS = {"oracle": "check against a formula", "published": "published number"}
 
 
 class Bar(NamedTuple):
@@ -41,6 +42,7 @@ class Statement(NamedTuple):
 
     anchor: str  # its id on the page
     number: str  # such as "claim 6", "row 7"
+    kind: str
     words: str
     source: str
     experiment: str
@@ -62,7 +64,8 @@ def _statement(rows: Sequence[dict[str, Any]]) -> Statement:
     name = f"{_NAMES.get(first['kind'], 'claim')} {first['claim']}"
     has_numbers = any(row["value"] is not None for row in rows)
     return Statement(
-        anchor(first), name, first["statement"], first["source"] or "oracle", first["experiment"] or "oracles",
+        anchor(first), name, _KINDS.get(first["kind"], "claim"),
+        first["statement"], first["source"] or "oracle", first["experiment"] or "oracles",
         first["claim_verdict"] or _verdict(rows), _settings(first),
         _judged(first), first["note"] or "", list(_conditions(rows)) if has_numbers else [],
     )  # fmt: skip

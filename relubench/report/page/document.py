@@ -47,6 +47,7 @@ def write(root: Path, answer: Path, page: Path) -> None:
     whole = environment.get_template("page.html").render(
         answer=Markup(text),
         statements=listed,
+        sources=sorted({source for each in listed for source in each.source.split(", ")}),
         verdicts=sorted(words, key=lambda word: (*_VERDICTS, word).index(word)),
         studies=[(study, drawn["animation"] is not None) for study, drawn in zip(studies, drawn_by, strict=True)],
         explorable=any(drawn["explorer"] for drawn in drawn_by),

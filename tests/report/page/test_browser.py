@@ -192,10 +192,16 @@ def test_the_claim_finder_finds(opened, results):
     finder = page.get_by_role("search")
     finder.get_by_label("Verdict").select_option(label=verdict)
     assert shown.count() == count
-    expect(page.locator("#found")).to_have_text(f"{count} of {claims.height} statements")
+    expect(page.locator("#found")).to_have_text(f"{count} of {claims.height} statements.")
     finder.get_by_label("Experiment").select_option(label="boundaries")
     there = claims.filter(pl.col("claim_verdict") == verdict, pl.col("experiment") == "boundaries").height
     assert shown.count() == there
+    page.get_by_role("button", name="Show all").click()
+    finder.get_by_label("Source").select_option(label="question")
+    sources = claims.filter(pl.col("source").str.split(", ").list.contains("question"))
+    expect(shown).to_have_count(sources.height)
+    page.get_by_role("searchbox").fill("dropout")
+    expect(page.locator("#found")).to_contain_text(f"0 of {claims.height} statements. None has all of this")
 
 
 def test_a_link_to_a_claim_opens_it(opened):

@@ -137,8 +137,9 @@ function abscissa({ x, rows, width }, bare) {
     ? { title: null, labels: false }
     : {
         title: x.title,
-        labelOverlap: true,
-        ...(x.numeric ? { labelExpr: PLAIN } : { labelAngle: fits ? 0 : -35, labelLimit: 110 }),
+        ...(x.numeric
+          ? { labelExpr: PLAIN, labelOverlap: true }
+          : { labelAngle: fits ? 0 : -35, labelLimit: 110, labelOverlap: false }),
       };
   if (!x.numeric) return { field: "x", type: "nominal", sort: null, scale: { domain: x.titles }, axis };
   const scale = scaleOf(rows.map((row) => row.x));

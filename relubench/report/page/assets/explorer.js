@@ -1,6 +1,7 @@
 // The explorer: pick a network and move its learning rate; see what dies, what it still learns, and in which layer.
 
 const CARDS = ["dead_train_fraction", "test_accuracy", "test_loss", "diverged", "collapsed"];
+const MEANINGS = { diverged: "training blew up", collapsed: "no better than chance" };
 const MOST_DOTS = 128;
 
 /** Put the explorer of the experiments that have learning rates into an element. */
@@ -107,13 +108,13 @@ function metricsAt(table, point) {
 
 function cards({ table }, point) {
   return metricsAt(table, point).map(([name, numbers]) => {
-    const below = `${interval(table, numbers, point)}; ${numbers.n[point]} runs`;
+    const below = [MEANINGS[name], interval(table, numbers, point), `runs: ${runsInWords(table, numbers, point)}`];
     return make(
       "div",
       { className: `card ${name}` },
       make("span", { className: "card-title" }, numbers.title),
       make("strong", {}, inWords(numbers.mean[point], numbers.share)),
-      make("span", { className: "note" }, below),
+      make("span", { className: "note" }, below.filter(Boolean).join("; ")),
     );
   });
 }
