@@ -193,7 +193,8 @@ def _not_measured(rows: list[dict[str, Any]], any_measured: bool) -> Iterator[st
         yield f"Not measured: {'; '.join(reasons)}.\n"
     elif rows:
         named = dict.fromkeys(row["setting"] or row["condition"] for row in rows if row["primary"])
-        yield f"To be measured: {'; '.join(filter(None, named)) or 'in all runs'}.\n"
+        words = "To be measured" if all(row["n"] is None for row in rows) else "Nothing to count"
+        yield f"{words}: {'; '.join(filter(None, named)) or 'in all runs'}.\n"
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -52,8 +52,12 @@ class Entry(NamedTuple):
     def times(self, name: str, factor: float) -> float:
         """Return one of these rates times a factor; or where it differs from another by rounding alone, that one."""
         rate = rounded(getattr(self, name) * factor)
-        others = (self.proper, self.high, self.deadliest, self.kept)
-        return next((other for other in others if abs(math.log(rate / other)) < _ROUNDING), rate)
+
+        def distance(other: float) -> float:
+            return abs(math.log(rate / other))
+
+        nearest = min((self.proper, self.high, self.deadliest, self.kept), key=distance)
+        return nearest if distance(nearest) < _ROUNDING else rate
 
     def rates(self, rule: str) -> list[float]:
         """Return the rates that a rule stands for."""

@@ -200,11 +200,18 @@ def test_a_number_of_seeds_begins_at_the_first():
         grid.with_seeds({}, 0, 1000)
 
 
+def test_a_rate_times_a_factor_is_another_one_where_they_differ_by_rounding_alone():
+    entry = rates.Entry({}, proper=0.03162, high=0.1, deadliest=0.1005, kept=0.03)
+    assert entry.times("proper", 10**0.5) == 0.1  # .09999
+    assert entry.times("proper", 10**-0.5) == 0.009999
+    assert [entry.times(name, 1) for name in ("proper", "high", "deadliest", "kept")] == [0.03162, 0.1, 0.1005, 0.03]
+
+
 def test_of_rates_that_differ_by_rounding_a_sweep_has_the_one_that_claims_name():
     for entry in rates.parse(rates.shipped()):
         proper, found = entry.proper, np.array(entry.rates("rates:sweep"))
         thrice = [entry.times("proper", factor) for factor in (10**-0.5, 10**0.5)]
-        np.testing.assert_allclose(thrice, [proper / 10**0.5, proper * 10**0.5], rtol=2e-3)
+        np.testing.assert_allclose(thrice, [proper / 10**0.5, proper * 10**0.5], rtol=0.01)  # one within is taken
         assert {proper, entry.high, entry.deadliest, entry.kept, *thrice} <= set(found)
         assert min(high / low for low, high in itertools.pairwise(found)) > 1.01
         assert np.diff(np.log10(found)).max() < 0.34  # no gap: three a decade

@@ -53,16 +53,27 @@ def _slope_and_sign(tables: Tables) -> pl.DataFrame:
 
 @needing("unit_firing_rate", "distance_from_birth")
 def _rare(tables: Tables) -> pl.DataFrame:
-    """Return run_id, how many units fire rarely at birth, and the sum of how far they move over the others' mean."""
+    """Return run_id, the number of units that fire rarely at birth, and sums over them, against their layer's others.
+
+    `way`: how far they move over the others' mean; `deaths`: whether they no longer fire at the end, less the share of
+    the others that do not.
+    """
     unit, step = ["run_id", "layer", "item"], pl.col("step")
-    rates, moves = (measures_of(tables, [name]) for name in ("unit_firing_rate", "distance_from_birth"))
+    rates, ways = (measures_of(tables, [name]) for name in ("unit_firing_rate", "distance_from_birth"))
     born = rates.filter(step == 0).select(*unit, rate="value")
-    fires = born.filter(pl.col("rate") > 0).with_columns(rare=pl.col("rate") < RARE)
-    at_end = moves.filter(step == step.max().over("run_id")).select(*unit, moved="value")
-    units = fires.join(at_end, on=unit)
-    others = units.group_by("run_id", "layer").agg(usual=pl.col("moved").filter(~pl.col("rare")).mean())
-    rare = units.filter("rare").join(others, on=["run_id", "layer"]).filter(pl.col("usual") > 0)
-    return rare.group_by("run_id").agg(number=pl.len(), relative=(pl.col("moved") / pl.col("usual")).sum())
+    ends = (part.filter(step == step.max().over("run_id")) for part in (rates, ways))
+    last_rates, last_ways = (end.select(*unit, "value") for end in ends)
+    units = (
+        born.filter(pl.col("rate") > 0)
+        .join(last_rates, on=unit)
+        .with_columns(rare=pl.col("rate") < RARE, dead=(pl.col("value") == 0).cast(pl.Float64))
+        .drop("value")
+        .join(last_ways.rename({"value": "way"}), on=unit)
+    )
+    others = units.filter(~pl.col("rare")).group_by("run_id", "layer").agg(pl.mean("way", "dead").name.suffix("_usual"))
+    rare = units.filter("rare").join(others, on=["run_id", "layer"])
+    way, deaths = pl.col("way") / pl.col("way_usual"), pl.col("dead") - pl.col("dead_usual")
+    return rare.group_by("run_id").agg(number=pl.len(), way=way.sum(), deaths=deaths.sum())
 
 
 def _of_rare(column: str) -> Metric:
@@ -78,7 +89,11 @@ def _of_rare(column: str) -> Metric:
 
 
 def _slow(runs: Where) -> Measurement:
-    return pooled(_of_rare("relative"), _of_rare("number"), runs, bounds=(0.0, np.inf))
+    return pooled(_of_rare("way"), _of_rare("number"), runs, bounds=(0.0, np.inf))
+
+
+def _die_more(runs: Where) -> Measurement:
+    return pooled(_of_rare("deaths"), _of_rare("number"), runs, bounds=DIFFERENCE)
 
 
 def _still_dead_on_test(layer: int | None, runs: Where) -> Measurement:
@@ -173,8 +188,21 @@ CLAIMS = (
             *in_settings(NAME, _slow, at(HIGH)),
             *in_settings(NAME, _slow, at(PROPER), label="proper rate", beside=True),
         ),
-        note="How far a unit's weights and bias are at the end from those of birth, layer by layer; units that never "
-        "fire are left out. More epochs: see the claims of `revival`.",
+        note="How far a unit's weights and bias are at the end from those of birth, layer by layer. Units that never "
+        "fire at birth are left out; one that dies on the way counts with how far it had come.",
+    ),
+    Claim(
+        id=37,
+        statement="And they die more often",
+        source="answer 4",
+        statistic="share of units that do not fire at the end, of those that at birth fire on less than "
+        f"{100 * RARE:g} % of the training set less that of the others",
+        smallest=0.05,
+        conditions=(
+            *in_settings(NAME, _die_more, at(HIGH)),
+            *in_settings(NAME, _die_more, at(PROPER), label="proper rate", beside=True),
+        ),
+        note="Whether more epochs wake them: see the claims of `revival`.",
     ),
     _exact(
         id=40,

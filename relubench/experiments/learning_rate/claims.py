@@ -48,8 +48,8 @@ CLAIMS = (
         statistic="share of ReLU units dead at the rate where it was largest among those that keep the accuracy",
         threshold=0.4,
         conditions=in_settings(NAME, _dead("kept")),
-        note=f"Keep: a mean test accuracy within {100 * KEPT:g} points of that at the best rate, on pilot seeds; where "
-        "that is so at other seeds, too, the next claim tells.",
+        note=f"Keep: a mean test accuracy within {100 * KEPT:g} points of that at the best rate, on pilot seeds; the "
+        "next claim tells in which settings that is so at other seeds.",
     ),
     Claim(
         id=2,

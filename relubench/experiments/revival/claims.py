@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from relubench.experiments.cases import HIGH, PROPER, Cases, at, in_settings
-from relubench.findings.claims import Claim, Condition, Tables, law, pooled, pooled_difference, total_of
+from relubench.findings.claims import Claim, Condition, Tables, law, pooled, pooled_difference
 from relubench.findings.claims.measurements import Measurement
 from relubench.findings.claims.metrics import Metric, Where, measures_of, needing
 from relubench.findings.spells import EARLY, HALFWAY, LATE, REVIVALS, count_at, count_found, found, of_spells, spells
@@ -18,7 +18,7 @@ NAME = "revival"
 NONE, FROZEN_1, FROZEN_2, LOWERED, EQUAL_DECAY, BIAS_DECAY = (
     {"factor.treatment": level} for level in ("none", "frozen_1", "frozen_2", "lowered", "equal_decay", "bias_decay")
 )
-AT_END, EVER, MOVED = pl.col("at_end"), pl.col("ever"), pl.col("moved")
+AT_END, EVER, MOVED, ALL = pl.col("at_end"), pl.col("ever"), pl.col("moved"), pl.lit(True)
 SGD = ("sgd",)
 #: Settings with three hidden layers, and those in which rates are lowered.
 THREE_LAYERS, LOWERED_IN = ("digits", "digits_wide", "fashion"), ("digits", "digits_wide")
@@ -36,7 +36,8 @@ def _plain(rate: Where) -> Cases:
 
 
 def _revivals(layer: int, where: Where) -> Measurement:
-    return total_of(of_spells(REVIVALS, layer=layer, without=0), where)
+    """Measure the share of a layer's spells of death that end."""
+    return pooled(of_spells(REVIVALS, layer=layer, without=0), of_spells(pl.len(), layer=layer, without=0), where)
 
 
 @needing("unit_dead")
@@ -59,7 +60,8 @@ def ever_died(tables: Tables) -> pl.DataFrame:
 def _of_layer_1(chosen: pl.Expr) -> Metric:
     """Return the metric: of the units of layer 1 that a probe before the last found dead, how many are `chosen`.
 
-    That may name `moved`, whether a bit of their weights or bias is another at the end, and what `found` has.
+    That may name `moved`, whether a bit of its weights or bias is another at the end than when a probe found it dead,
+    and `at_end`, whether it is alive then.
     """
 
     @needing("unit_dead", "plane_checksum")
@@ -116,9 +118,9 @@ def _wake(layer: int | None, runs: Where) -> Measurement:
     return pooled(count_at(HALFWAY, AT_END, layer=layer), count_at(HALFWAY, layer=layer), runs)
 
 
-def _moved(of: pl.Expr, *, label: str = "", beside: bool = False) -> tuple[Condition, ...]:
-    """Measure of the units of layer 1 found dead the share that is `of`, where optimisers remember gradients."""
-    counts = _of_layer_1(of), _of_layer_1(pl.lit(True))
+def _moved(of: pl.Expr, among: pl.Expr, *, label: str = "", beside: bool = False) -> tuple[Condition, ...]:
+    """Measure a share of units of layer 1 found dead where optimisers remember gradients: those that are `of`."""
+    counts = _of_layer_1(of & among), _of_layer_1(among)
     return in_settings(
         NAME, lambda runs: pooled(*counts, runs), at(HIGH, NONE), optimizers=("adam", "momentum"), label=label,
         beside=beside,
@@ -160,7 +162,7 @@ CLAIMS = (
         id=10,
         statement="A dead unit of the first layer never comes back under plain SGD",
         source="answer 1",
-        statistic="revivals in layer 1, counted",
+        statistic="share of the spells of death in layer 1 that end",
         conditions=(
             *in_settings(NAME, lambda runs: _revivals(1, runs), at(HIGH, NONE), optimizers=SGD),
             *in_settings(NAME, lambda runs: _revivals(1, runs), at(PROPER, NONE), optimizers=SGD, label="proper rate",
@@ -197,7 +199,7 @@ CLAIMS = (
         id=32,
         statement="With all earlier layers frozen no dead unit comes back under plain SGD",
         source="answer 3",
-        statistic="revivals in the layer after them, counted",
+        statistic="share of the spells of death in the layer after them that end",
         conditions=(
             *in_settings(NAME, lambda runs: _revivals(2, runs), at(HIGH, FROZEN_1), optimizers=SGD, label="layer 2"),
             *in_settings(NAME, lambda runs: _revivals(3, runs), at(HIGH, FROZEN_2), optimizers=SGD, worlds=THREE_LAYERS,
@@ -215,6 +217,8 @@ CLAIMS = (
             *in_settings(NAME, functools.partial(_wake, None), _plain(HIGH)),
             *in_settings(NAME, functools.partial(_wake, 1), _plain(HIGH), label="layer 1", beside=True),
             *in_settings(NAME, functools.partial(_wake, 2), _plain(HIGH), label="layer 2", beside=True),
+            *in_settings(NAME, functools.partial(_wake, 3), _plain(HIGH), worlds=THREE_LAYERS, label="layer 3",
+                         beside=True),
             *in_settings(NAME, functools.partial(_wake, None), _plain(PROPER), label="proper rate", beside=True),
         ),
         note="As many epochs again at the same rate; units of all layers.",
@@ -223,25 +227,28 @@ CLAIMS = (
         id=39,
         statement="A dead unit's own weights cannot be offset: under plain SGD those of layer 1 stay as they are",
         source="answer 5",
-        statistic="units of layer 1 of whose weights or bias a bit changed after they had died",
-        conditions=in_settings(NAME, lambda runs: total_of(_of_layer_1(MOVED), runs), at(HIGH, NONE), optimizers=SGD),
+        statistic="share of the units of layer 1 found dead of whose weights or bias a bit changed after that",
+        conditions=in_settings(
+            NAME, lambda runs: pooled(_of_layer_1(MOVED), _of_layer_1(ALL), runs), at(HIGH, NONE), optimizers=SGD
+        ),
         note="A law. Bits are compared by a checksum, at the probe that found the unit dead and at the end.",
     ),
     Claim(
         id=39,
         statement="They are hardly offset under momentum and Adam either, which move them",
         source="answer 5",
-        statistic="share of the units of layer 1 found dead whose weights or bias moved and that are alive at the end",
+        statistic="share of the units of layer 1 whose weights or bias moved after a probe had found them dead: those "
+        "that are alive at the end",
         direction="below",
         threshold=0.1,
-        conditions=(*_moved(MOVED & AT_END), *_moved(MOVED, label="moved", beside=True)),
-        note="What the gradients were before it died moves it on, for some steps. Beside it: those that moved.",
+        conditions=(*_moved(AT_END, MOVED), *_moved(MOVED, ALL, label="moved, of all found dead", beside=True)),
+        note="What the gradients were before it died moves it on, for some steps.",
     ),
     law(
         id=6,
         statement="Equal decay of weights and bias cannot bring layer 1 back under plain SGD",
         source="comment on the question",
-        statistic="revivals in layer 1, counted",
+        statistic="share of the spells of death in layer 1 that end",
         conditions=in_settings(
             NAME, lambda runs: _revivals(1, runs), at(HIGH, EQUAL_DECAY), optimizers=SGD, worlds=WITH_DECAYS
         ),

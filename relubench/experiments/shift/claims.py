@@ -8,7 +8,7 @@ import polars as pl
 
 from relubench.experiments.cases import Cases, at, in_settings, of_levels
 from relubench.experiments.shift.metrics import NAME, WHEN_CHANGED, woken
-from relubench.findings.claims import Claim, Condition, law, pooled, pooled_difference, total_of
+from relubench.findings.claims import Claim, Condition, law, pooled, pooled_difference
 from relubench.findings.claims.measurements import Measurement
 from relubench.findings.claims.metrics import Metric, Where, needing, needs_of
 from relubench.findings.spells import HALFWAY, REVIVALS, count_at, of_spells
@@ -92,10 +92,14 @@ CLAIMS = (
         id=36,
         statement="New labels alone never revive layer 1 under plain SGD",
         source="answer 4",
-        statistic="revivals in layer 1 of units dead at the change, counted",
+        statistic="share of the units of layer 1 dead at the change that come back",
         conditions=in_settings(
             NAME,
-            lambda runs: total_of(of_spells(REVIVALS, layer=1, among=WHEN_CHANGED, without=0), runs),
+            lambda runs: pooled(
+                of_spells(REVIVALS, layer=1, among=WHEN_CHANGED, without=0),
+                of_spells(pl.len(), layer=1, among=WHEN_CHANGED, without=0),
+                runs,
+            ),
             _changes(NEW_LABELS),
             optimizers=("sgd",),
         ),

@@ -28,6 +28,7 @@ class Effect(NamedTuple):
     p: Callable[[float], float]  # the two-sided p-value of the statistic being a bound
     equal: bool = False  # all values are: then the ends judge, but are not shown
     left_out: int = 0  # runs or pairs without a finite number
+    mostly_left_out: bool = False  # more of them than have one
     lost: tuple[int, int] = (0, 0)  # of which run a, and of which run b, has none
     if_lost: tuple[Effect, ...] = ()  # what it had been, had the lost ones had the lowest, or the highest, value seen
     remark: str = ""  # what was chosen on the way, for the reader

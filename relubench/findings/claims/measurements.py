@@ -76,10 +76,15 @@ def _of_one_side(metric: Metric, where: Where, effect_of: Callable[[pl.DataFrame
 def _with_lost(rows: pl.DataFrame, effect_of: Callable[[pl.DataFrame], Effect]) -> Effect:
     lost, found = rows["value"].null_count(), effect_of(rows)
     if not 0 < lost < rows.height:
-        return found._replace(left_out=lost, lost=(lost, 0))
+        return _left_out(found, lost, rows.height)
     ends = (rows["value"].min(), rows["value"].max())
     if_lost = tuple(effect_of(rows.with_columns(pl.col("value").fill_null(end))) for end in ends)
-    return found._replace(left_out=lost, lost=(lost, 0), if_lost=if_lost)
+    return _left_out(found, lost, rows.height)._replace(if_lost=if_lost)
+
+
+def _left_out(effect: Effect, number: int, of: int, lost: tuple[int, int] | None = None) -> Effect:
+    """Return the effect with how many runs or pairs it leaves out; `lost`: by which run of a pair, else all by one."""
+    return effect._replace(left_out=number, mostly_left_out=2 * number > of, lost=lost or (number, 0))
 
 
 def mean_of(
@@ -121,7 +126,7 @@ def total_of(metric: Metric, where: Where) -> Measurement:
     def effect(tables: Tables) -> Effect:
         rows = of_runs(tables, metric, where)
         lost = rows["value"].null_count()
-        return total_effect(rows["value"].drop_nulls().to_numpy())._replace(left_out=lost, lost=(lost, 0))
+        return _left_out(total_effect(rows["value"].drop_nulls().to_numpy()), lost, rows.height)
 
     return Measurement(effect, (where,), (metric,))
 
@@ -137,7 +142,7 @@ def mean_ratio(metric: Metric, where_a: Where, where_b: Where) -> Measurement:
         both = pairs.drop_nulls(["a", "b"]).rename({"b": "part", "a": "whole"})
         lost = (pairs["a"].null_count(), pairs["b"].null_count())
         found = _clipped(mean_effect(_pseudo_values(both)), (0.0, np.inf))
-        return found._replace(left_out=pairs.height - both.height, lost=lost)
+        return _left_out(found, pairs.height - both.height, pairs.height, lost)
 
     return Measurement(effect, (where_a, where_b), (metric,))
 
@@ -164,7 +169,9 @@ def pooled(part: Metric, whole: Metric, where: Where, *, bounds: Bounds = SHARE)
             part_of, whole_of = outside.select("part", "whole").row(0)
             raise UserError(f"pooled: a run has {part_of:g} of {whole_of:g}, and bounds={bounds} do not allow that")
         lost = counts["part"].null_count()
-        found = ratio(counts)._replace(left_out=lost, lost=(lost, 0), remark=_of(counts) if bounds == SHARE else "")
+        found = _left_out(ratio(counts), lost, counts.height)
+        if bounds == SHARE:  # "3 of 8"
+            found = found._replace(remark=_of(counts))
         if not (lost and found.n and finite):
             return found
         return found._replace(if_lost=tuple(ratio(_filled(counts, end)) for end in bounds))
@@ -186,9 +193,8 @@ def pooled_difference(part: Metric, whole: Metric, where_a: Where, where_b: Wher
         a, b = a.join(b, on="seed", how="semi"), b.join(a, on="seed", how="semi")
         kept = [side.filter(a["part"].is_not_null() & b["part"].is_not_null()) for side in (a, b)]
         lost = (a["part"].null_count(), b["part"].null_count())
-        found = _difference(*kept)._replace(
-            left_out=a.height - kept[0].height, lost=lost, remark=f"{_of(kept[1])} against {_of(kept[0])}"
-        )
+        found = _left_out(_difference(*kept), a.height - kept[0].height, a.height, lost)
+        found = found._replace(remark=f"{_of(kept[1])} against {_of(kept[0])}")
         if lost == (0, 0) or not found.n:
             return found
         ends = ((1.0, 0.0), (0.0, 1.0))
@@ -371,7 +377,7 @@ def _pairs(
 def _paired_effect(pairs: pl.DataFrame, bounds: Bounds | None, confidence: float = CONFIDENCE) -> Effect:
     lost = (pairs["a"].null_count(), pairs["b"].null_count())
     left_out = pairs.filter(pl.any_horizontal(pl.col("a", "b").is_null())).height
-    measured = mean_effect(_differences(pairs), bounds, confidence)._replace(left_out=left_out, lost=lost)
+    measured = _left_out(mean_effect(_differences(pairs), bounds, confidence), left_out, pairs.height, lost)
     seen = pl.concat([pairs["a"], pairs["b"]]).drop_nulls()
     if lost == (0, 0) or seen.is_empty():
         return measured

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from relubench.findings.claims.effect import Effect
 
 HOLDS, DOES_NOT_HOLD, REVERSED, OPEN = "holds", "does not hold", "reversed", "open"
-#: The grid has left out the runs that it takes.
+#: The grid has left out the runs that it takes, or none of them has what it takes.
 NOT_MEASURED = "not measured"
 
 Direction = Literal["above", "below"]
@@ -30,7 +30,7 @@ class Rule(NamedTuple):
 
         Where most are lost it is open: the worst and the best seen are then those of a few that were spared.
         """
-        if effect.left_out > effect.n:
+        if effect.mostly_left_out:
             return OPEN
         verdicts = {self._interval_verdict(each) for each in (effect, *effect.if_lost)}
         return verdicts.pop() if len(verdicts) == 1 else OPEN
