@@ -5,6 +5,8 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from relubench.errors import UserError
 from relubench.findings import stats
@@ -484,3 +486,19 @@ def test_a_measure_that_was_not_taken_is_named():
         mean_of(of_measures(pl.col("shift").sum()), RELU)(with_measures(make_tables()))
     with pytest.raises(UserError, match=r"probe\.measures=\[\].* needs died"):
         mean_of(of_measures(pl.col("died").sum()), RELU)(make_tables())
+
+
+@given(
+    st.lists(st.tuples(st.integers(-9, 9), st.integers(1, 9)), min_size=5, max_size=SEEDS),
+    st.sampled_from([(0.0, 1.0), (-1.0, 1.0), (0.0, np.inf)]),
+)
+def test_a_pooled_ratio_lies_in_its_interval_and_both_where_they_can(counts, bounds):
+    least, most = bounds
+    wholes = np.array([whole for _, whole in counts])
+    parts = np.clip([part for part, _ in counts], least * wholes, np.minimum(most, 9) * wholes)
+    runs = pl.DataFrame({"run_id": [str(place) for place in range(len(counts))], "seed": range(len(counts))})
+    tables = Tables(runs.with_columns(units=parts, all=wholes, diverged=False), pl.DataFrame(), pl.DataFrame())
+    found = pooled(pl.col("units"), pl.col("all"), {}, bounds=bounds)(tables)
+    assert found.value == pytest.approx(parts.sum() / wholes.sum())
+    assert least <= found.low <= found.value + 1e-12
+    assert found.value - 1e-12 <= found.high <= most
