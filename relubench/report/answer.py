@@ -96,13 +96,13 @@ def _verdict(row: dict[str, Any]) -> str:
 
 
 def _count(row: dict[str, Any]) -> str:
-    """Return in how many settings runs decide that a claim holds; of one that no runs decide, a star."""
+    """Return in how many settings a claim holds, unless it is all or none, and is reversed; a star for no runs."""
     if row["claim_verdict"] == NOT_MEASURED:
         return ""
     if row["kind"] != "seeds":
         return "\\*"
-    turned = f", reversed {row['reversed_in']}" if row["reversed_in"] else ""
-    return f" {row['holds_in']}/{row['settings']}{turned}"
+    some = "" if row["holds_in"] in (0, row["settings"]) else f" {row['holds_in']}/{row['settings']}"
+    return f"{some}, reversed {row['reversed_in']}" if row["reversed_in"] else some
 
 
 def main(arguments: Sequence[str]) -> None:

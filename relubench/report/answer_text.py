@@ -6,21 +6,19 @@ from relubench.report.headlines import Headline, Marks, Number, Rests
 
 INTRO = """\
 A **ReLU unit** adds up its weighted inputs and a bias, and outputs the sum if it is positive, else 0. With two inputs
-the points where the sum is 0 form a line: on one side the unit is active, on the other silent. Training moves the line
-in steps whose length the **learning rate** sets. Only points on the active side pull at it: on the silent side a small
-move changes nothing, so there is no gradient.
+the points of sum 0 form a line: on one side the unit is active, on the other silent. Training moves the line in steps
+whose length the **learning rate** sets; only points on the active side pull at it.
 
-Sometimes a step is so long that the line jumps past all points. The unit then outputs 0 for each of them, so none gives
-it a gradient, so plain gradient descent leaves it where it is. That is a **dead unit**: silent on every training
-example. In the first layer, whose inputs are the data, it stays dead. The inputs of later layers change as earlier ones
-learn, and their units may come back.
+Sometimes a step is so long that the line jumps past all points. The unit then outputs 0 for each of them, none gives it
+a gradient, and plain gradient descent leaves it where it is: a **dead unit**, silent on every training example. In the
+first layer, whose inputs are the data, it stays dead. The inputs of later layers change as earlier ones learn, and
+their units may come back.
 """
-MOVING = "units' lines among the training points, step by step: some are pushed out of the data, and die"
-DEADLY = "one unit's line, and its sum on each point, before and after the step that kills it"
+MOVING = "units' lines among the training points: some are pushed out, and die"
+DEADLY = "a unit's line and sums before and after the step that kills it"
 
 _SGD, _ADAM = "digits, 64×3, SGD", "digits, 64×3, Adam"
-_FASHION, _FASHION_ADAM = "Fashion-MNIST, 128×3, SGD", "Fashion-MNIST, 128×3, Adam"
-_MOMENTUM = "digits, 64×3, momentum"
+_FASHION_ADAM = "Fashion-MNIST, 128×3, Adam"
 _MOONS, _MOONS_ADAM = "moons, 16-16, SGD", "moons, 16-16, Adam"
 _ONE_STEP = "One step at a large rate kills units"
 _FOR_GOOD = "A unit that a large step has killed is dead at the end of training"
@@ -42,9 +40,9 @@ _AT_END = "A dead unit is unlikely to recover: to be alive at the end"
 
 #: The terms that the findings use.
 TERMS = """\
-Networks are small: 64×3 has three hidden layers of 64 units; moons are the points in the pictures. *Proper* is the
-learning rate of the best accuracy; *high* is one that leaves 3 in 10 ReLU units dead or, where none does (SGD on
-images), the highest without divergence. Both come from other runs. Brackets are 95 % intervals over networks.
+64×3 has three hidden layers of 64 units; moons are the points in the pictures. *Proper* is the learning rate of the
+best accuracy, *high* one that leaves 3 in 10 ReLU units dead, or (SGD on images) the highest without divergence, both
+found on other runs. Brackets are 95 % intervals over networks.
 """
 
 HEADLINES = (
@@ -52,9 +50,8 @@ HEADLINES = (
         question="When do units die?",
         sentence="Mostly when the learning rate is too high: one step can be enough.",
         body="On digits one step of SGD at rate 1, three times a proper one, kills {one:people} units ({one:percent}), "
-        "at rate 3 {three:people} ({three:percent}). Of these {end:people} are dead after 1,000 proper steps "
-        "({end:percent}). Training at a proper rate leaves {proper:people} dead ({proper:percent}), with Adam "
-        "{adam:people} ({adam:percent}).",
+        "at rate 3 {three:percent}; of these {end:percent} are dead after 1,000 proper steps. "
+        "Training at a proper rate leaves {proper:people} dead ({proper:percent}), with Adam {adam:percent}.",
         rests=(Rests(1, _ONE_STEP, ("holds", "mostly")), Rests(3, _PROPER, ("holds", "mostly"))),
         numbers={
             "one": Number(1, _ONE_STEP, _SGD, "rate 1"),
@@ -64,23 +61,20 @@ HEADLINES = (
             "adam": Number(3, _PROPER, _ADAM),
         },
         marks=tuple(Marks(f"rate {rate}", 1, _ONE_STEP, f"rate {rate}") for rate in (1, 3, 10)),
-        x_label="units that one step kills, % of those alive before",
+        x_label="units that one step kills, %",
     ),
     Headline(
         question="How many, and at what accuracy?",
         sentence="With Adam {any:people} can die, on digits {kept:people} while the network still works.",
         body="On digits with Adam {any:percent} are dead at the deadliest rate, {kept:percent} at the deadliest that "
-        "on other runs cost at most two points of accuracy; with SGD {any_sgd:percent} and {kept_sgd:percent}, on "
-        "Fashion-MNIST {any_fashion:percent} and {kept_fashion:percent}. But on moons, where a few units suffice, "
-        "{most:percent} are dead with Adam while accuracy changes by {cost:points}.",
+        "on other runs cost at most two points of accuracy; with SGD {any_sgd:percent} and {kept_sgd:percent}. On "
+        "moons, where a few units suffice, {most:percent} are dead with Adam while accuracy changes by {cost:points}.",
         rests=(Rests(2, _ANY, ("holds", "mostly", "depends")), Rests(2, _KEPT, ("depends", "does not hold"))),
         numbers={
             "any": Number(2, _ANY, _ADAM),
             "kept": Number(2, _KEPT, _ADAM),
             "any_sgd": Number(2, _ANY, _SGD),
             "kept_sgd": Number(2, _KEPT, _SGD),
-            "any_fashion": Number(2, _ANY, _FASHION),
-            "kept_fashion": Number(2, _KEPT, _FASHION),
             "most": Number(2, _KEPT, _MOONS_ADAM),
             "cost": Number(2, _IS_KEPT, _MOONS_ADAM),
         },
@@ -116,11 +110,10 @@ HEADLINES = (
     Headline(
         question="Do they come back?",
         sentence="In the first layer hardly any do, in later layers some.",
-        body="Of the second layer's units found dead on digits, {second:people} are active at the end with SGD "
-        "({second:percent}), {second_adam:people} with Adam ({second_adam:percent}): the first layer changes what "
-        "they see. Its own inputs stay the same: none of its units comes back under plain SGD, with Adam "
-        "{first:percent} do on Fashion-MNIST. Other data wake another {new:percent} of them on digits, once inputs "
-        "have moved by a standard deviation.",
+        body="Of the second layer's units found dead on digits {second:people} are active at the end with SGD "
+        "({second:percent}), with Adam {second_adam:percent}: the first layer changes what they see. Its own inputs "
+        "stay the same: none of its units comes back under plain SGD, with Adam {first:percent} on Fashion-MNIST. "
+        "Inputs moved by a standard deviation wake another {new:percent} of them on digits.",
         rests=(
             Rests(10, _AT_END, ("does not hold",)),
             Rests(10, "A dead unit of the first layer never comes back under plain SGD", ("holds",)),
@@ -134,16 +127,16 @@ HEADLINES = (
             "new": Number(36, _NEW_LAYER_1, _SGD, "inputs + 1"),
         },
         marks=tuple(Marks(f"layer {layer}", 10, _AT_END, f"layer {layer}") for layer in (1, 2, 3)),
-        x_label="active again at the end, % of the units found dead at the high rate",
+        x_label="active again at the end, % of those found dead",
     ),
     Headline(
         question="What helps, and at what price?",
         sentence="A lower learning rate, and clipping; changing the biases hardly helps.",
         body="With clipping, a gradient 100 times as large kills {clip:percent} of the units that it kills without. Of "
-        "the units dead on digits with Adam, initial biases of 0.1 leave {positive:percent}, a decay of the biases "
-        "{decay:percent}, no biases at all {none:percent}; on moons leaving them out makes the training loss "
-        "{loss:power} as large. A leaky slope of 0.01 changes the share of silent units by {leaky:points} on digits, "
-        "by {leaky_fashion:points} on Fashion-MNIST.",
+        "those dead on digits with Adam, initial biases of 0.1 leave {positive:percent}, a decay of biases "
+        "{decay:percent}, no biases {none:percent}; on moons leaving them out makes the training loss {loss:power} as "
+        "large. A leaky slope of 0.01 changes the share of silent units by {leaky:points} on digits, by "
+        "{leaky_fashion:points} on Fashion-MNIST.",
         rests=(
             Rests(3, _PROPER, ("holds", "mostly")),
             Rests(38, "Clipping the gradient prevents that", ("holds", "mostly")),
@@ -171,18 +164,18 @@ HEADLINES = (
     Headline(
         question="Does it matter?",
         sentence="Little, at a good learning rate.",
-        body="On digits with momentum {dead:percent} are dead at a rate that changes accuracy by {cost:points}. With "
-        "Adam a leaky slope of 0.1 instead of 0.01 changes the share of silent units by {silent_proper:points} at a "
-        "proper rate, and accuracy by {accurate_proper:points}; at the high rate by {silent:points} and "
-        "{accurate:points}. ELU instead of leaky ReLU changes accuracy by {elu:points} at the best rates.",
+        body="On digits with Adam a rate at which {dead:percent} are dead changes accuracy by {cost:points}. A leaky "
+        "slope of 0.1 instead of 0.01 changes the share of silent units by {silent_proper:points} at a proper rate, "
+        "and accuracy by {accurate_proper:points}; at the high rate by {silent:points} and {accurate:points}. ELU "
+        "instead of leaky ReLU changes accuracy by {elu:points} at the best rates.",
         rests=(
             Rests(24, _SLOPE_SILENT, ("holds", "mostly")),
             Rests(24, _SLOPE_ACCURACY, ("does not hold",)),
             Rests(13, _ELU, ("does not hold",)),
         ),
         numbers={
-            "dead": Number(2, _KEPT, _MOMENTUM),
-            "cost": Number(2, _IS_KEPT, _MOMENTUM),
+            "dead": Number(2, _KEPT, _ADAM),
+            "cost": Number(2, _IS_KEPT, _ADAM),
             "silent": Number(24, _SLOPE_SILENT, _ADAM),
             "silent_proper": Number(24, _SLOPE_SILENT, _ADAM, "proper rate"),
             "accurate": Number(24, _SLOPE_ACCURACY, _ADAM, "high rate"),
@@ -190,10 +183,10 @@ HEADLINES = (
             "elu": Number(13, _ELU, _ADAM),
         },
         marks=(
-            Marks("silent units, high rate", 24, _SLOPE_SILENT),
+            Marks("accuracy, proper rate", 24, _SLOPE_ACCURACY),
             Marks("silent units, proper rate", 24, _SLOPE_SILENT, "proper rate"),
             Marks("accuracy, high rate", 24, _SLOPE_ACCURACY, "high rate"),
-            Marks("accuracy, proper rate", 24, _SLOPE_ACCURACY),
+            Marks("silent units, high rate", 24, _SLOPE_SILENT),
         ),
         x_label="slope 0.1 less slope 0.01, percentage points",
     ),
@@ -254,22 +247,22 @@ PARTS = {
     "A unit that a large step has killed never activates again": "never again",
     _FOR_GOOD: "dead later",
     "In layer 1 death is for good under plain SGD": "layer 1",
-    _ANY: "at all",
+    _ANY: "any",
     _KEPT: "kept accuracy",
-    _IS_KEPT: "is kept",
+    _IS_KEPT: "checked",
     _PROPER: "proper",
-    "And within a factor of three of a proper rate they are, too: below it": "a third",
-    "And within a factor of three of a proper rate they are, too: above it": "three times",
+    "And within a factor of three of a proper rate they are, too: below it": "third",
+    "And within a factor of three of a proper rate they are, too: above it": "threefold",
     "A dead unit's decision plane lies outside all data it was trained on": "training",
     "And outside other data of the same distribution": "test",
     _DECAY: "decay",
-    "Equal decay of weights and bias cannot bring layer 1 back under plain SGD": "equal: none back",
-    "Decay of the bias alone brings units of layer 1 back": "alone: back",
-    "Re-randomising with frozen layers allows higher learning rates": "higher rates",
+    "Equal decay of weights and bias cannot bring layer 1 back under plain SGD": "equal",
+    "Decay of the bias alone brings units of layer 1 back": "revives",
+    "Re-randomising with frozen layers allows higher learning rates": "rates",
     "Re-randomising with frozen layers gives a better accuracy": "accuracy",
     "Re-randomising with frozen layers gives a better fit in linear regression": "regression",
     "Re-randomising with frozen layers keeps units alive at a high rate": "alive",
-    _AT_END: "by the end",
+    _AT_END: "at last",
     "A dead unit is unlikely to recover: to be ever active again": "ever",
     "A dead unit of the first layer never comes back under plain SGD": "layer 1",
     "Leaky ReLU gives silent units a chance to recover": "recover",
@@ -284,11 +277,11 @@ PARTS = {
     "A small positive initial bias gives a boost to initial learning": "learning",
     "A small positive bias makes the units' gradients at birth longer": "gradients",
     "The step that kills drives the unit's weights to smaller values": "weights",
-    "The step that kills drives the unit's weights to where they make z smaller": "their sums",
-    "A unit alive at birth dies by a step, more often at a large rate": "large rates",
+    "The step that kills drives the unit's weights to where they make z smaller": "sums",
+    "A unit alive at birth dies by a step, more often at a large rate": "rates",
     _SLOPE_ACCURACY: "accuracy",
     _SLOPE_SILENT: "silence",
-    "For an input on the flat side the weights are not updated, not even a tiny bit": "one step",
+    "For an input on the flat side the weights are not updated, not even a tiny bit": "exactly",
     "A unit whose weights start on the wrong side of the inputs stays stuck": "stays",
     "A slope below 0 on the left has a similar effect: accuracy": "accuracy",
     "A slope below 0 on the left has a similar effect: silent units": "silence",
@@ -296,18 +289,19 @@ PARTS = {
     "With inputs of one sign a large step makes z negative on all of them more often": "sign",
     "And so it does where inputs are on roughly the same scale": "scale",
     "Units leave death due to updates earlier in the network": "wake",
-    "With all earlier layers frozen no dead unit comes back under plain SGD": "frozen: none",
+    "With all earlier layers frozen no dead unit comes back under plain SGD": "frozen",
     "Depending on the weights the outputs are choked off": "choked",
-    "A network that begins with small weights does not learn": "small ones",
+    "A network that begins with small weights does not learn": "small",
     "A unit dead in training may be nonzero at test time": "test",
-    "A unit dead in training may be nonzero on inputs of another distribution": "other data",
+    "A unit dead in training may be nonzero on inputs of another distribution": "elsewhere",
     "New data in further training revive dead units": "wake",
     _NEW_LAYER_1: "layer 1",
-    "New labels alone never revive layer 1 under plain SGD": "labels: none",
-    "Units that fire for some data alone have too little of it to move their weights": "hardly move",
+    "New labels alone never revive layer 1 under plain SGD": "labels",
+    "Units that fire for some data alone have too little of it to move their weights": "move",
+    "And they die more often": "die",
     "More epochs wake dead units": "wake",
     "A large gradient from above kills": "large",
-    "Clipping the gradient prevents that": "clipped: none",
+    "Clipping the gradient prevents that": "clipped",
     "It is a negative gradient from above that kills": "negative",
     "A dead unit's own weights cannot be offset: under plain SGD those of layer 1 stay as they are": "SGD",
     "They are hardly offset under momentum and Adam either, which move them": "others",
@@ -328,12 +322,11 @@ SOURCES = {"comment on the question": "C", "comment on answer ": "C A", "comment
 
 JUDGED = """\
 Each sentence (Q: question, A1: first answer, C: comment) became claims, judged in *settings*: data, network, optimiser.
-7/8: it holds in 7 of 8, by the 95 % interval of its main number{corrected}. *Yes*: in all; *mostly*: in two thirds or
-more; *depends*: in fewer, refuted in others; *no*: in none, refuted in most; *open*: undecided; –: not measured. Star:
-a proof, an exact count, a picture or the literature, often true by definition.
+*Yes*: it holds in all by the 95 % interval of its main number{corrected}; *mostly* 7/8: in 7 of 8, two thirds or more;
+*depends*: in fewer; *no*: in none; *open*: undecided; –: not measured. Star: proof, exact count, picture or literature.
 
-Thresholds were committed (c24f93a; of `one_step` and `targets` a088b9b) before the runs, which have fresh seeds, from
-1000 on. Some claims were changed afterwards, as thresholds of an earlier version were (6e511de): [which, and
+Thresholds were committed before the runs (c24f93a; `one_step` and `targets`: a088b9b), whose seeds, from 1000 on, are
+fresh. Some claims changed afterwards, as did thresholds of an earlier version (6e511de): [which, and
 why](claims.md#what-was-fixed-before-the-runs).
 """
 CORRECTED = ", corrected for the number of claims"

@@ -41,11 +41,11 @@ def _short(number: float) -> str:
 
 
 def _people(number: Plain) -> str:
-    """Return a share as so many in ten, below a tenth in a hundred, and below a hundredth in a thousand."""
+    """Return a share as so many in ten, or where that is a fifth off, in a hundred, or in a thousand."""
     share = number.value
     if share in (0, 1):
         return "none" if share == 0 else "all"
-    whole = next((whole for whole in (10, 100, 1000) if round(share * whole) >= 1), None)
+    whole = next((whole for whole in (10, 100, 1000) if abs(round(share * whole) / whole - share) <= share / 5), None)
     if whole is None:
         return "fewer than 1 in 1,000"
     if round(share * whole) == whole:

@@ -13,8 +13,9 @@ def number(value, low=None, high=None, n=64):
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        (0.0, "none"), (0.0003, "fewer than 1 in 1,000"), (0.004, "4 in 1,000"), (0.023, "2 in 100"), (0.31, "3 in 10"),
-        (0.066, "1 in 10"), (0.049, "5 in 100"), (0.94, "9 in 10"), (0.97, "nearly all"), (1.0, "all"),
+        (0.0, "none"), (0.0003, "fewer than 1 in 1,000"), (0.004, "4 in 1,000"), (0.0147, "15 in 1,000"),
+        (0.023, "2 in 100"), (0.049, "5 in 100"), (0.066, "7 in 100"), (0.09, "1 in 10"), (0.147, "15 in 100"),
+        (0.31, "3 in 10"), (0.94, "9 in 10"), (0.97, "nearly all"), (1.0, "all"),
     ],
 )  # fmt: skip
 def test_shares_are_so_many_in_ten_a_hundred_or_a_thousand(value, words):
