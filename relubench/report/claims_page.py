@@ -149,9 +149,20 @@ def _claim(rows: list[dict[str, Any]]) -> Iterator[str]:
             yield titles("where", *beside, f"value [{99 if beside else 95} % interval]", "n", "verdict")
             yield from map(condition, measured)
             yield ""
+            yield from _on_what(measured)
         yield from _not_measured([row for row in rows if row["verdict"] == NOT_MEASURED], any_measured=bool(measured))
     if first["note"]:
         yield f"{first['note']}\n"
+
+
+def _on_what(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield in a line in which settings a claim holds and in which not, where they differ."""
+    settings: dict[str, list[str]] = {}
+    for row in rows:
+        if row["primary"] and row["kind"] == "seeds":
+            settings.setdefault(row["verdict"], []).append(row["setting"] or row["condition"])
+    if len(settings) > 1:
+        yield "; ".join(f"*{verdict}* in {' · '.join(named)}" for verdict, named in sorted(settings.items())) + ".\n"
 
 
 def _claimed(row: dict[str, Any]) -> str:

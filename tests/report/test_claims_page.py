@@ -138,3 +138,14 @@ def test_what_the_correction_took_away_and_accuracies_at_chance_are_told():
     row |= dict.fromkeys(("left_out", "n", "remark", "setting", "primary", "ci_low", "ci_high"))
     told = claims_page.condition(row | {"kind": "seeds", "condition": "c", "value": 0.25})
     assert told == "| c | 0.25; diverged runs at chance: 0.5 [0.4, 0.6] |  | open (alone: holds) |"
+
+
+def test_a_claim_that_differs_between_settings_says_on_which_it_depends(folder):
+    path = folder / "mine/claims.parquet"
+    row = storage.read_table(path)[:1]
+    settings = {"digits, SGD": 1e-9, "moons, SGD": 0.9, "digits, Adam": 1e-9}
+    rows = [row.with_columns(setting=pl.lit(name), p=pl.lit(p)) for name, p in settings.items()]
+    storage.write_table(path, pl.concat(rows))
+    assert "*holds* in digits, SGD · digits, Adam; *open* in moons, SGD.\n" in section(folder)[1]
+    storage.write_table(path, pl.concat(rows[::2]))
+    assert "*holds* in" not in section(folder)[1]
