@@ -64,11 +64,10 @@ def never_active_again(small):
 
 
 @pytest.mark.slow
-def test_a_large_loss_or_inputs_of_one_sign_kill_and_a_positive_gradient_does_it(small):
+def test_a_large_loss_or_inputs_of_one_sign_kill_and_a_negative_gradient_does_not(small):
     claims = small["claims"]
     assert value(claims, 38, "A large gradient") > 0.1
     assert value(claims, 38, "a negative gradient") < 0.3
-    assert value(claims, 38, "a positive gradient") > 0.7
     assert value(claims, 23, "make z smaller") > 0.7
     assert value(claims, 27, "of one sign a large step") > 0.1
     assert small["curves"].filter(pl.col("metric") == "wrong")["mean"].max() < 0.01  # ties in float32

@@ -46,8 +46,8 @@ def _start(row: dict[str, Any]) -> str:
     return style.name(row[INIT]) + bias
 
 
-def _by_depth(cells: pl.DataFrame) -> Figure:
-    rows = {"networks born dead": cells.filter(pl.col("start") == "He")}
+def _by_depth(he: pl.DataFrame) -> Figure:
+    rows = {"networks born dead": he}
     figure = line_panels(rows, x="layers", lines="width")
     _draw_bounds(figure.axes[0], rows["networks born dead"])
     caption = (
@@ -73,8 +73,8 @@ def _draw_bounds(axis: Any, cells: pl.DataFrame) -> None:
         axis.plot(between, bound, color=look["color"], linestyle=":", linewidth=1.0)
 
 
-def _by_size(cells: pl.DataFrame) -> Figure:
-    rows = {"networks born dead": cells.filter(pl.col("start") == "He")}
+def _by_size(he: pl.DataFrame) -> Figure:
+    rows = {"networks born dead": he}
     figure = heat_map(rows["networks born dead"], x="layers", y="width", label="networks born dead")
     caption = (
         f"Networks born dead by depth and width: He without biases. {_COUNTED} {runs_note(rows)} {_extremes(rows)}"
@@ -82,9 +82,9 @@ def _by_size(cells: pl.DataFrame) -> Figure:
     return Figure("by_size", figure, caption, claims=())
 
 
-def _by_start(cells: pl.DataFrame) -> Figure:
+def _by_start(compared: pl.DataFrame) -> Figure:
     width, layers = COMPARED
-    rows = {"networks born dead": cells.filter(pl.col("width") == width, pl.col("layers") == layers)}
+    rows = {"networks born dead": compared}
     figure = points(rows, x="start", x_label="initial weights and biases")
     caption = (
         f"Networks of width {width} with {layers} affine layers that are born dead, by how they start; biases are 0 "
@@ -94,6 +94,10 @@ def _by_start(cells: pl.DataFrame) -> Figure:
 
 
 def figures(frames: Frames) -> Sequence[Figure]:
-    """Draw the share of networks born dead by depth, by size, and by how they start."""
+    """Draw the share of networks born dead by depth, by size, and by how they start, of what there is."""
     cells = _cells(frames)
-    return [_by_depth(cells), _by_size(cells), _by_start(cells)]
+    width, layers = COMPARED
+    he = cells.filter(pl.col("start") == "He")
+    compared = cells.filter(pl.col("width") == width, pl.col("layers") == layers)
+    drawn = ((_by_depth, he), (_by_size, he), (_by_start, compared))
+    return [draw(rows) for draw, rows in drawn if rows.height]
