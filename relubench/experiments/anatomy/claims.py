@@ -11,7 +11,7 @@ import polars as pl
 from relubench.experiments.cases import HIGH, PROPER, at, in_settings
 from relubench.findings.claims import Claim, Condition, Tables, of_layers, of_measures, of_units, pooled, total_of
 from relubench.findings.claims.measurements import DIFFERENCE, SHARE, Measurement
-from relubench.findings.claims.metrics import Metric, Where, aggregated, measures_of, needing
+from relubench.findings.claims.metrics import Metric, Where, aggregated, measures_of, needing, needs_of
 
 if TYPE_CHECKING:
     from relubench.findings.stats import Bounds
@@ -58,18 +58,14 @@ def _rare(tables: Tables) -> pl.DataFrame:
     `way`: how far they move over the others' mean; `deaths`: whether they no longer fire at the end, less the share of
     the others that do not.
     """
-    unit, step = ["run_id", "layer", "item"], pl.col("step")
-    rates, ways = (measures_of(tables, [name]) for name in ("unit_firing_rate", "distance_from_birth"))
-    born = rates.filter(step == 0).select(*unit, rate="value")
-    ends = (part.filter(step == step.max().over("run_id")) for part in (rates, ways))
-    last_rates, last_ways = (end.select(*unit, "value") for end in ends)
-    units = (
-        born.filter(pl.col("rate") > 0)
-        .join(last_rates, on=unit)
-        .with_columns(rare=pl.col("rate") < RARE, dead=(pl.col("value") == 0).cast(pl.Float64))
-        .drop("value")
-        .join(last_ways.rename({"value": "way"}), on=unit)
-    )
+    unit, step, born = ["run_id", "layer", "item"], pl.col("step"), pl.col("born")
+    found = measures_of(tables, ["unit_firing_rate", "distance_from_birth"])
+    at_birth = found.filter(step == 0, pl.col("measure") == "unit_firing_rate").select(*unit, born="value")
+    last = found.filter(step == step.max().over("run_id")).pivot("measure", index=unit, values="value")
+    units = at_birth.filter(born > 0).join(last, on=unit).select(
+        "run_id", "layer", rare=born < RARE, way="distance_from_birth",
+        dead=(pl.col("unit_firing_rate") == 0).cast(pl.Float64),
+    )  # fmt: skip
     others = units.filter(~pl.col("rare")).group_by("run_id", "layer").agg(pl.mean("way", "dead").name.suffix("_usual"))
     rare = units.filter("rare").join(others, on=["run_id", "layer"])
     way, deaths = pl.col("way") / pl.col("way_usual"), pl.col("dead") - pl.col("dead_usual")
@@ -79,7 +75,7 @@ def _rare(tables: Tables) -> pl.DataFrame:
 def _of_rare(column: str) -> Metric:
     """Return a metric of `_rare`, 0 for a run without such units."""
 
-    @needing("unit_firing_rate", "distance_from_birth")
+    @needing(*needs_of(_rare))
     def values(tables: Tables) -> pl.DataFrame:
         runs = tables.runs.filter(~pl.col("diverged")).select("run_id")
         found = tables.derived(_rare).select("run_id", value=pl.col(column))
