@@ -12,7 +12,7 @@ from typing import Literal
 
 import polars as pl
 
-from relubench.findings.claims.metrics import measures_of, needing
+from relubench.findings.claims.metrics import measures_of, needing, or_zero
 from relubench.sweeps.folders import Tables
 
 _UNIT = ("run_id", "layer", "unit")
@@ -95,9 +95,8 @@ def count_found(
     def values(tables: Tables) -> pl.DataFrame:
         rows = found(tables, state) if among is None else found(tables, state).filter(among)
         rows = rows if layer is None else rows.filter(pl.col("layer") == layer)
-        runs = tables.runs.filter(~pl.col("diverged")).select("run_id")
         counts = rows.group_by("run_id").agg(value=pl.len())
-        return runs.join(counts, on="run_id", how="left").with_columns(pl.col("value").fill_null(0))
+        return or_zero(tables, counts)
 
     return values
 
@@ -116,9 +115,8 @@ def count_at(
         rows = there.join(found(tables, state), on=_UNIT, maintain_order="left")
         rows = rows if among is None else rows.filter(among)
         rows = rows if layer is None else rows.filter(pl.col("layer") == layer)
-        runs = tables.runs.filter(~pl.col("diverged")).select("run_id")
         counts = rows.group_by("run_id").agg(value=pl.len())
-        return runs.join(counts, on="run_id", how="left").with_columns(pl.col("value").fill_null(0))
+        return or_zero(tables, counts)
 
     return values
 

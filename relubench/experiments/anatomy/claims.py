@@ -11,7 +11,7 @@ import polars as pl
 from relubench.experiments.cases import HIGH, PROPER, at, in_settings
 from relubench.findings.claims import Claim, Condition, Tables, of_layers, of_measures, of_units, pooled, total_of
 from relubench.findings.claims.measurements import DIFFERENCE, SHARE, Measurement
-from relubench.findings.claims.metrics import Metric, Where, aggregated, measures_of, needing, needs_of
+from relubench.findings.claims.metrics import Metric, Where, aggregated, measures_of, needing, needs_of, or_zero
 
 if TYPE_CHECKING:
     from relubench.findings.stats import Bounds
@@ -77,9 +77,8 @@ def _of_rare(column: str) -> Metric:
 
     @needing(*needs_of(_rare))
     def values(tables: Tables) -> pl.DataFrame:
-        runs = tables.runs.filter(~pl.col("diverged")).select("run_id")
         found = tables.derived(_rare).select("run_id", value=pl.col(column))
-        return runs.join(found, on="run_id", how="left").with_columns(pl.col("value").fill_null(0))
+        return or_zero(tables, found)
 
     return values
 

@@ -13,7 +13,7 @@ import polars as pl
 from relubench.config import SETTING_KEYS
 from relubench.errors import UserError
 from relubench.findings.claims import of_layers, of_measures
-from relubench.findings.claims.metrics import Metric, measures_of, needing, needs_of
+from relubench.findings.claims.metrics import Metric, measures_of, needing, needs_of, or_zero
 from relubench.findings.spells import found
 from relubench.sweeps.folders import Tables
 
@@ -78,8 +78,7 @@ def changed_bits(tables: Tables) -> pl.DataFrame:
     changed = ends[0].join(ends[1], on=_UNIT, suffix="_end").filter(pl.col("value") != pl.col("value_end"))
     killed = found(tables).filter(pl.col("died") == 1, pl.col("layer") == 1)
     counts = killed.join(changed, on=_UNIT, how="semi").group_by("run_id").agg(value=pl.len())
-    runs = tables.runs.filter(~pl.col("diverged")).select("run_id")
-    return runs.join(counts, on="run_id", how="left").with_columns(pl.col("value").fill_null(0))
+    return or_zero(tables, counts)
 
 
 def after_step(name: str, *, layer: int | None = None) -> Metric:

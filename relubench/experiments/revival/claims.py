@@ -11,7 +11,7 @@ import polars as pl
 from relubench.experiments.cases import HIGH, PROPER, Cases, at, in_settings
 from relubench.findings.claims import Claim, Condition, Tables, law, pooled, pooled_difference
 from relubench.findings.claims.measurements import Measurement
-from relubench.findings.claims.metrics import Metric, Where, measures_of, needing
+from relubench.findings.claims.metrics import Metric, Where, measures_of, needing, or_zero
 from relubench.findings.spells import EARLY, HALFWAY, LATE, REVIVALS, count_at, count_found, found, of_spells, spells
 
 NAME = "revival"
@@ -51,10 +51,9 @@ def born_alive(tables: Tables) -> pl.DataFrame:
 @needing("unit_dead")
 def ever_died(tables: Tables) -> pl.DataFrame:
     """Return the metric: how many of the units alive at birth some later probe found dead."""
-    runs = tables.runs.filter(~pl.col("diverged")).select("run_id")
     units = spells(tables).group_by("run_id", "layer", "unit").agg(pl.col("died").first())
     counts = units.filter(pl.col("died") > 0).group_by("run_id").agg(value=pl.len())
-    return runs.join(counts, on="run_id", how="left").with_columns(pl.col("value").fill_null(0))
+    return or_zero(tables, counts)
 
 
 def _of_layer_1(chosen: pl.Expr) -> Metric:
@@ -74,9 +73,8 @@ def _of_layer_1(chosen: pl.Expr) -> Metric:
             bits, left_on=["run_id", "unit", "end"], right_on=["run_id", "unit", "step"], suffix="_end"
         )
         both = both.with_columns(moved=pl.col("value") != pl.col("value_end"))
-        runs = tables.runs.filter(~pl.col("diverged")).select("run_id")
         counts = both.group_by("run_id").agg(value=pl.col("unit").filter(chosen).n_unique())
-        return runs.join(counts, on="run_id", how="left").with_columns(pl.col("value").fill_null(0))
+        return or_zero(tables, counts)
 
     return values
 

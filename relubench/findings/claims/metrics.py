@@ -257,6 +257,12 @@ def _at_step(rows: pl.DataFrame, step: int | None) -> pl.DataFrame:
     return before.filter(pl.col("step") == pl.col("step").max().over("run_id"))
 
 
+def or_zero(tables: Tables, counts: pl.DataFrame) -> pl.DataFrame:
+    """Return `counts` (run_id, value) of the runs that did not diverge, 0 for those that have no row there."""
+    runs = tables.runs.filter(~pl.col("diverged")).select("run_id")
+    return runs.join(counts, on="run_id", how="left").with_columns(pl.col("value").fill_null(0))
+
+
 def aggregated(tables: Tables, rows: pl.DataFrame, number: pl.Expr) -> pl.DataFrame:
     """Return run_id and value of the runs that had not diverged by the step of their rows, or without steps, ever.
 
