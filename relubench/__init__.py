@@ -1,7 +1,8 @@
 """relubench: how many ReLU units die, when, and what fixes it.
 
-`load` reads results, `sweep` trains a grid from Python, `retrain` gives the weights of a run; `units` holds the
-definitions (dead, silent, saturated, dormant, linear, constant) as functions of plain arrays.
+`load` reads results, `sweep` trains a grid from Python, `retrain` gives the weights of a run; `watch` gives a function
+of JAX with the units of its activations; `units` holds the definitions (dead, silent, saturated, dormant, linear,
+constant) as functions of plain arrays.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from relubench import units
     from relubench.api import Results, load, retrain, sweep
+    from relubench.sites import watch
 
-__all__ = ["Results", "load", "retrain", "sweep", "units"]
+__all__ = ["Results", "load", "retrain", "sweep", "units", "watch"]
 
 #: When this process first imported relubench: source that changes later is not what it runs.
 IMPORTED = time.time()
@@ -27,5 +29,6 @@ def __getattr__(name: str) -> Any:
     if name == "units":
         return importlib.import_module("relubench.units")
     if name in __all__:
-        return getattr(importlib.import_module("relubench.api"), name)
+        home = "relubench.sites" if name == "watch" else "relubench.api"
+        return getattr(importlib.import_module(home), name)
     raise AttributeError(f"module 'relubench' has no attribute {name!r}")

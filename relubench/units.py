@@ -30,7 +30,7 @@ LARGEST_WEIGHT = 2.0**32
 
 
 class UnitStats(NamedTuple):
-    """What a set of inputs has shown of each unit; every field but `examples` is [units]."""
+    """What a set of inputs has shown of each unit; every field but `examples` is [units], [layers, units] and so on."""
 
     active: Array  # bool: f'(z) != 0 on at least one input
     max_abs_slope: Array  # largest |f'(z)|
@@ -39,7 +39,10 @@ class UnitStats(NamedTuple):
     min_h: Array  # smallest and largest activation f(z)
     max_h: Array
     total_abs_h: Array  # sum of |f(z)| over the inputs (and positions), times the `magnitudes.scale` of its extremes
-    examples: Array  # scalar: summands of `total_abs_h`, a whole number; the sum of their weights if those are floats
+    examples: (
+        Array  # summands of `total_abs_h`, a whole number; the sum of their weights if those are floats. A scalar,
+    )
+    # or shaped like the others where units have seen different examples
 
 
 def observe(
@@ -88,11 +91,15 @@ def sum_abs(
 
 
 def merge(parts: UnitStats) -> UnitStats:
-    """Return the statistics over all parts, stacked along the first axis of every field, as one."""
+    """Return the statistics over all parts, stacked along the first axis of every field, as one.
+
+    Units may have more axes than one: (parts, layers, units) becomes (layers, units).
+    """
     parts = UnitStats(*map(jnp.asarray, parts))
-    if parts.active.ndim != 2:
+    if parts.examples.shape not in (parts.active.shape[:1], parts.active.shape) or not parts.active.ndim:
         raise UserError(
-            f"parts.active has shape {parts.active.shape}: it takes (parts, units), every field stacked along an axis"
+            f"parts.active has shape {parts.active.shape} and parts.examples {parts.examples.shape}: it takes "
+            "(parts, units) and (parts,), every field stacked along an axis"
         )
     min_h, max_h = _smallest(parts.min_h, (0,)), _largest(parts.max_h, (0,))
     rescale = magnitudes.scale(min_h, max_h)[None] / magnitudes.scale(parts.min_h, parts.max_h)
@@ -104,8 +111,30 @@ def merge(parts: UnitStats) -> UnitStats:
         min_h=min_h,
         max_h=max_h,
         total_abs_h=jnp.sum(parts.total_abs_h * rescale, 0),
-        examples=_total(parts.examples),
+        examples=_total(parts.examples, 0),
     )
+
+
+def nothing(like: UnitStats) -> UnitStats:
+    """Return the statistics of no input at all, for as many units as `like` has: they change no others when merged."""
+    numbers = {
+        "active": False, "max_abs_slope": 0, "min_z": math.inf, "max_z": -math.inf, "min_h": math.inf,
+        "max_h": -math.inf, "total_abs_h": 0, "examples": 0,
+    }  # fmt: skip
+    return UnitStats(**{name: jnp.full(x.shape, numbers[name], x.dtype) for name, x in like._asdict().items()})
+
+
+def shaped(stats: UnitStats, shape: Sequence[int]) -> UnitStats:
+    """Return the statistics of units that stand along one axis, their fields in this shape instead."""
+    fields = {name: field.reshape(shape) for name, field in stats._asdict().items() if name != "examples"}
+    return stats._replace(**fields)
+
+
+def beside(parts: UnitStats) -> UnitStats:
+    """Return statistics of different units, stacked along the first axis of every field, as those of all of them."""
+    missing = parts.active.ndim - parts.examples.ndim
+    examples = parts.examples.reshape(parts.examples.shape + (1,) * missing)
+    return parts._replace(examples=jnp.broadcast_to(examples, parts.active.shape))
 
 
 def dead(stats: UnitStats) -> Array:
@@ -124,13 +153,17 @@ def saturated(stats: UnitStats) -> Array:
 
 
 def dormant(stats: UnitStats, tau: ArrayLike = 0.025) -> Array:
-    """The mean |f(z)| is at most `tau` times the layer's mean (Sokar et al. 2023, definition 3.1). [units] bool."""
+    """The mean |f(z)| is at most `tau` times the layer's mean (Sokar et al. 2023, definition 3.1). [units] bool.
+
+    Of units with more axes than one, the last is a layer's: [layers, units], [members, units].
+    """
     checks.number("tau", tau, low=0)
     scales = magnitudes.scale(stats.min_h, stats.max_h)
     total, examples = jnp.asarray(stats.total_abs_h), jnp.asarray(stats.examples)
     mean = total / jnp.where(examples > 0, examples, 1).astype(total.dtype)
-    mean = mean * (jnp.min(scales) / scales)  # all with the scale of the largest
-    return mean <= tau * jnp.mean(mean)
+    layer = -1 if mean.ndim else None
+    mean = mean * (jnp.min(scales, layer, keepdims=True) / scales)  # all with the scale of the largest
+    return mean <= tau * jnp.mean(mean, layer, keepdims=True)
 
 
 def linear(stats: UnitStats) -> Array:
@@ -265,10 +298,10 @@ def _weights(weight: ArrayLike, shape: tuple[int, ...], axis: int) -> Array:
     return jnp.expand_dims(array.reshape(array.shape + (1,) * (len(others) - array.ndim)), axis)
 
 
-def _total(numbers: Array) -> Array:
+def _total(numbers: Array, axis: int | None = None) -> Array:
     """Return a sum; of whole numbers the exact one, as far as integers go."""
     if jnp.issubdtype(numbers.dtype, jnp.floating):
-        return jnp.sum(magnitudes.floating(numbers))
+        return jnp.sum(magnitudes.floating(numbers), axis)
     dtype = jnp.result_type(int)
     most = jnp.iinfo(dtype).max
-    return jnp.where(jnp.sum(numbers, dtype=jnp.float32) < most, jnp.sum(numbers, dtype=dtype), most)
+    return jnp.where(jnp.sum(numbers, axis, dtype=jnp.float32) < most, jnp.sum(numbers, axis, dtype=dtype), most)

@@ -16,8 +16,8 @@ from relubench.report import generated
 PACKAGE = Path(__file__).parents[1]
 #: The parts, folders and modules, from what everything stands on to the command line: each may import those before it.
 ORDER = (
-    "errors", "paths", "lazy", "checks", "magnitudes", "memory", "theory", "units", "config", "registry", "data", "nn",
-    "optim", "run", "sweeps", "api", "findings", "plots", "experiments", "report", "cli",
+    "errors", "paths", "lazy", "checks", "magnitudes", "memory", "theory", "units", "sites", "config", "registry",
+    "data", "nn", "optim", "run", "sweeps", "api", "findings", "plots", "experiments", "report", "cli",
 )  # fmt: skip
 #: They stand for the package: whoever imports them imports what they import when it is asked for.
 DOORS = ("__init__", "__main__")

@@ -1,0 +1,191 @@
+"""Doing what a graph says, and seeing its activations on the way.
+
+Results come from the function's own operations, derivative rules included. What lies inside a call is done again only
+as far as an activation needs it, from values through which no derivative passes; under `jit` XLA makes one of the two.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import jax
+from jax import Array, lax
+from jax import numpy as jnp
+from jax.extend import core
+
+from relubench import units
+from relubench.sites import loops
+from relubench.sites.graph import Node, Operand, Value
+from relubench.sites.plan import Plan, held
+from relubench.sites.stretches import Stretch
+from relubench.units import UnitStats
+
+#: (an activation, its z, f) -> the statistics of its units
+Observe = Callable[[Stretch, Array, Callable[[Array], Array]], UnitStats]
+Result = tuple[list[Any], list[UnitStats]]
+
+
+@dataclasses.dataclass(eq=False)
+class _Needs:
+    """What the activations of a plan need beyond the function's own results."""
+
+    nodes: set[Node]  # operations inside calls that are done again
+    last: dict[Value, int]  # the last step that uses a value
+
+
+def run(plan: Plan, given: Sequence[Any], observe: Observe, *, compiled: bool) -> Result:
+    """Return the graph's results, and of each activation of the plan, in its order, the statistics.
+
+    Where nothing is compiled around it (`compiled`), a loop or branching that holds activations is done twice, so that
+    the results are the same bits as the function's own.
+    """
+    graph, needs = plan.graph, _needs(plan)
+    values: dict[Value, Any] = {**dict(zip(graph.inputs, given, strict=True)), **graph.constants}
+    seen: dict[int, list[UnitStats]] = {}
+    waiting = {stretch.nodes[-1]: stretch for stretch in plan.stretches}
+    number = {node: n for n, node in enumerate(graph.nodes())}
+    for place, step in enumerate(graph.steps):
+        inner = plan.inside.get(step.whole) if step.nodes == [step.whole] else None
+        if inner and compiled:
+            results, seen[number[step.whole]] = _watched(
+                step.whole, inner, _read(step.whole, values), observe, compiled
+            )
+        else:
+            results = step.whole.bind(_read(step.whole, values))
+        values.update(zip(step.whole.outputs, results, strict=True))
+        if inner and not compiled:
+            seen[number[step.whole]] = _watched(step.whole, inner, _stopped(step.whole, values), observe, compiled)[1]
+        for node in step.nodes:
+            if node in needs.nodes:
+                _again(node, plan, values, seen, number[node], observe, compiled)
+            if node in waiting:
+                seen[number[node]] = [_see(waiting[node], values, observe)]
+        for value in [value for value, last in needs.last.items() if last == place]:
+            values.pop(value, None)
+    outputs = [operand.val if isinstance(operand, core.Literal) else values[operand] for operand in graph.outputs]
+    return outputs, [stats for place in sorted(seen) for stats in seen[place]]
+
+
+def _again(
+    node: Node,
+    plan: Plan,
+    values: dict[Value, Any],
+    seen: dict[int, list[UnitStats]],
+    place: int,
+    observe: Observe,
+    compiled: bool,
+) -> None:
+    given = _stopped(node, values)
+    if node in plan.inside:
+        results, seen[place] = _watched(node, plan.inside[node], given, observe, compiled)
+    else:
+        results = node.bind(given)
+    for value, result in zip(node.outputs, results, strict=True):
+        values.setdefault(value, result)
+
+
+def _needs(plan: Plan) -> _Needs:
+    graph = plan.graph
+    there = {*graph.inputs, *graph.constants, *(value for step in graph.steps for value in step.whole.outputs)}
+    makers = {value: node for node in graph.nodes() for value in node.outputs}
+    own = {step.whole for step in graph.steps}
+    wanted = [value for stretch in plan.stretches for value in _read_by(stretch)]
+    opened = [node for node in plan.inside if node not in own]
+    nodes = set(opened)
+    wanted += [value for node in opened for value in _values(node.inputs)]
+    while wanted:
+        value = wanted.pop()
+        if value not in there and makers[value] not in nodes:
+            nodes.add(makers[value])
+            wanted += _values(makers[value].inputs)
+    return _Needs(nodes, _last_uses(plan, nodes))
+
+
+def _last_uses(plan: Plan, nodes: set[Node]) -> dict[Value, int]:
+    waiting = {stretch.nodes[-1]: stretch for stretch in plan.stretches}
+    last: dict[Value, int] = {}
+    for place, step in enumerate(plan.graph.steps):
+        used = [*_values(step.whole.inputs), *step.whole.outputs]
+        for node in step.nodes:
+            used += [*_values(node.inputs), *node.outputs] if node in nodes else []
+            used += _read_by(waiting[node]) if node in waiting else []
+        last.update(dict.fromkeys(used, place))
+    for value in _values(plan.graph.outputs):
+        last.pop(value, None)
+    return last
+
+
+def _read_by(stretch: Stretch) -> list[Value]:
+    """Return the base of a stretch and the other arrays that it takes."""
+    made = {value for node in stretch.nodes for value in node.outputs}
+    return [stretch.base, *(v for node in stretch.nodes for v in _values(node.inputs) if v not in made)]
+
+
+def _values(operands: Iterable[Operand]) -> list[Value]:
+    return [operand for operand in operands if isinstance(operand, Value)]
+
+
+def _read(node: Node, values: Mapping[Value, Any]) -> list[Any]:
+    return [operand.val if isinstance(operand, core.Literal) else values[operand] for operand in node.inputs]
+
+
+def _stopped(node: Node, values: Mapping[Value, Any]) -> list[Any]:
+    return [lax.stop_gradient(value) for value in _read(node, values)]
+
+
+def _see(stretch: Stretch, values: Mapping[Value, Any], observe: Observe) -> UnitStats:
+    def function(z: Array) -> Array:
+        own: dict[Value, Any] = {stretch.base: z}
+        for node in stretch.nodes:
+            given = [
+                own[v] if isinstance(v, Value) and v in own else lax.stop_gradient(_one(v, values)) for v in node.inputs
+            ]
+            own.update(zip(node.outputs, node.bind(given), strict=True))
+        return own[stretch.output]
+
+    return observe(stretch, lax.stop_gradient(values[stretch.base]), function)
+
+
+def _one(operand: Operand, values: Mapping[Value, Any]) -> Any:
+    return operand.val if isinstance(operand, core.Literal) else values[operand]
+
+
+def _watched(node: Node, plans: Sequence[Plan], given: Sequence[Any], observe: Observe, compiled: bool) -> Result:
+    """Do a loop or a branching, and see the activations in it."""
+    rule = {"scan": _scan, "cond": _cond}[node.name]
+    return rule(node, plans, given, observe, compiled)
+
+
+def _scan(node: Node, plans: Sequence[Plan], given: Sequence[Any], observe: Observe, compiled: bool) -> Result:
+    """A loop over layers gives the statistics of each; one over examples or time, those of all turns together."""
+    (plan,) = plans
+    fixed, carried = loops.sizes(node)
+    constants, start, turns = given[:fixed], given[fixed : fixed + carried], given[fixed + carried :]
+
+    def body(carry: list[Any], turn: list[Any]) -> tuple[list[Any], Any]:
+        results, stats = run(plan, [*constants, *carry, *turn], observe, compiled=compiled)
+        return results[:carried], (results[carried:], stats)
+
+    options = {name: node.params[name] for name in ("length", "reverse", "unroll")}
+    last, (stacked, stats) = lax.scan(body, list(start), list(turns), **options)
+    over_units = [activation.loops[0] is not None for activation in held(node, plans)]
+    merged = [units.beside(each) if keep else units.merge(each) for each, keep in zip(stats, over_units, strict=True)]
+    return [*last, *stacked], merged
+
+
+def _cond(node: Node, plans: Sequence[Plan], given: Sequence[Any], observe: Observe, compiled: bool) -> Result:
+    """The activations of a branch that is not taken have seen nothing."""
+    index, *operands = given
+    shapes = [jax.eval_shape(lambda *args, p=p: run(p, args, observe, compiled=compiled)[1], *operands) for p in plans]
+
+    def branch(place: int) -> Callable[..., Result]:
+        def taken(*args: Any) -> Result:
+            results, stats = run(plans[place], args, observe, compiled=compiled)
+            others = [stats if n == place else [units.nothing(s) for s in shape] for n, shape in enumerate(shapes)]
+            return results, [each for group in others for each in group]
+
+        return taken
+
+    return lax.switch(jnp.asarray(index, jnp.int32), [branch(n) for n in range(len(plans))], *operands)

@@ -1,0 +1,164 @@
+"""Where the activations of a graph are, and which axes of each are units: loops and branches included."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from jax.extend import core
+
+from relubench.sites import loops, origins, rules, stretches
+from relubench.sites.graph import Graph, Node, Operand, Value, shape_of
+from relubench.sites.origins import DATA, PARAMETERS, Factor, Origin
+from relubench.sites.stretches import Links, Rejected, Stretch
+
+
+@dataclasses.dataclass(eq=False)
+class Plan:
+    """The activations of a graph, in the order of its operations: its own, and those of what its nodes hold."""
+
+    graph: Graph
+    links: Links
+    stretches: list[Stretch]
+    inside: dict[Node, list[Plan]]  # of a loop its body, of a branching its branches
+    rejected: list[Rejected]
+
+    @property
+    def outputs(self) -> list[Origin]:
+        """What the graph's results stem from."""
+        return [_of(output, self.links.origins) for output in self.graph.outputs]
+
+    def activations(self) -> list[Activation]:
+        """Return every activation, in the order in which `run` gives their statistics."""
+        places = {id(node): n for n, node in enumerate(self.graph.nodes())}
+        own = [(places[id(s.nodes[-1])], [Activation(s, ())]) for s in self.stretches]
+        inner = [(places[id(node)], list(held(node, plans))) for node, plans in self.inside.items()]
+        return [activation for _, group in sorted(own + inner, key=lambda pair: pair[0]) for activation in group]
+
+    def all_rejected(self) -> list[Rejected]:
+        """Return what looked like an activation and is none, that of loops and branches included."""
+        return self.rejected + [r for plans in self.inside.values() for plan in plans for r in plan.all_rejected()]
+
+
+@dataclasses.dataclass(frozen=True)
+class Activation:
+    """A stretch and the lengths of the loops around it, outermost first; of one that gives no units, None."""
+
+    stretch: Stretch
+    loops: tuple[int | None, ...]
+
+
+def held(node: Node, plans: Sequence[Plan]) -> Iterator[Activation]:
+    """Give the activations of what a loop or a branching holds."""
+    for plan in plans:
+        for activation in plan.activations():
+            if node.name != "scan":
+                yield activation
+                continue
+            depth = len(plan.links.depths) - 1
+            kinds = activation.stretch.origin.loops[depth : depth + 1] or (frozenset(),)
+            length = node.params["length"] if PARAMETERS in kinds[0] else None
+            yield Activation(activation.stretch, (length, *activation.loops))
+
+
+def make(graph: Graph, given: Sequence[Origin], depths: tuple[int, ...] = ()) -> Plan:
+    """Return the plan of a graph whose inputs have these origins, in so many loops."""
+    known: dict[Value, Origin] = dict(zip(graph.inputs, given, strict=True))
+    for value in graph.constants:
+        known[value] = origins.of_argument(value.shape, PARAMETERS)
+    links = Links(graph, known, depths)
+    inside: dict[Node, list[Plan]] = {}
+    unwatched: list[Rejected] = []
+    for node in graph.nodes():
+        operands = [_of(operand, known) for operand in node.inputs]
+        if node.name in _HOLDERS:
+            plans, results = _HOLDERS[node.name](node, operands, depths)
+            if any(plan.activations() for plan in plans):
+                if node.name in WATCHED:
+                    inside[node] = plans
+                else:
+                    unwatched.append(Rejected(node, f"it stands in a {node.name} loop: these are not watched"))
+        else:
+            results = rules.follow(node, operands)
+        known.update(zip(node.outputs, results, strict=True))
+        links.add(node)
+    found, rejected = stretches.find(links)
+    return Plan(graph, links, found, inside, rejected + unwatched)
+
+
+def _of(operand: Operand, known: Mapping[Value, Origin]) -> Origin:
+    if isinstance(operand, core.Literal):
+        return origins.neutral(shape_of(operand))
+    return known[operand]
+
+
+Held = tuple[list[Plan], list[Origin]]
+WATCHED = frozenset({"scan", "cond"})
+
+
+def _scan(node: Node, given: Sequence[Origin], depths: tuple[int, ...]) -> Held:
+    """A body is planned again until what it hands on from turn to turn stems from nothing new."""
+    fixed, carried = loops.sizes(node)
+    constants, carry = list(given[:fixed]), list(given[fixed : fixed + carried])
+    turns = [_turn(origin, len(depths)) for origin in given[fixed + carried :]]
+    depths = (*depths, node.params["length"])
+    while True:
+        plan = make(node.graphs[0], [*constants, *carry, *turns], depths)
+        results = plan.outputs
+        grown = [_grown(one, _outside(new, depths)) for one, new in zip(carry, results[:carried], strict=True)]
+        if grown == carry:
+            break
+        carry = grown
+    stacked = [_stacked(origin, depths) for origin in results[carried:]]
+    return [plan], [*(_outside(origin, depths) for origin in results[:carried]), *stacked]
+
+
+def _turn(origin: Origin, depth: int) -> Origin:
+    """Return what one turn of a loop takes of an array: all but its first axis."""
+    kinds = frozenset().union(*(factor.kinds for factor in origin.axes[0])) if origin.axes else frozenset()
+    around = (*origin.loops, *(frozenset() for _ in range(depth - len(origin.loops))))
+    return dataclasses.replace(origin, axes=origin.axes[1:], loops=(*around, kinds & {DATA, PARAMETERS}))
+
+
+def _outside(origin: Origin, depths: tuple[int, ...]) -> Origin:
+    return dataclasses.replace(origin, loops=origin.loops[: len(depths) - 1])
+
+
+def _stacked(origin: Origin, depths: tuple[int, ...]) -> Origin:
+    kinds = origin.loops[len(depths) - 1] if len(origin.loops) >= len(depths) else frozenset()
+    if PARAMETERS in kinds:
+        kinds = frozenset({PARAMETERS})
+    return _outside(dataclasses.replace(origin, axes=((Factor(depths[-1], kinds),), *origin.axes)), depths)
+
+
+def _grown(one: Origin, new: Origin) -> Origin:
+    """Return what a carried array stems from when it is either of these."""
+    both = origins.joined([one, new], tuple(origins.length(axis) for axis in one.axes))
+    return dataclasses.replace(both, affine=one.affine or new.affine)
+
+
+def _cond(node: Node, given: Sequence[Origin], depths: tuple[int, ...]) -> Held:
+    plans = [make(branch, given[1:], depths) for branch in node.graphs]
+    results = []
+    for options in zip(*(plan.outputs for plan in plans), strict=True):
+        shape = tuple(origins.length(axis) for axis in options[0].axes)
+        both = origins.joined(options, shape)
+        varies = given[0].data
+        results.append(dataclasses.replace(both, affine=all(o.affine for o in options), data=both.data or varies))
+    return plans, results
+
+
+def _while(node: Node, given: Sequence[Origin], depths: tuple[int, ...]) -> Held:
+    skipped = node.params["cond_nconsts"]
+    plan = make(node.graphs[-1], given[skipped:], depths)
+    start = given[skipped + node.params["body_nconsts"] :]
+    everything = origins.joined(given, ())
+    results = [
+        dataclasses.replace(origin, data=everything.data, parameters=everything.parameters, affine=False)
+        for origin in start
+    ]
+    return [plan], results
+
+
+_HOLDERS: dict[str, Any] = {"scan": _scan, "cond": _cond, "while": _while}

@@ -1,0 +1,332 @@
+"""What each operation makes of the origins of its operands' axes."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from relubench.sites import origins, primitives
+from relubench.sites.graph import Node, shape_of
+from relubench.sites.origins import PARAMETERS, SCALED, Axis, Factor, Origin
+
+
+def follow(node: Node, given: Sequence[Origin]) -> list[Origin]:
+    """Return the origins of an operation's results from those of its operands; control flow aside."""
+    rule = _RULES.get(node.name)
+    if rule is not None:
+        return rule(node, given)
+    if node.name in primitives.ELEMENTWISE or (node.graphs and node.name.startswith("custom_")):
+        return _elementwise(node, given)
+    return _unknown(node, given)
+
+
+def _resized(axis: Axis, size: int) -> Axis:
+    """Return what a slice, a window or padding makes of an axis."""
+    if size == origins.length(axis):
+        return axis
+    return (Factor(size, origins.kinds_of(axis)),) if size != 1 or origins.kinds_of(axis) else ()
+
+
+def _elementwise(node: Node, given: Sequence[Origin]) -> list[Origin]:
+    if len(node.outputs) == len(given) and len(given) > 1:  # a barrier, or the like: each passes through
+        return list(given)
+    shape = node.outputs[0].shape
+    result = origins.joined(given, shape)
+    affine, labels = _is_affine(node, given, result), _meets_labels(node, given, result)
+    axes = result.axes
+    if _multiplies(node, given):
+        affine, axes = True, tuple(map(_scaled_along, axes, _lengths(given, shape)))
+    return [dataclasses.replace(result, axes=axes, affine=affine, labels=labels)] * len(node.outputs)
+
+
+def _is_affine(node: Node, given: Sequence[Origin], result: Origin) -> bool:
+    return any(o.affine for o in given if o.varies) and _keeps_affine(node, given, result)
+
+
+def _meets_labels(node: Node, given: Sequence[Origin], result: Origin) -> bool:
+    """Whether data that no parameter has touched join what comes from parameters and data; a mask does not."""
+    raw = any(
+        o.data and not o.parameters and any(map(origins.kinds_of, o.axes)) for o in given[node.name == "select_n" :]
+    )
+    return result.labels or (raw and any(o.data and o.parameters for o in given))
+
+
+def _keeps_affine(node: Node, given: Sequence[Origin], result: Origin) -> bool:
+    """Whether the result is affine in an affine operand: sums, and products with what is not such a value itself."""
+    if node.name in primitives.SAME or node.name in {"neg", "convert_element_type", "add", "sub", "add_any"}:
+        return True
+    if node.name == "select_n":  # by a mask of the data or of chance, rather than by the value itself
+        return not (given[0].data and given[0].parameters)
+    if node.name == "mul":
+        return not all(_is_full(origin, result) for origin in given)
+    return node.name == "div" and not _is_full(given[1], result)
+
+
+def _is_full(origin: Origin, result: Origin) -> bool:
+    """Whether an operand differs along all axes of the result, by the data: a mask or a norm's deviation does not."""
+    if not origin.data or len(origin.axes) != len(result.axes):
+        return False
+    return all(
+        origins.kinds_of(own) or not origins.kinds_of(axis) for own, axis in zip(origin.axes, result.axes, strict=True)
+    )
+
+
+def _multiplies(node: Node, given: Sequence[Origin]) -> bool:
+    """Whether data are multiplied by an array of parameters here, elementwise."""
+    if node.name != "mul" or len(given) != 2:
+        return False
+    data = [o for o in given if o.data]
+    weights = [o for o in given if o.parameters and not o.varies and any(map(origins.kinds_of, o.axes))]
+    return len(data) == 1 and len(weights) == 1
+
+
+def _lengths(given: Sequence[Origin], shape: tuple[int, ...]) -> list[bool]:
+    """Return along which axes of the result the parameter of a product varies."""
+    place = next(n for n, o in enumerate(given) if o.parameters and not o.varies)
+    return [bool(origins.kinds_of(origins.at(given[place], n, len(shape), size))) for n, size in enumerate(shape)]
+
+
+def _scaled_along(axis: Axis, varies: bool) -> Axis:
+    return tuple(Factor(f.size, f.kinds | {SCALED}) for f in axis) if varies else axis
+
+
+def _unknown(node: Node, given: Sequence[Origin]) -> list[Origin]:
+    """What nothing is known of: axes at their places where the shape stays, else every axis from all there is."""
+    kinds = frozenset().union(*(origins.kinds_of(axis) for origin in given for axis in origin.axes)) - {SCALED}
+    results = []
+    for output in node.outputs:
+        same = [origin for origin, operand in zip(given, node.inputs, strict=True) if shape_of(operand) == output.shape]
+        base = origins.joined(given, ()) if given else Origin(())
+        axes = origins.joined(same, output.shape).axes if same else tuple((Factor(n, kinds),) for n in output.shape)
+        results.append(dataclasses.replace(base, axes=axes))
+    return results
+
+
+def _only(node: Node, axes: Iterable[Axis], given: Sequence[Origin], **flags: Any) -> list[Origin]:
+    """Return one origin with these axes and what the operands are otherwise."""
+    base = dataclasses.replace(origins.joined(given, ()), **({"affine": given[0].affine} | flags))
+    return [dataclasses.replace(base, axes=tuple(axes))]
+
+
+# --- shapes
+
+
+def _broadcast(node: Node, given: Sequence[Origin]) -> list[Origin]:
+    shape, places = node.outputs[0].shape, node.params["broadcast_dimensions"]
+    axes = [origins.neutral_axis(size) for size in shape]
+    for own, place in enumerate(places):
+        if origins.length(given[0].axes[own]) == shape[place]:
+            axes[place] = given[0].axes[own]
+    return _only(node, axes, given[:1])
+
+
+def _reshape(node: Node, given: Sequence[Origin]) -> list[Origin]:
+    factors = [factor for axis in given[0].axes for factor in axis]
+    axes: list[Axis] = []
+    for size in node.outputs[0].shape:
+        axis: list[Factor] = []
+        while origins.length(tuple(axis)) < size and factors:
+            factor, missing = factors.pop(0), size // origins.length(tuple(axis))
+            common = math.gcd(factor.size, missing)
+            if factor.size > missing and common != missing:  # sizes that share no factoring: 6 = 2·3 as 3·2
+                return _mixed(node, given)
+            if factor.size > missing:
+                axis.append(Factor(missing, factor.kinds))
+                factors.insert(0, Factor(factor.size // missing, factor.kinds))
+            else:
+                axis.append(factor)
+        while factors and factors[0].size == 1 and size == 1 and not axis:  # a unit axis of length 1 keeps its kind
+            axis.append(factors.pop(0))
+        if origins.length(tuple(axis)) != size:
+            return _mixed(node, given)
+        axes.append(tuple(axis))
+    return _only(node, axes, given[:1])
+
+
+def _mixed(node: Node, given: Sequence[Origin]) -> list[Origin]:
+    kinds = origins.kinds_of(factor for axis in given[0].axes for factor in axis)
+    return _only(node, [(Factor(size, kinds),) for size in node.outputs[0].shape], given[:1])
+
+
+def _squeeze(node: Node, given: Sequence[Origin]) -> list[Origin]:
+    gone = node.params["dimensions"]
+    return _only(node, [axis for n, axis in enumerate(given[0].axes) if n not in gone], given)
+
+
+def _transpose(node: Node, given: Sequence[Origin]) -> list[Origin]:
+    return _only(node, [given[0].axes[n] for n in node.params["permutation"]], given)
+
+
+def _sliced(node: Node, given: Sequence[Origin]) -> list[Origin]:
+    """Slices, padding, windows, running sums: every axis stays at its place."""
+    return [
+        origin
+        for output in node.outputs
+        for origin in _only(node, map(_resized, given[0].axes, output.shape), given[:1])
+    ]
+
+
+def _sorted(node: Node, given: Sequence[Origin]) -> list[Origin]:
+    return [dataclasses.replace(origin, affine=False) for origin in given]
+
+
+def _concatenate(node: Node, given: Sequence[Origin]) -> list[Origin]:
+    shape, along = node.outputs[0].shape, node.params.get("dimension", node.params.get("axis", 0))
+    if node.name == "stack":
+        given = [dataclasses.replace(o, axes=(*o.axes[:along], (), *o.axes[along:])) for o in given]
+    leading = [origin for origin in given if origin.data] or list(given)
+    kinds = frozenset().union(*(origins.kinds_of(origin.axes[along]) for origin in leading))
+    rest = [dataclasses.replace(o, axes=(*o.axes[:along], (), *o.axes[along + 1 :])) for o in given]
+    axes = list(origins.joined(rest, (*shape[:along], 1, *shape[along + 1 :])).axes)
+    axes[along] = (Factor(shape[along], kinds),)
+    return _only(node, axes, given, affine=any(origin.affine for origin in given))
+
+
+def _gather(node: Node, given: Sequence[Origin]) -> list[Origin]:
+    numbers, slices = node.params["dimension_numbers"], node.params["slice_sizes"]
+    operand, indices = given[:2]
+    gone = {*numbers.collapsed_slice_dims, *numbers.operand_batching_dims}
+    kept = [n for n in range(len(operand.axes)) if n not in gone]
+    shape = node.outputs[0].shape
+    axes: list[Axis] = [()] * len(shape)
+    for place, n in zip(numbers.offset_dims, kept, strict=True):
+        axes[place] = _resized(operand.axes[n], slices[n])
+    others = [place for place in range(len(shape)) if place not in numbers.offset_dims]
+    for place, axis in zip(others, indices.axes[:-1], strict=True):
+        axes[place] = axis
+    for mine, theirs in zip(numbers.operand_batching_dims, numbers.start_indices_batching_dims, strict=True):
+        place = others[theirs]
+        axes[place] = origins.merged([operand.axes[mine], axes[place]], shape[place])
+    chosen = operand.parameters and not operand.varies and indices.data
+    by_data = operand.data and indices.data
+    return _only(node, axes, given, chosen=chosen, affine=chosen or operand.affine, labels=operand.labels or by_data)
+
+
+def _updated(node: Node, given: Sequence[Origin]) -> list[Origin]:
+    """What is written into an array: its axes, and those of what is written where the shapes agree."""
+    place = 2 if node.name.startswith("scatter") else 1
+    written = given[place]
+    same = len(written.axes) == len(given[0].axes)
+    axes = origins.joined([given[0], written], node.outputs[0].shape).axes if same else given[0].axes
+    return _only(node, axes, [given[0], written], affine=given[0].affine or written.affine)
+
+
+def _fresh(node: Node, given: Sequence[Origin]) -> list[Origin]:
+    return [origins.neutral(output.shape) for output in node.outputs]
+
+
+def _random(node: Node, given: Sequence[Origin]) -> list[Origin]:
+    return [origins.neutral(output.shape, random=True) for output in node.outputs]
+
+
+# --- reductions and products
+
+
+def _reduced(node: Node, given: Sequence[Origin]) -> list[Origin]:
+    gone = node.params.get("axes", node.params.get("dimensions", ()))
+    results = []
+    for n in range(len(node.outputs)):
+        origin = given[min(n, len(given) - 1)]
+        kinds = [origins.kinds_of(origin.axes[axis]) for axis in gone]
+        completes = node.name == "reduce_sum" and all(SCALED in k or not k for k in kinds)
+        axes = [axis for place, axis in enumerate(origin.axes) if place not in gone]
+        results += _only(node, map(_plain, axes), [origin], affine=origin.affine and completes)
+    return results
+
+
+def _plain(axis: Axis) -> Axis:
+    return tuple(Factor(f.size, f.kinds - {SCALED}) for f in axis)
+
+
+def _dot(node: Node, given: Sequence[Origin]) -> list[Origin]:
+    contracted, batch = node.params["dimension_numbers"]
+    left, right = given[:2]
+    axes = [_batch_axis(left, right, a, b) for a, b in zip(*batch, strict=True)]
+    for origin, gone, shared in zip((left, right), contracted, batch, strict=True):
+        axes += [_plain(axis) for n, axis in enumerate(origin.axes) if n not in {*gone, *shared}]
+    return [_product(node, axes, left, right)]
+
+
+def _batch_axis(left: Origin, right: Origin, a: int, b: int) -> Axis:
+    """Return an axis that both operands of a product have: with weights of its own, every entry is another unit."""
+    for weight, place, other in ((left, a, right), (right, b, left)):
+        if _is_weight(weight) and other.varies and origins.kinds_of(weight.axes[place]):
+            return _plain(weight.axes[place])
+    size = origins.length(left.axes[a])
+    both = origins.merged([_plain(left.axes[a]), _plain(right.axes[b])], size)
+    if left.chosen != right.chosen and not (
+        _is_weight(left) or _is_weight(right)
+    ):  # examples, each with parameters that it has chosen: neither the one nor the other
+        both = tuple(Factor(f.size, f.kinds | {PARAMETERS}) for f in both)
+    return both
+
+
+def _is_weight(origin: Origin) -> bool:
+    return origin.parameters and not origin.varies
+
+
+def _product(node: Node, axes: Iterable[Axis], left: Origin, right: Origin) -> Origin:
+    """Return the origin of a product: affine where one operand is of parameters and the other of data."""
+    is_left = _is_weight(left) or (left.chosen and not right.chosen and not _is_weight(right))
+    weight, other = (left, right) if is_left else (right, left)
+    base = origins.joined([left, right], ())
+    base = dataclasses.replace(
+        base, axes=tuple(axes), chosen=left.chosen and right.chosen, labels=left.labels or right.labels
+    )
+    if other.varies and (_is_weight(weight) or (weight.chosen and not other.chosen)):
+        return dataclasses.replace(base, affine=True, weight=weight.weight, layer=node.scopes, labels=False)
+    if not (left.varies and right.varies):  # a fixed matrix: what it is applied to stays what it was
+        return dataclasses.replace(base, affine=left.affine or right.affine)
+    return dataclasses.replace(base, affine=False)
+
+
+def _convolution(node: Node, given: Sequence[Origin]) -> list[Origin]:
+    left, right = given[:2]
+    numbers = node.params["dimension_numbers"]
+    shape = node.outputs[0].shape
+    axes: list[Axis] = [()] * len(shape)
+    groups = node.params["batch_group_count"]
+    batch = _plain(left.axes[numbers.lhs_spec[0]])
+    axes[numbers.out_spec[0]] = batch if groups == 1 else _resized(batch, shape[numbers.out_spec[0]])
+    features = right.axes[numbers.rhs_spec[0]]
+    if not origins.kinds_of(features):  # a fixed kernel, applied to each channel
+        features = left.axes[numbers.lhs_spec[1]]
+    axes[numbers.out_spec[1]] = _resized(_plain(features), shape[numbers.out_spec[1]])
+    for own, place in zip(numbers.lhs_spec[2:], numbers.out_spec[2:], strict=True):
+        axes[place] = _resized(_plain(left.axes[own]), shape[place])
+    return [_product(node, axes, left, right)]
+
+
+def _ragged(node: Node, given: Sequence[Origin]) -> list[Origin]:
+    """A product of rows, each with the parameters of its group: the rows are examples of differing units."""
+    left, right = given[:2]
+    rows = tuple(Factor(f.size, f.kinds | {PARAMETERS}) for f in _plain(left.axes[0]))
+    return [_product(node, [rows, _plain(right.axes[-1])], left, right)]
+
+
+Rule = Callable[[Node, Sequence[Origin]], list[Origin]]
+_RULES: dict[str, Rule] = {
+    "broadcast_in_dim": _broadcast,
+    "reshape": _reshape,
+    "squeeze": _squeeze,
+    "transpose": _transpose,
+    "gather": _gather,
+    "sort": _sorted,
+    "dot_general": _dot,
+    "conv_general_dilated": _convolution,
+}
+#: Rules that many operations share.
+_SHARED: dict[Rule, str] = {
+    _concatenate: "concatenate stack",
+    _ragged: "ragged_dot ragged_dot_general",
+    _sliced: "slice dynamic_slice pad rev split top_k cumsum cummax cummin cumprod cumlogsumexp reduce_window "
+    "reduce_window_max reduce_window_min reduce_window_sum",
+    _updated: "dynamic_update_slice scatter scatter-add scatter_add scatter-mul scatter_mul scatter-min scatter_min "
+    "scatter-max scatter_max",
+    _reduced: "reduce reduce_sum reduce_max reduce_min reduce_prod reduce_and reduce_or reduce_xor argmax argmin",
+    _random: "random_bits threefry2x32 rng_bit_generator rng_uniform",
+    _fresh: "iota empty empty2 random_wrap random_seed random_fold_in random_split random_unwrap random_clone",
+}
+_RULES.update({name: rule for rule, names in _SHARED.items() for name in names.split()})

@@ -1,0 +1,339 @@
+"""Finding activations: nonlinear stretches of elementwise operations on one array that is affine in a layer's input.
+
+Every value made elementwise of one array, its *root*, knows its *base*: the last value through which all of its later
+paths run, after any affine steps. A value that is a nonlinear function of its base is a candidate for an activation
+where something other than the stretch uses it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+from jax import numpy as jnp
+
+from relubench.sites import kinds, origins, primitives
+from relubench.sites.graph import Graph, Node, Value
+from relubench.sites.origins import Origin
+
+
+@dataclasses.dataclass(eq=False)
+class Base:
+    """A value that is affine in its root; `before` is the base that it was made of."""
+
+    value: Value
+    before: Base | None = None
+    depth: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Link:
+    """What a value is of its base: the base itself, or a nonlinear function of it."""
+
+    base: Base
+    is_base: bool = True
+    flows: bool = True  # a derivative can pass: not all paths run through comparisons
+
+
+@dataclasses.dataclass(eq=False)
+class Stretch:
+    """An activation: `nodes` make `output` of `base`, elementwise."""
+
+    base: Value
+    output: Value
+    nodes: list[Node]
+    kind: str
+    origin: Origin  # of the base
+
+
+@dataclasses.dataclass(frozen=True)
+class Rejected:
+    """What looked like an activation, and why it is none."""
+
+    node: Node
+    reason: str
+
+
+class Links:
+    """The links of all values of a graph, and who uses them."""
+
+    def __init__(self, graph: Graph, known: dict[Value, Origin], depths: tuple[int, ...]) -> None:
+        self.graph = graph
+        self.depths = depths  # turns of the loops around, outermost first
+        self.origins = known
+        self.links: dict[Value, Link] = {}
+        self.makers: dict[Value, Node] = {}
+        self.users: dict[Value, list[Node]] = {}
+        self.returned = {output for output in graph.outputs if isinstance(output, Value)}
+
+    def link(self, value: Value) -> Link:
+        """Return a value's link; one that no elementwise operation made is its own root."""
+        if value not in self.links:
+            self.links[value] = Link(Base(value))
+        return self.links[value]
+
+    def varying(self, node: Node) -> list[Value]:
+        """Return the operands that differ between examples or draws, each once."""
+        operands = [v for v in node.inputs if isinstance(v, Value) and self.origins[v].varies]
+        return list(dict.fromkeys(operands))
+
+    def add(self, node: Node) -> None:
+        """Take in the next operation; the origins of its results are known."""
+        for value in {v for v in node.inputs if isinstance(v, Value)}:
+            self.users.setdefault(value, []).append(node)
+        for output in node.outputs:
+            self.makers[output] = node
+        link = self._elementwise(node)
+        if link is not None:
+            self.links[node.outputs[0]] = link
+            if not link.is_base:
+                origin = self.origins[node.outputs[0]]
+                self.origins[node.outputs[0]] = dataclasses.replace(origin, affine=False)
+
+    def _elementwise(self, node: Node) -> Link | None:
+        if not is_elementwise(node) or len(node.outputs) != 1:
+            return None
+        output, operands = node.outputs[0], self.varying(node)
+        if not operands or any(v.shape != output.shape for v in operands):
+            return None
+        given = [self.link(v) for v in operands]
+        shared = _common([link.base for link in given])
+        if shared is None:
+            return None
+        if _is_linear(node, operands, given):
+            base = given[0].base if len(given) == 1 else shared
+            if all(link.is_base for link in given):
+                return Link(Base(output, base, base.depth + 1))
+            return Link(shared, False, any(link.flows for link in given))
+        return Link(shared, False, node.name not in primitives.STEPS and any(link.flows for link in given))
+
+
+def is_elementwise(node: Node) -> bool:
+    """Whether an operation works number by number; a function with a derivative rule of its own counts as one."""
+    return node.name in primitives.ELEMENTWISE or (bool(node.graphs) and node.name.startswith("custom_"))
+
+
+def _is_linear(node: Node, operands: Sequence[Value], given: Sequence[Link]) -> bool:
+    """Whether a result is affine in its varying operands."""
+    if node.graphs:
+        return False
+    if node.name in primitives.SAME or node.name == "neg":
+        return True
+    if node.name == "convert_element_type":
+        return all(jnp.issubdtype(v.aval.dtype, jnp.floating) for v in (*operands, *node.outputs))
+    if node.name in {"add", "sub", "add_any"}:
+        return True
+    if len(node.inputs) == 2 and node.inputs[0] is node.inputs[1]:
+        return False
+    return len(operands) == 1 and (node.name == "mul" or (node.name == "div" and node.inputs[0] is operands[0]))
+
+
+def _common(bases: Sequence[Base]) -> Base | None:
+    """Return the last base that all of these were made of, or None where they have different roots."""
+    one = bases[0]
+    for other in bases[1:]:
+        a: Base | None = one
+        b: Base | None = other
+        while a is not b:
+            if a is None or b is None:
+                return None
+            if a.depth >= b.depth:
+                a = a.before
+            else:
+                b = b.before
+        if a is None:
+            return None
+        one = a
+    return one
+
+
+def find(links: Links) -> tuple[list[Stretch], list[Rejected]]:
+    """Return the activations of a graph in the order of their outputs, and what looked like one."""
+    found: dict[Value, Stretch] = {}
+    rejected: list[Rejected] = []
+    for node in links.graph.nodes():
+        for value in node.outputs:
+            link = links.links.get(value)
+            if link is None or link.is_base or not _is_floating(value) or not _is_used(links, value):
+                continue
+            stretch = _stretch(links, link.base.value, value)
+            if stretch.output in found:
+                continue
+            reason = _why_not(links, stretch, link)
+            if not reason:
+                found[stretch.output] = stretch
+            elif link.flows or stretch.origin.affine:
+                rejected.append(Rejected(stretch.nodes[0], reason))
+    return list(found.values()), rejected
+
+
+def _is_floating(value: Value) -> bool:
+    return bool(jnp.issubdtype(value.aval.dtype, jnp.floating))
+
+
+def _is_used(links: Links, value: Value) -> bool:
+    """Whether something that is no part of the same stretch uses a value."""
+    base = links.links[value].base
+    return value in links.returned or any(
+        not any(_within(links, output, base) for output in user.outputs) for user in links.users.get(value, ())
+    )
+
+
+def _within(links: Links, value: Value, base: Base) -> bool:
+    link = links.links.get(value)
+    return link is not None and _common([link.base, base]) is not None
+
+
+def _stretch(links: Links, base: Value, last: Value) -> Stretch:
+    """Return the stretch that ends in `last`: as a function with a name, else to its last nonlinear operation."""
+    ends, starts = [last], [base]
+    while _is_scaled(links, ends[0]):
+        ends.insert(0, links.varying(links.makers[ends[0]])[0])
+    before = links.links[last].base.before
+    while before is not None:
+        starts.append(before.value)
+        before = before.before
+    pairs = [(start, end) for start in starts for end in ends]
+    start, end, kind = _called(links, pairs) or _known(links, pairs) or (base, ends[0], "elementwise")
+    inside = _between(links, start, end)
+    return Stretch(start, end, inside, kind, links.origins[start])
+
+
+def _called(links: Links, pairs: Sequence[tuple[Value, Value]]) -> tuple[Value, Value, str] | None:
+    """Return the start, end and name of the widest function of JAX that is called here and is an activation."""
+    calls = [call for call in links.graph.calls if call.name in kinds.CALLED]
+    found = [
+        (*pair, call.name) for pair in pairs for call in calls if pair[0] in call.inputs and pair[1] in call.outputs
+    ]
+    return found[-1] if found else None
+
+
+def _known(links: Links, pairs: Sequence[tuple[Value, Value]]) -> tuple[Value, Value, str] | None:
+    """Return the start, end and name of the shortest known formula that a stretch holds."""
+    for naming in (kinds.name, kinds.family):
+        for start, end in pairs:
+            kind = naming(start, end, _between(links, start, end), links.makers)
+            if kind:
+                return start, end, kind
+    return None
+
+
+def _is_scaled(links: Links, value: Value) -> bool:
+    """Whether a value is a nonlinear one, scaled or shifted by numbers."""
+    node = links.makers[value]
+    operands = links.varying(node)
+    if node.graphs or len(operands) != 1 or links.links[operands[0]].is_base:
+        return False
+    return _is_linear(node, operands, [links.links[operands[0]]])
+
+
+def _between(links: Links, base: Value, end: Value) -> list[Node]:
+    """Return the operations that make `end` of `base`, in order; what does not vary is left to them as it is."""
+    nodes: list[Node] = []
+    seen = {base}
+    stack = [end]
+    while stack:
+        value = stack.pop()
+        if value in seen:
+            continue
+        seen.add(value)
+        node = links.makers[value]
+        nodes.append(node)
+        stack += [v for v in links.varying(node) if v not in seen]
+    order = {id(node): n for n, node in enumerate(links.graph.nodes())}
+    return sorted(nodes, key=lambda node: order[id(node)])
+
+
+def _why_not(links: Links, stretch: Stretch, link: Link) -> str:
+    """Return why a stretch is no activation, or nothing."""
+    origin = stretch.origin
+    if not origin.affine:
+        return "its argument does not come from a product or convolution of data with parameters"
+    if not link.flows:
+        return "it is a mask: no derivative passes"
+    if _is_shifted_exponential(links, stretch) or _is_normalised(links, stretch):
+        return "a softmax, or the logarithm of its sum"
+    if stretch.kind in {"square", "abs"} and _ends(links, stretch, in_a_sum=True):
+        return "it is only summed: a norm, a variance, or a loss"
+    if (origin.labels or _meets_data(links, stretch.output)) and _ends(links, stretch, in_a_sum=False):
+        return "it is compared with other data and summed: a loss"
+    return ""
+
+
+def _units(origin: Origin) -> set[int]:
+    return {n for n, axis in enumerate(origin.axes) if any(origins.PARAMETERS in factor.kinds for factor in axis)}
+
+
+def _is_shifted_exponential(links: Links, stretch: Stretch) -> bool:
+    """Whether this is exp(z - c) with one c for all units, as in a softmax whose largest is taken away."""
+    node = links.makers.get(stretch.base)
+    if stretch.nodes[0].name not in {"exp", "exp2"} or node is None:
+        return False
+    units = _units(stretch.origin)
+    for operand in node.inputs if node.name == "sub" else ():
+        if isinstance(operand, Value) and links.origins[operand].data:
+            axes = links.origins[operand].axes
+            if (
+                units
+                and len(axes) == len(stretch.origin.axes)
+                and all(not axes[n] or not any(f.kinds for f in axes[n]) for n in units)
+            ):
+                return True
+    return False
+
+
+def _is_normalised(links: Links, stretch: Stretch) -> bool:
+    """Whether an exponential is summed over its units."""
+    units = _units(stretch.origin)
+    return stretch.nodes[-1].name in {"exp", "exp2"} and any(
+        user.name == "reduce_sum" and units & set(user.params["axes"]) for user in links.users.get(stretch.output, ())
+    )
+
+
+def _meets_data(links: Links, value: Value) -> bool:
+    """Whether other data join on the way to the sum."""
+    return any(links.origins[v].labels for v in _onward(links, value))
+
+
+def _onward(links: Links, value: Value) -> Iterator[Value]:
+    """Give what linear operations make of a value."""
+    stack, seen = [value], set()
+    while stack:
+        current = stack.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        yield current
+        for user in links.users.get(current, ()):
+            if _passes(user):
+                stack += user.outputs
+
+
+def _passes(node: Node) -> bool:
+    return node.name in _LINEAR or node.name in primitives.SAME
+
+
+_LINEAR = frozenset(
+    {"neg", "convert_element_type", "add", "sub", "add_any", "mul", "div", "reduce_sum", "reduce_max", "select_n",
+     "broadcast_in_dim", "reshape", "squeeze", "transpose", "cumsum", "concatenate", "slice"}
+)  # fmt: skip
+
+
+def _ends(links: Links, stretch: Stretch, *, in_a_sum: bool) -> bool:
+    """Whether nothing but sums is made of the output: of any kind, or in the end over all of its units."""
+    stack: list[Value] = [stretch.output]
+    seen: set[Value] = set()
+    while stack:
+        value = stack.pop()
+        if value in seen:
+            continue
+        seen.add(value)
+        if value in links.returned and (in_a_sum or _units(links.origins[value])):
+            return False
+        for user in links.users.get(value, ()):
+            if in_a_sum and user.name.startswith("reduce_"):
+                continue
+            if not _passes(user):
+                return False
+            stack += user.outputs
+    return True

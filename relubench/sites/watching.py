@@ -1,0 +1,237 @@
+"""`watch`: a function's activations, seen while it runs; `explain`: where they are, and what is none."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from jax import Array
+from jax import numpy as jnp
+from jax.extend import core
+
+from relubench import checks, units
+from relubench.errors import UserError, shown
+from relubench.sites import evaluate, graph, origins, plan, views
+from relubench.sites.origins import DATA, PARAMETERS
+from relubench.sites.plan import Activation, Plan
+from relubench.sites.stretches import Stretch
+from relubench.sites.views import View
+from relubench.units import UnitStats
+
+
+@functools.partial(jax.tree_util.register_dataclass, data_fields=["stats"], meta_fields=["name", "source", "kind"])
+@dataclasses.dataclass(frozen=True)
+class Site:
+    """An activation of a function, and what one call has shown of its units."""
+
+    name: str  # the module, or the parameter, that makes its argument, and its kind; unique in its function
+    source: str  # file:line
+    kind: str  # relu, gelu, ...; elementwise where it has no name
+    stats: UnitStats  # each field shaped like the units: [units], [layers, units], [members, units], ...
+
+
+class Sites(tuple[Site, ...]):
+    """The activations of a function, in the order in which it does them."""
+
+    def scalars(self) -> dict[str, Array]:
+        """Return the share of dead, silent, ... units of each, by flat names: for a logger."""
+        return {
+            f"{site.name}/{name}": jnp.mean(definition(site.stats), dtype=jnp.float32)
+            for site in self
+            for name, definition in units.DEFINITIONS.items()
+        }
+
+
+def _flattened(sites: Sites) -> tuple[tuple[Site, ...], None]:
+    return tuple(sites), None
+
+
+jax.tree_util.register_pytree_node(Sites, _flattened, lambda _, children: Sites(children))
+
+Axes = Mapping[str, Sequence[int]]
+
+
+class Watch:
+    """Return `fn` with its activations: `watch(fn)(*args)` is (what `fn` returns, a tuple of `Site`).
+
+    `data` says which arguments are data, by place or name; by default all but the first are, and a lone one is. The
+    others, and arrays that `fn` closes over, are parameters; keys of random numbers are neither. `axes` says of a
+    site, by its name, which axes of its argument are units, where that cannot be told.
+    """
+
+    def __call__(
+        self, fn: Callable[..., Any], data: int | str | Sequence[int | str] | None = None, axes: Axes | None = None
+    ) -> Callable[..., tuple[Any, Sites]]:
+        """Return the function that gives both."""
+
+        @functools.wraps(fn, updated=())
+        def watched(*args: Any, **kwargs: Any) -> tuple[Any, Sites]:
+            traced = _Traced.of(fn, args, kwargs, data)
+            return traced.run(axes or {})
+
+        return watched
+
+    def explain(
+        self, fn: Callable[..., Any], data: int | str | Sequence[int | str] | None = None, axes: Axes | None = None
+    ) -> Callable[..., str]:
+        """Return what tells, given the arguments of `fn`, its sites, and what looked like one and why it is none."""
+
+        def explained(*args: Any, **kwargs: Any) -> str:
+            return _Traced.of(fn, args, kwargs, data).told(axes or {})
+
+        return explained
+
+
+watch = Watch()
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """A site before anything was seen of it."""
+
+    name: str
+    activation: Activation
+
+    @property
+    def stretch(self) -> Stretch:
+        """The operations that make it."""
+        return self.activation.stretch
+
+    @property
+    def source(self) -> str:
+        """The line of its last operation."""
+        return self.stretch.nodes[-1].source
+
+
+@dataclasses.dataclass(frozen=True)
+class _Traced:
+    """A function, traced for its arguments."""
+
+    plan: Plan
+    places: list[Place]
+    arrays: list[Any]
+    rebuild: Callable[[Sequence[Any]], Any]
+    compiled: bool
+
+    @classmethod
+    def of(cls, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], data: Any) -> _Traced:
+        kinds = _kinds(args, kwargs, data)
+        leaves, tree = jax.tree_util.tree_flatten_with_path((args, kwargs))
+        dynamic = [n for n, (_, leaf) in enumerate(leaves) if _is_dynamic(leaf)]
+        arrays = [leaves[n][1] for n in dynamic]
+        returned: list[Any] = []
+
+        def flat(*values: Any) -> list[Any]:
+            filled = [leaf for _, leaf in leaves]
+            for n, value in zip(dynamic, values, strict=True):
+                filled[n] = value
+            own_args, own_kwargs = jax.tree_util.tree_unflatten(tree, filled)
+            results, shape = jax.tree_util.tree_flatten(fn(*own_args, **own_kwargs))
+            returned[:] = [shape, [None if _is_dynamic(r) else (r,) for r in results]]
+            return [r for r in results if _is_dynamic(r)]
+
+        program = jax.make_jaxpr(flat)(*arrays)
+        compiled = core.unsafe_am_i_under_a_jit_DO_NOT_USE()
+        read = graph.build(program, compiled=compiled)
+        stems = [_stem(leaves[n][0], value, kinds) for n, value in zip(dynamic, read.inputs, strict=True)]
+        made = plan.make(read, stems)
+
+        def rebuild(values: Sequence[Any]) -> Any:
+            shape, static = returned
+            rest = iter(values)
+            return jax.tree_util.tree_unflatten(shape, [next(rest) if s is None else s[0] for s in static])
+
+        return cls(made, _named(made.activations()), arrays, rebuild, compiled)
+
+    def run(self, axes: Axes) -> tuple[Any, Sites]:
+        """Do it, and see."""
+        seen = self.views(axes)
+        results, stats = evaluate.run(self.plan, self.arrays, _observer(self.places, seen), compiled=self.compiled)
+        sites = [Site(p.name, p.source, p.stretch.kind, s) for p, s in zip(self.places, stats, strict=True)]
+        return self.rebuild(results), Sites(sites)
+
+    def views(self, axes: Axes) -> dict[Stretch, View]:
+        """Return which axes of each site are units; refuse those of which it cannot be told."""
+        _check_axes(axes, self.places)
+        return {p.stretch: views.view(p.name, p.source, p.stretch, axes.get(p.name)) for p in self.places}
+
+    def told(self, axes: Axes) -> str:
+        """Return the text of `explain`."""
+        _check_axes(axes, self.places)
+        lines = [f"{len(self.places)} site{'s' * (len(self.places) != 1)}"]
+        for place in self.places:
+            try:
+                seen = views.view(place.name, place.source, place.stretch, axes.get(place.name)).told()
+            except UserError as error:
+                seen = f"REFUSED: {error}"
+            lines.append(f"  {place.name} ({place.stretch.kind}) at {place.source}: {seen}")
+        rejected = self.plan.all_rejected()
+        lines += ["no site:"] * bool(rejected)
+        lines += [f"  {r.node.name} at {r.node.source}: {r.reason}" for r in rejected]
+        return "\n".join(lines)
+
+
+def _observer(places: Sequence[Place], seen: Mapping[Stretch, View]) -> evaluate.Observe:
+    def observe(stretch: Stretch, z: Array, function: Callable[[Array], Array]) -> UnitStats:
+        h, slope = jax.jvp(function, (z,), (jnp.ones_like(z),))
+        return seen[stretch].observe(z, h, slope)
+
+    return observe
+
+
+def _is_dynamic(leaf: Any) -> bool:
+    return isinstance(leaf, jax.Array) or (isinstance(leaf, np.ndarray | np.generic) and leaf.dtype.kind in "biufcV")
+
+
+def _kinds(args: tuple[Any, ...], kwargs: dict[str, Any], data: Any) -> dict[int | str, str]:
+    """Return of each argument whether it is data or parameters."""
+    known: list[int | str] = [*range(len(args)), *kwargs]
+    if data is None:
+        chosen = {*known[1:]} if len(known) > 1 else {*known}
+    else:
+        listed = [data] if isinstance(data, int | str) else list(data)
+        chosen = {n + len(args) if isinstance(n, int) and n < 0 else n for n in listed}
+        for n in listed:
+            if (n + len(args) if isinstance(n, int) and n < 0 else n) not in known:
+                raise UserError(f"data={shown(data)}: the arguments are {', '.join(map(str, known))}")
+    return {n: DATA if n in chosen else PARAMETERS for n in known}
+
+
+def _stem(path: tuple[Any, ...], value: graph.Value, kinds: Mapping[int | str, str]) -> origins.Origin:
+    # A path starts with 0 (positional) or 1 (by name), then the argument.
+    argument = path[1].idx if path[0].idx == 0 else path[1].key
+    is_key = jnp.issubdtype(value.aval.dtype, jax.dtypes.prng_key)
+    inner = jax.tree_util.keystr(path[2:], simple=True, separator="/")
+    return origins.of_argument(value.shape, None if is_key else kinds[argument], inner)
+
+
+def _named(activations: Sequence[Activation]) -> list[Place]:
+    """Return the sites, named after the module or the parameter that makes their argument, each name once."""
+    taken: dict[str, int] = {}
+    places = []
+    for activation in activations:
+        stretch = activation.stretch
+        module = "/".join(stretch.origin.layer or stretch.nodes[-1].scopes) or _parameter(stretch.origin.weight)
+        name = "/".join([*([module] if module else []), stretch.kind])
+        number = taken[name] = taken.get(name, -1) + 1
+        places.append(Place(f"{name}_{number}" if number else name, activation))
+    return places
+
+
+def _parameter(path: str) -> str:
+    """Return the layer that a parameter belongs to: its path, without its own name where there is more."""
+    parts = path.split("/")
+    parts = parts[:-1] if parts[-1] in {"value", "raw_value"} else parts  # what a variable of nnx holds
+    return "/".join(parts[:-1] or parts)
+
+
+def _check_axes(axes: Axes, places: Sequence[Place]) -> None:
+    names = [place.name for place in places]
+    for name in axes:
+        if name not in names:
+            raise UserError(f"axes names {shown(name)}: the sites are {', '.join(names) or 'none'}")
+        checks.whole_numbers(f"axes[{name!r}]", list(axes[name]))
