@@ -51,9 +51,10 @@ def observe(
     """Return the statistics of each unit over all axes but that of the units, `axis`.
 
     `z` pre-activations, `h` = f(z) and `slope` = f'(z), each [examples, ..., units], or [units] for one example.
-    `weight` is [examples], or [examples, time] and so on: the first of the axes of z that are not the units'. What has
-    weight 0 (padding) is not there at all, whatever its numbers; other weights count in the mean of |h|, are at most
-    `LARGEST_WEIGHT`, and lose their effect where all of them are below its inverse. With nothing there, the statistics
+    `weight` is [examples], or [examples, time] and so on: the first of the axes of z that are not the units'; or it has
+    as many axes as z, each as long or of length 1, where units have seen different examples (`examples` is then
+    [units]). What has weight 0 (padding) is not there at all, whatever its numbers; other weights count in the mean of
+    |h|, are at most `LARGEST_WEIGHT`, and lose their effect where all are below its inverse. With nothing there, they
     are those that change no others when merged. With a non-finite z they are meaningless: check `jnp.isfinite` of
     `min_z` and `max_z` (NaN propagates to both).
     """
@@ -86,8 +87,9 @@ def sum_abs(
         weights = _weights(weight, h.shape, axis)
         weighted = size if weights.dtype == bool else size * weights.astype(size.dtype)
         size = jnp.where(_nonzero(weights), weighted, 0)
-    everywhere = jnp.broadcast_to(weights.squeeze(axis), tuple(h.shape[place] for place in axes))
-    return _sums(size, axis), _total(everywhere)
+    lengths = [1 if place == axis % h.ndim and weights.shape[axis] == 1 else n for place, n in enumerate(h.shape)]
+    examples = _total(jnp.broadcast_to(weights, lengths), axes)
+    return _sums(size, axis), examples if weights.shape[axis] > 1 else examples.reshape(())
 
 
 def merge(parts: UnitStats) -> UnitStats:
@@ -122,12 +124,6 @@ def nothing(like: UnitStats) -> UnitStats:
         "max_h": -math.inf, "total_abs_h": 0, "examples": 0,
     }  # fmt: skip
     return UnitStats(**{name: jnp.full(x.shape, numbers[name], x.dtype) for name, x in like._asdict().items()})
-
-
-def shaped(stats: UnitStats, shape: Sequence[int]) -> UnitStats:
-    """Return the statistics of units that stand along one axis, their fields in this shape instead."""
-    fields = {name: field.reshape(shape) for name, field in stats._asdict().items() if name != "examples"}
-    return stats._replace(**fields)
 
 
 def beside(parts: UnitStats) -> UnitStats:
@@ -288,17 +284,19 @@ def _weights(weight: ArrayLike, shape: tuple[int, ...], axis: int) -> Array:
     array = checks.numbers("weight", weight)
     others = tuple(length for place, length in enumerate(shape) if place != axis % len(shape))
     allowed = [others[:n] for n in range(1, len(shape))] or [()]
-    if array.shape not in allowed:
-        raise UserError(
-            f"weight has shape {array.shape}: it takes {' or '.join(map(str, allowed))}, the first axes of z, {shape}"
-        )
+    is_whole = array.ndim == len(shape) and all(n in {1, length} for n, length in zip(array.shape, shape, strict=True))
+    if array.shape not in allowed and not is_whole:
+        shapes = " or ".join(map(str, [*allowed, shape]))
+        raise UserError(f"weight has shape {array.shape}: it takes {shapes}, the first axes of z or all")
     checks.all_within("weight", array, 0, LARGEST_WEIGHT)
     if jnp.issubdtype(array.dtype, jnp.floating):
         array = magnitudes.floating(array)
+    if is_whole:
+        return array
     return jnp.expand_dims(array.reshape(array.shape + (1,) * (len(others) - array.ndim)), axis)
 
 
-def _total(numbers: Array, axis: int | None = None) -> Array:
+def _total(numbers: Array, axis: int | tuple[int, ...] | None = None) -> Array:
     """Return a sum; of whole numbers the exact one, as far as integers go."""
     if jnp.issubdtype(numbers.dtype, jnp.floating):
         return jnp.sum(magnitudes.floating(numbers), axis)

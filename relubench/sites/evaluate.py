@@ -8,23 +8,44 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 from jax import Array, lax
 from jax import numpy as jnp
 from jax.extend import core
 
-from relubench import units
 from relubench.sites import loops
 from relubench.sites.graph import Node, Operand, Value
 from relubench.sites.plan import Plan, held
 from relubench.sites.stretches import Stretch
-from relubench.units import UnitStats
 
-#: (an activation, its z, f) -> the statistics of its units
-Observe = Callable[[Stretch, Array, Callable[[Array], Array]], UnitStats]
-Result = tuple[list[Any], list[UnitStats]]
+Result = tuple[list[Any], list[Any]]  # a graph's results, and what was seen of each activation
+
+
+class Observer(Protocol):
+    """What is kept of an activation, a tree of arrays, and how those of several calls become one."""
+
+    def see(self, stretch: Stretch, z: Array, others: Mapping[Value, Any]) -> Any:
+        """Return what an activation shows, of its argument z and the other arrays that its operations take."""
+
+    def merge(self, parts: Any) -> Any:
+        """Return what parts show together, stacked along the first axis of every array."""
+
+    def beside(self, parts: Any) -> Any:
+        """Return what is seen of different units, stacked along the first axis, as that of all of them."""
+
+    def nothing(self, like: Any) -> Any:
+        """Return what no input shows, of these shapes."""
+
+
+def applied(stretch: Stretch, z: Array, others: Mapping[Value, Any]) -> Array:
+    """Return f(z) of an activation."""
+    own: dict[Value, Any] = {stretch.base: z}
+    for node in stretch.nodes:
+        given = [own[v] if isinstance(v, Value) and v in own else _one(v, others) for v in node.inputs]
+        own.update(zip(node.outputs, node.bind(given), strict=True))
+    return own[stretch.output]
 
 
 @dataclasses.dataclass(eq=False)
@@ -35,33 +56,33 @@ class _Needs:
     last: dict[Value, int]  # the last step that uses a value
 
 
-def run(plan: Plan, given: Sequence[Any], observe: Observe, *, compiled: bool) -> Result:
-    """Return the graph's results, and of each activation of the plan, in its order, the statistics.
+def run(plan: Plan, given: Sequence[Any], observer: Observer, *, compiled: bool) -> Result:
+    """Return the graph's results, and of each activation of the plan, in its order, what the observer sees.
 
     Where nothing is compiled around it (`compiled`), a loop or branching that holds activations is done twice, so that
     the results are the same bits as the function's own.
     """
     graph, needs = plan.graph, _needs(plan)
     values: dict[Value, Any] = {**dict(zip(graph.inputs, given, strict=True)), **graph.constants}
-    seen: dict[int, list[UnitStats]] = {}
+    seen: dict[int, list[Any]] = {}
     waiting = {stretch.nodes[-1]: stretch for stretch in plan.stretches}
     number = {node: n for n, node in enumerate(graph.nodes())}
     for place, step in enumerate(graph.steps):
         inner = plan.inside.get(step.whole) if step.nodes == [step.whole] else None
         if inner and compiled:
             results, seen[number[step.whole]] = _watched(
-                step.whole, inner, _read(step.whole, values), observe, compiled
+                step.whole, inner, _read(step.whole, values), observer, compiled
             )
         else:
             results = step.whole.bind(_read(step.whole, values))
         values.update(zip(step.whole.outputs, results, strict=True))
         if inner and not compiled:
-            seen[number[step.whole]] = _watched(step.whole, inner, _stopped(step.whole, values), observe, compiled)[1]
+            seen[number[step.whole]] = _watched(step.whole, inner, _stopped(step.whole, values), observer, compiled)[1]
         for node in step.nodes:
             if node in needs.nodes:
-                _again(node, plan, values, seen, number[node], observe, compiled)
+                _again(node, plan, values, seen, number[node], observer, compiled)
             if node in waiting:
-                seen[number[node]] = [_see(waiting[node], values, observe)]
+                seen[number[node]] = [_see(waiting[node], values, observer)]
         for value in [value for value, last in needs.last.items() if last == place]:
             values.pop(value, None)
     outputs = [operand.val if isinstance(operand, core.Literal) else values[operand] for operand in graph.outputs]
@@ -72,14 +93,14 @@ def _again(
     node: Node,
     plan: Plan,
     values: dict[Value, Any],
-    seen: dict[int, list[UnitStats]],
+    seen: dict[int, list[Any]],
     place: int,
-    observe: Observe,
+    observer: Observer,
     compiled: bool,
 ) -> None:
     given = _stopped(node, values)
     if node in plan.inside:
-        results, seen[place] = _watched(node, plan.inside[node], given, observe, compiled)
+        results, seen[place] = _watched(node, plan.inside[node], given, observer, compiled)
     else:
         results = node.bind(given)
     for value, result in zip(node.outputs, results, strict=True):
@@ -135,55 +156,49 @@ def _stopped(node: Node, values: Mapping[Value, Any]) -> list[Any]:
     return [lax.stop_gradient(value) for value in _read(node, values)]
 
 
-def _see(stretch: Stretch, values: Mapping[Value, Any], observe: Observe) -> UnitStats:
-    def function(z: Array) -> Array:
-        own: dict[Value, Any] = {stretch.base: z}
-        for node in stretch.nodes:
-            given = [
-                own[v] if isinstance(v, Value) and v in own else lax.stop_gradient(_one(v, values)) for v in node.inputs
-            ]
-            own.update(zip(node.outputs, node.bind(given), strict=True))
-        return own[stretch.output]
-
-    return observe(stretch, lax.stop_gradient(values[stretch.base]), function)
+def _see(stretch: Stretch, values: Mapping[Value, Any], observer: Observer) -> Any:
+    z, *others = [lax.stop_gradient(values[value]) for value in _read_by(stretch)]
+    return observer.see(stretch, z, dict(zip(_read_by(stretch)[1:], others, strict=True)))
 
 
 def _one(operand: Operand, values: Mapping[Value, Any]) -> Any:
     return operand.val if isinstance(operand, core.Literal) else values[operand]
 
 
-def _watched(node: Node, plans: Sequence[Plan], given: Sequence[Any], observe: Observe, compiled: bool) -> Result:
+def _watched(node: Node, plans: Sequence[Plan], given: Sequence[Any], observer: Observer, compiled: bool) -> Result:
     """Do a loop or a branching, and see the activations in it."""
     rule = {"scan": _scan, "cond": _cond}[node.name]
-    return rule(node, plans, given, observe, compiled)
+    return rule(node, plans, given, observer, compiled)
 
 
-def _scan(node: Node, plans: Sequence[Plan], given: Sequence[Any], observe: Observe, compiled: bool) -> Result:
+def _scan(node: Node, plans: Sequence[Plan], given: Sequence[Any], observer: Observer, compiled: bool) -> Result:
     """A loop over layers gives the statistics of each; one over examples or time, those of all turns together."""
     (plan,) = plans
     fixed, carried = loops.sizes(node)
     constants, start, turns = given[:fixed], given[fixed : fixed + carried], given[fixed + carried :]
 
     def body(carry: list[Any], turn: list[Any]) -> tuple[list[Any], Any]:
-        results, stats = run(plan, [*constants, *carry, *turn], observe, compiled=compiled)
+        results, stats = run(plan, [*constants, *carry, *turn], observer, compiled=compiled)
         return results[:carried], (results[carried:], stats)
 
     options = {name: node.params[name] for name in ("length", "reverse", "unroll")}
     last, (stacked, stats) = lax.scan(body, list(start), list(turns), **options)
     over_units = [activation.loops[0] is not None for activation in held(node, plans)]
-    merged = [units.beside(each) if keep else units.merge(each) for each, keep in zip(stats, over_units, strict=True)]
+    merged = [
+        observer.beside(each) if keep else observer.merge(each) for each, keep in zip(stats, over_units, strict=True)
+    ]
     return [*last, *stacked], merged
 
 
-def _cond(node: Node, plans: Sequence[Plan], given: Sequence[Any], observe: Observe, compiled: bool) -> Result:
+def _cond(node: Node, plans: Sequence[Plan], given: Sequence[Any], observer: Observer, compiled: bool) -> Result:
     """The activations of a branch that is not taken have seen nothing."""
     index, *operands = given
-    shapes = [jax.eval_shape(lambda *args, p=p: run(p, args, observe, compiled=compiled)[1], *operands) for p in plans]
+    shapes = [jax.eval_shape(lambda *args, p=p: run(p, args, observer, compiled=compiled)[1], *operands) for p in plans]
 
     def branch(place: int) -> Callable[..., Result]:
         def taken(*args: Any) -> Result:
-            results, stats = run(plans[place], args, observe, compiled=compiled)
-            others = [stats if n == place else [units.nothing(s) for s in shape] for n, shape in enumerate(shapes)]
+            results, stats = run(plans[place], args, observer, compiled=compiled)
+            others = [stats if n == place else [observer.nothing(s) for s in shape] for n, shape in enumerate(shapes)]
             return results, [each for group in others for each in group]
 
         return taken

@@ -24,20 +24,51 @@ class View:
     shape: tuple[int, ...]
     units: tuple[int, ...]
 
-    def observe(self, z: Array, h: Array, slope: Array) -> UnitStats:
-        """Return the statistics, every field but the number of examples shaped like the units."""
-        counted = tuple(self.shape[n] for n in self.units)
-        if len(self.units) == 1 and len(self.shape) > 1:
+    @property
+    def examples(self) -> tuple[int, ...]:
+        """The axes that are not units."""
+        return tuple(n for n in range(len(self.shape)) if n not in self.units)
+
+    def flat(self, x: Array) -> Array:
+        """Return an array that is made elementwise of the argument as [examples, units]."""
+        moved = jnp.transpose(x.reshape(self.shape), (*self.examples, *self.units))
+        return moved.reshape(-1, math.prod(self.shape[n] for n in self.units))
+
+    def back(self, x: Array) -> Array:
+        """Return an array [units, ...] with the axes that units have."""
+        return x.reshape(*(self.shape[n] for n in self.units), *x.shape[1:])
+
+    def observe(self, z: Array, h: Array, slope: Array, weight: Array | None = None) -> UnitStats:
+        """Return the statistics, shaped like the units; `weight` is one of `weights`."""
+        if len(self.units) == 1 and len(self.shape) > 1 and weight is None:
             z, h, slope = (x.reshape(self.shape) for x in (z, h, slope))
             return units.observe(z, h, slope, axis=self.units[0])
-        stats = units.observe(*(self._flat(x) for x in (z, h, slope)))
-        return units.shaped(stats, counted)
+        z, h, slope = (self.flat(x) for x in (z, h, slope))
+        stats = units.observe(z, h, slope, weight)
+        of_units = {name: self.back(x) for name, x in stats._asdict().items() if x.ndim}
+        return stats._replace(**of_units)
 
-    def _flat(self, x: Array) -> Array:
-        """Return an array as [examples, units]."""
-        ends = tuple(range(len(self.shape) - len(self.units), len(self.shape)))
-        moved = jnp.moveaxis(x.reshape(self.shape), self.units, ends)
-        return moved.reshape(-1, math.prod(self.shape[n] for n in self.units))
+    def weights(self, name: str, mask: Array, *, of_all: bool) -> Array:
+        """Return a mask as [examples, units], or [examples, 1] where it is the same for all units.
+
+        One `of_all` sites has the first of the axes of their examples; one for a site alone has all axes of its
+        argument, those of length 1 spread.
+        """
+        lengths = tuple(self.shape[n] for n in self.examples)
+        if of_all:
+            if mask.shape != lengths[: mask.ndim]:
+                raise UserError(
+                    f"mask has shape {mask.shape}: site {name!r} has examples {lengths}; say mask={{{name!r}: …}}"
+                )
+            spread = jnp.broadcast_to(mask.reshape(mask.shape + (1,) * (len(lengths) - mask.ndim)), lengths)
+            return spread.reshape(-1, 1)
+        if mask.ndim != len(self.shape) or any(
+            n not in {1, full} for n, full in zip(mask.shape, self.shape, strict=True)
+        ):
+            raise UserError(
+                f"mask[{name!r}] has shape {mask.shape}: its argument has {self.shape}, or 1 in their place"
+            )
+        return self.flat(jnp.broadcast_to(mask, self.shape))
 
     def told(self) -> str:
         """Return the axes in words."""

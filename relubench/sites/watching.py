@@ -53,6 +53,8 @@ def _flattened(sites: Sites) -> tuple[tuple[Site, ...], None]:
 jax.tree_util.register_pytree_node(Sites, _flattened, lambda _, children: Sites(children))
 
 Axes = Mapping[str, Sequence[int]]
+Data = int | str | Sequence[int | str]
+Mask = Array | np.ndarray | Mapping[str, Array | np.ndarray]
 
 
 class Watch:
@@ -60,30 +62,49 @@ class Watch:
 
     `data` says which arguments are data, by place or name; by default all but the first are, and a lone one is. The
     others, and arrays that `fn` closes over, are parameters; keys of random numbers are neither. `axes` says of a
-    site, by its name, which axes of its argument are units, where that cannot be told.
+    site, by its name, which axes of its argument are units, where that cannot be told. `mask` (bool) says which
+    examples count: it has the first of the axes of examples that every site has, as [batch] or [batch, time]; or it is
+    given by site, with the axes of the site's argument, and may differ between units.
     """
 
     def __call__(
-        self, fn: Callable[..., Any], data: int | str | Sequence[int | str] | None = None, axes: Axes | None = None
+        self, fn: Callable[..., Any], data: Data | None = None, axes: Axes | None = None, mask: Mask | None = None
     ) -> Callable[..., tuple[Any, Sites]]:
         """Return the function that gives both."""
 
         @functools.wraps(fn, updated=())
         def watched(*args: Any, **kwargs: Any) -> tuple[Any, Sites]:
-            traced = _Traced.of(fn, args, kwargs, data)
-            return traced.run(axes or {})
+            traced = Traced.of(fn, args, kwargs, data)
+            results, stats = traced.run(Statistics(traced.views(axes or {}), traced.weights(axes or {}, mask)))
+            sites = [Site(p.name, p.source, p.stretch.kind, s) for p, s in zip(traced.places, stats, strict=True)]
+            return results, Sites(sites)
 
         return watched
 
-    def explain(
-        self, fn: Callable[..., Any], data: int | str | Sequence[int | str] | None = None, axes: Axes | None = None
-    ) -> Callable[..., str]:
+    def explain(self, fn: Callable[..., Any], data: Data | None = None, axes: Axes | None = None) -> Callable[..., str]:
         """Return what tells, given the arguments of `fn`, its sites, and what looked like one and why it is none."""
 
         def explained(*args: Any, **kwargs: Any) -> str:
-            return _Traced.of(fn, args, kwargs, data).told(axes or {})
+            return Traced.of(fn, args, kwargs, data).told(axes or {})
 
         return explained
+
+
+@dataclasses.dataclass(frozen=True)
+class Statistics:
+    """Of each activation the statistics of its units: an observer."""
+
+    views: Mapping[Stretch, View]
+    weights: Mapping[Stretch, Array]  # [examples, units] or [examples, 1]
+
+    def see(self, stretch: Stretch, z: Array, others: Mapping[graph.Value, Any]) -> UnitStats:
+        """Return what an activation shows of its units."""
+        h, slope = jax.jvp(lambda z: evaluate.applied(stretch, z, others), (z,), (jnp.ones_like(z),))
+        return self.views[stretch].observe(z, h, slope, self.weights.get(stretch))
+
+    merge = staticmethod(units.merge)
+    beside = staticmethod(units.beside)
+    nothing = staticmethod(units.nothing)
 
 
 watch = Watch()
@@ -108,8 +129,8 @@ class Place:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Traced:
-    """A function, traced for its arguments."""
+class Traced:
+    """A function, traced for its arguments, its sites found."""
 
     plan: Plan
     places: list[Place]
@@ -118,7 +139,8 @@ class _Traced:
     compiled: bool
 
     @classmethod
-    def of(cls, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], data: Any) -> _Traced:
+    def of(cls, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], data: Data | None) -> Traced:
+        """Trace a function."""
         kinds = _kinds(args, kwargs, data)
         leaves, tree = jax.tree_util.tree_flatten_with_path((args, kwargs))
         dynamic = [n for n, (_, leaf) in enumerate(leaves) if _is_dynamic(leaf)]
@@ -147,17 +169,29 @@ class _Traced:
 
         return cls(made, _named(made.activations()), arrays, rebuild, compiled)
 
-    def run(self, axes: Axes) -> tuple[Any, Sites]:
-        """Do it, and see."""
-        seen = self.views(axes)
-        results, stats = evaluate.run(self.plan, self.arrays, _observer(self.places, seen), compiled=self.compiled)
-        sites = [Site(p.name, p.source, p.stretch.kind, s) for p, s in zip(self.places, stats, strict=True)]
-        return self.rebuild(results), Sites(sites)
+    def run(self, observer: evaluate.Observer) -> tuple[Any, list[Any]]:
+        """Return what the function returns, and what the observer sees of each site."""
+        results, seen = evaluate.run(self.plan, self.arrays, observer, compiled=self.compiled)
+        return self.rebuild(results), seen
 
     def views(self, axes: Axes) -> dict[Stretch, View]:
         """Return which axes of each site are units; refuse those of which it cannot be told."""
         _check_axes(axes, self.places)
         return {p.stretch: views.view(p.name, p.source, p.stretch, axes.get(p.name)) for p in self.places}
+
+    def weights(self, axes: Axes, mask: Mask | None) -> dict[Stretch, Array]:
+        """Return of each site which examples count, where that is said."""
+        if mask is None:
+            return {}
+        if isinstance(mask, Mapping):
+            _check_names("mask", mask, self.places)
+        seen = self.views(axes)
+        given = {p: mask.get(p.name) if isinstance(mask, Mapping) else mask for p in self.places}
+        return {
+            p.stretch: seen[p.stretch].weights(p.name, jnp.asarray(own, bool), of_all=not isinstance(mask, Mapping))
+            for p, own in given.items()
+            if own is not None
+        }
 
     def told(self, axes: Axes) -> str:
         """Return the text of `explain`."""
@@ -175,19 +209,11 @@ class _Traced:
         return "\n".join(lines)
 
 
-def _observer(places: Sequence[Place], seen: Mapping[Stretch, View]) -> evaluate.Observe:
-    def observe(stretch: Stretch, z: Array, function: Callable[[Array], Array]) -> UnitStats:
-        h, slope = jax.jvp(function, (z,), (jnp.ones_like(z),))
-        return seen[stretch].observe(z, h, slope)
-
-    return observe
-
-
 def _is_dynamic(leaf: Any) -> bool:
     return isinstance(leaf, jax.Array) or (isinstance(leaf, np.ndarray | np.generic) and leaf.dtype.kind in "biufcV")
 
 
-def _kinds(args: tuple[Any, ...], kwargs: dict[str, Any], data: Any) -> dict[int | str, str]:
+def _kinds(args: tuple[Any, ...], kwargs: dict[str, Any], data: Data | None) -> dict[int | str, str]:
     """Return of each argument whether it is data or parameters."""
     known: list[int | str] = [*range(len(args)), *kwargs]
     if data is None:
@@ -230,8 +256,13 @@ def _parameter(path: str) -> str:
 
 
 def _check_axes(axes: Axes, places: Sequence[Place]) -> None:
-    names = [place.name for place in places]
+    _check_names("axes", axes, places)
     for name in axes:
-        if name not in names:
-            raise UserError(f"axes names {shown(name)}: the sites are {', '.join(names) or 'none'}")
         checks.whole_numbers(f"axes[{name!r}]", list(axes[name]))
+
+
+def _check_names(option: str, given: Mapping[str, Any], places: Sequence[Place]) -> None:
+    names = [place.name for place in places]
+    for name in given:
+        if name not in names:
+            raise UserError(f"{option} names {shown(name)}: the sites are {', '.join(names) or 'none'}")

@@ -506,6 +506,42 @@ def test_the_units_of_many_batches_are_merged_as_one():
     assert merged.examples == whole.examples == 9
 
 
+def test_examples_that_a_mask_leaves_out_are_not_counted():
+    mask = jnp.arange(9) < 5
+
+    def sequences(w, x):
+        return jax.nn.relu(x @ w)
+
+    (site,) = relubench.watch(sequences, mask=mask)(W, X)[1]
+    (kept,) = relubench.watch(sequences)(W, X[:5])[1]
+    np.testing.assert_array_equal(site.stats.active, kept.stats.active)
+    np.testing.assert_allclose(site.stats.max_z, kept.stats.max_z, rtol=1e-5)
+    assert site.stats.examples == 5
+    of_both = jnp.stack([mask, ~mask])
+    (site,) = jax.jit(lambda m: relubench.watch(sequences, mask=m)(W, jnp.stack([X, X]))[1])(of_both)
+    assert site.stats.examples == 9
+    with pytest.raises(UserError, match=r"mask has shape \(5,\): site 'relu' has examples \(9,\)"):
+        relubench.watch(sequences, mask=mask[:5])(W, X)
+
+
+def test_experts_have_seen_what_was_sent_to_them():
+    sent = jax.nn.one_hot(jnp.arange(9) % 2, 3, dtype=bool)  # the third gets none
+
+    def of_experts(w, x):
+        return jax.nn.relu(jnp.einsum("bd,edh->beh", x, w))
+
+    (site,) = relubench.watch(of_experts, mask={"relu": sent[:, :, None]})(MEMBERS[:3], X)[1]
+    z = np.einsum("bd,edh->beh", X, MEMBERS[:3])
+    for expert in range(3):
+        own = np.asarray(sent[:, expert])
+        np.testing.assert_array_equal(site.stats.active[expert], (z[own, expert] > 0).any(0))
+        np.testing.assert_array_equal(site.stats.examples[expert], own.sum())
+    merged = relubench.units.merge(jax.tree.map(lambda x: jnp.stack([x, x]), site.stats))
+    np.testing.assert_array_equal(merged.examples, 2 * site.stats.examples)
+    with pytest.raises(UserError, match="mask names 'tanh': the sites are relu"):
+        relubench.watch(of_experts, mask={"tanh": sent})(MEMBERS[:3], X)
+
+
 def test_of_a_branching_what_is_taken_is_counted():
     def function(w, x, flag):
         return lax.cond(flag, lambda z: jax.nn.relu(z), lambda z: jnp.tanh(z) * 2, x @ w)
