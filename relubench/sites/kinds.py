@@ -66,6 +66,9 @@ KNOWN: dict[str, tuple[Callable[[Any], Any], ...]] = {
 #: Names that functions of JAX give, where a number of theirs is none of the program's.
 CALLED = {*KNOWN, "leaky_relu", "celu", "hard_swish", "swish", "prelu"}
 
+#: Where z > 0 everywhere these act as linear functions.
+PIECEWISE_LINEAR = frozenset({"relu", "leaky_relu", "prelu"})
+
 
 class _Unknowable(Exception):
     """A formula holds a number that is not in the program."""

@@ -18,11 +18,23 @@ DATA, PARAMETERS = "data", "parameters"
 SCALED = "scaled"
 
 
+class Parameter(NamedTuple):
+    """An axis of a parameter."""
+
+    path: str  # among the arguments
+    axis: int
+
+
 class Factor(NamedTuple):
     """A part of an axis."""
 
     size: int
     kinds: frozenset[str] = frozenset()
+    of: Parameter | None = None  # the parameter whose axis it is, whole
+
+    def also(self, kinds: Iterable[str]) -> Factor:
+        """Return it as stemming from these too."""
+        return self._replace(kinds=self.kinds | {*kinds})
 
 
 Axis = tuple[Factor, ...]
@@ -40,6 +52,7 @@ class Origin:
     labels: bool = False  # other data were added or taken out by index, as a loss does
     chosen: bool = False  # parameters that the data choose among: an embedding, the weights of an expert
     weight: str = ""  # the parameter of the product, by its path among the arguments
+    bias: str = ""  # that which was added to it last
     layer: tuple[str, ...] = ()  # the modules that the product stands in
     loops: tuple[frozenset[str], ...] = ()  # of every loop around it, outermost first, what it takes by turns
 
@@ -52,8 +65,9 @@ class Origin:
 def of_argument(shape: Sequence[int], kind: str | None, path: str = "") -> Origin:
     """Return the origin of an argument all of whose axes are of one kind; of None (a key), of neither."""
     kinds = frozenset({kind} if kind else ())
-    axes = tuple((Factor(size, kinds),) for size in shape)
-    return Origin(axes, data=kind == DATA, parameters=kind == PARAMETERS, weight=path if kind == PARAMETERS else "")
+    of = path if kind == PARAMETERS else ""
+    axes = tuple((Factor(size, kinds, Parameter(of, n) if of else None),) for n, size in enumerate(shape))
+    return Origin(axes, data=kind == DATA, parameters=kind == PARAMETERS, weight=of)
 
 
 def neutral(shape: Sequence[int], **flags: Any) -> Origin:
@@ -78,6 +92,7 @@ def joined(origins: Sequence[Origin], shape: Sequence[int]) -> Origin:
         labels=any(o.labels for o in origins),
         chosen=any(o.chosen for o in leading),
         weight=next((o.weight for o in leading if o.weight), ""),
+        bias=next((o.bias for o in leading if o.bias), ""),
         layer=next((o.layer for o in leading if o.layer), ()),
         loops=tuple(
             frozenset().union(*kinds) for kinds in zip_longest(*(o.loops for o in origins), fillvalue=frozenset())
@@ -128,9 +143,13 @@ def _refined(one: Axis, other: Axis, size: int) -> Axis:
         if a.size % small or b.size % small:
             # From the end of the shared part on it cannot be taken apart.
             return (Factor(size, kinds_of(one) | kinds_of(other)),)
-        result.append(Factor(small, a.kinds | b.kinds))
+        result.append(Factor(small, a.kinds | b.kinds, _of(a, small) or _of(b, small)))
         if a.size > small:
             ours.insert(0, Factor(a.size // small, a.kinds))
         if b.size > small:
             theirs.insert(0, Factor(b.size // small, b.kinds))
     return tuple(result) + tuple(ours) + tuple(theirs)
+
+
+def _of(factor: Factor, size: int) -> Parameter | None:
+    return factor.of if factor.size == size else None

@@ -38,7 +38,15 @@ def _elementwise(node: Node, given: Sequence[Origin]) -> list[Origin]:
     axes = result.axes
     if _multiplies(node, given):
         affine, axes = True, tuple(map(_scaled_along, axes, _lengths(given, shape)))
-    return [dataclasses.replace(result, axes=axes, affine=affine, labels=labels)] * len(node.outputs)
+    bias = _added(node, given) or result.bias
+    return [dataclasses.replace(result, axes=axes, affine=affine, labels=labels, bias=bias)] * len(node.outputs)
+
+
+def _added(node: Node, given: Sequence[Origin]) -> str:
+    """Return the parameter that is added to data here, or nothing."""
+    if node.name != "add" or len(given) != 2 or given[0].varies == given[1].varies:
+        return ""
+    return next(o.weight for o in given if not o.varies)
 
 
 def _is_affine(node: Node, given: Sequence[Origin], result: Origin) -> bool:
@@ -89,7 +97,7 @@ def _lengths(given: Sequence[Origin], shape: tuple[int, ...]) -> list[bool]:
 
 
 def _scaled_along(axis: Axis, varies: bool) -> Axis:
-    return tuple(Factor(f.size, f.kinds | {SCALED}) for f in axis) if varies else axis
+    return tuple(f.also({SCALED}) for f in axis) if varies else axis
 
 
 def _unknown(node: Node, given: Sequence[Origin]) -> list[Origin]:
@@ -237,7 +245,7 @@ def _reduced(node: Node, given: Sequence[Origin]) -> list[Origin]:
 
 
 def _plain(axis: Axis) -> Axis:
-    return tuple(Factor(f.size, f.kinds - {SCALED}) for f in axis)
+    return tuple(f._replace(kinds=f.kinds - {SCALED}) for f in axis)
 
 
 def _dot(node: Node, given: Sequence[Origin]) -> list[Origin]:
@@ -259,7 +267,7 @@ def _batch_axis(left: Origin, right: Origin, a: int, b: int) -> Axis:
     if left.chosen != right.chosen and not (
         _is_weight(left) or _is_weight(right)
     ):  # examples, each with parameters that it has chosen: neither the one nor the other
-        both = tuple(Factor(f.size, f.kinds | {PARAMETERS}) for f in both)
+        both = tuple(f.also({PARAMETERS}) for f in both)
     return both
 
 
@@ -276,7 +284,7 @@ def _product(node: Node, axes: Iterable[Axis], left: Origin, right: Origin) -> O
         base, axes=tuple(axes), chosen=left.chosen and right.chosen, labels=left.labels or right.labels
     )
     if other.varies and (_is_weight(weight) or (weight.chosen and not other.chosen)):
-        return dataclasses.replace(base, affine=True, weight=weight.weight, layer=node.scopes, labels=False)
+        return dataclasses.replace(base, affine=True, weight=weight.weight, bias="", layer=node.scopes, labels=False)
     if not (left.varies and right.varies):  # a fixed matrix: what it is applied to stays what it was
         return dataclasses.replace(base, affine=left.affine or right.affine)
     return dataclasses.replace(base, affine=False)
@@ -302,7 +310,7 @@ def _convolution(node: Node, given: Sequence[Origin]) -> list[Origin]:
 def _ragged(node: Node, given: Sequence[Origin]) -> list[Origin]:
     """A product of rows, each with the parameters of its group: the rows are examples of differing units."""
     left, right = given[:2]
-    rows = tuple(Factor(f.size, f.kinds | {PARAMETERS}) for f in _plain(left.axes[0]))
+    rows = tuple(f.also({PARAMETERS}) for f in _plain(left.axes[0]))
     return [_product(node, [rows, _plain(right.axes[-1])], left, right)]
 
 

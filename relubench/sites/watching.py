@@ -143,7 +143,7 @@ class Traced:
         """Trace a function."""
         kinds = _kinds(args, kwargs, data)
         leaves, tree = jax.tree_util.tree_flatten_with_path((args, kwargs))
-        dynamic = [n for n, (_, leaf) in enumerate(leaves) if _is_dynamic(leaf)]
+        dynamic = [n for n, (_, leaf) in enumerate(leaves) if is_dynamic(leaf)]
         arrays = [leaves[n][1] for n in dynamic]
         returned: list[Any] = []
 
@@ -153,8 +153,8 @@ class Traced:
                 filled[n] = value
             own_args, own_kwargs = jax.tree_util.tree_unflatten(tree, filled)
             results, shape = jax.tree_util.tree_flatten(fn(*own_args, **own_kwargs))
-            returned[:] = [shape, [None if _is_dynamic(r) else (r,) for r in results]]
-            return [r for r in results if _is_dynamic(r)]
+            returned[:] = [shape, [None if is_dynamic(r) else (r,) for r in results]]
+            return [r for r in results if is_dynamic(r)]
 
         program = jax.make_jaxpr(flat)(*arrays)
         compiled = core.unsafe_am_i_under_a_jit_DO_NOT_USE()
@@ -209,7 +209,8 @@ class Traced:
         return "\n".join(lines)
 
 
-def _is_dynamic(leaf: Any) -> bool:
+def is_dynamic(leaf: Any) -> bool:
+    """Whether an argument is an array of numbers, which a program takes; all else is fixed in it."""
     return isinstance(leaf, jax.Array) or (isinstance(leaf, np.ndarray | np.generic) and leaf.dtype.kind in "biufcV")
 
 
@@ -231,8 +232,12 @@ def _stem(path: tuple[Any, ...], value: graph.Value, kinds: Mapping[int | str, s
     # A path starts with 0 (positional) or 1 (by name), then the argument.
     argument = path[1].idx if path[0].idx == 0 else path[1].key
     is_key = jnp.issubdtype(value.aval.dtype, jax.dtypes.prng_key)
-    inner = jax.tree_util.keystr(path[2:], simple=True, separator="/")
-    return origins.of_argument(value.shape, None if is_key else kinds[argument], inner)
+    return origins.of_argument(value.shape, None if is_key else kinds[argument], parameter_path(path))
+
+
+def parameter_path(path: tuple[Any, ...]) -> str:
+    """Return the path of an array among the arguments in words: the argument, then what leads to it there."""
+    return jax.tree_util.keystr(path[1:], simple=True, separator="/")
 
 
 def _named(activations: Sequence[Activation]) -> list[Place]:
@@ -250,8 +255,8 @@ def _named(activations: Sequence[Activation]) -> list[Place]:
 
 def _parameter(path: str) -> str:
     """Return the layer that a parameter belongs to: its path, without its own name where there is more."""
-    parts = path.split("/")
-    parts = parts[:-1] if parts[-1] in {"value", "raw_value"} else parts  # what a variable of nnx holds
+    parts = path.split("/")[1:]
+    parts = parts[:-1] if parts[-1:] in (["value"], ["raw_value"]) else parts  # what a variable of nnx holds
     return "/".join(parts[:-1] or parts)
 
 

@@ -1,0 +1,212 @@
+"""`census`: the units of a function over many batches, as a table: a row a site, or a row a unit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+import polars as pl
+from jax import numpy as jnp
+
+from relubench import checks, magnitudes, units
+from relubench.errors import UserError
+from relubench.sites.kinds import PIECEWISE_LINEAR
+from relubench.sites.origins import PARAMETERS
+from relubench.sites.tally import Tallies, Tally
+from relubench.sites.watching import Axes, Data, Place, Traced, is_dynamic, parameter_path
+
+#: A unit that fires on less than this share of inputs hardly fires (Dohare et al. 2024, on CIFAR).
+HARDLY = 0.01
+#: So does one whose output is 0 on more than 95 % of inputs (Joudaki et al. 2025).
+RARELY = 0.05
+#: Two units are duplicates when the cosine of their activations exceeds this.
+DUPLICATE = 0.95
+
+
+def census(
+    fn: Callable[..., Any],
+    parameters: Any,
+    batches: Iterable[Any],
+    *,
+    data: Data | None = None,
+    axes: Axes | None = None,
+    mask: Callable[..., Any] | None = None,
+    dormant: Sequence[float] = (0.0, 0.025, 0.1),
+    per_unit: bool = False,
+) -> pl.DataFrame:
+    """Return what units are by all definitions, over all batches: a row a site, or with `per_unit` a row a unit.
+
+    Every batch is what follows the parameters: `fn(parameters, batch)`, or `fn(parameters, *batch)` of a tuple. `mask`
+    gives of a batch's arguments which examples count. `data` and `axes` are those of `watch`; `dormant` are thresholds
+    of dormancy. Batches of one shape share one compiled program.
+    """
+    for tau in dormant:
+        checks.number("dormant", tau, low=0)
+    counted = _Census(fn, parameters, data, axes or {}, mask)
+    for batch in batches:
+        counted.add(batch if isinstance(batch, tuple) else (batch,))
+    if not counted.tallies:
+        raise UserError("batches: there are none, or the function has no site; relubench.watch.explain tells why")
+    tables = [
+        _of_units(place, tally, idle, norm, dormant)
+        for place, tally, idle, norm in zip(counted.places, counted.tallies, counted.idle, counted.norms(), strict=True)
+    ]
+    if per_unit:
+        return pl.concat(tables)
+    return pl.concat(
+        [_of_site(table, tally) for table, tally in zip(tables, counted.tallies, strict=True)], how="diagonal"
+    )
+
+
+class _Census:
+    """Counts batch by batch."""
+
+    def __init__(
+        self, fn: Callable[..., Any], parameters: Any, data: Data | None, axes: Axes, mask: Callable[..., Any] | None
+    ) -> None:
+        self.fn, self.parameters, self.data, self.axes, self.mask = fn, parameters, data, axes, mask
+        self.places: list[Place] = []
+        self.tallies: list[Tally] = []
+        self.idle: list[np.ndarray] = []  # inputs since each unit was last active, in whole batches
+        self._programs: dict[Any, Callable[..., list[Tally]]] = {}
+
+    def add(self, batch: tuple[Any, ...]) -> None:
+        """Count one more batch."""
+        now = self._counted((self.parameters, *batch))
+        active = [np.asarray(tally.stats.active) for tally in now]
+        examples = [np.broadcast_to(tally.stats.examples, tally.stats.active.shape) for tally in now]
+        if self.tallies:
+            stacked = [jax.tree.map(lambda *x: jnp.stack(x), *pair) for pair in zip(self.tallies, now, strict=True)]
+            self.tallies = [Tallies.merge(parts) for parts in stacked]
+        else:
+            self.tallies, self.idle = now, [np.zeros(flags.shape, np.int64) for flags in active]
+        self.idle = [
+            np.where(flags, 0, idle + seen) for idle, flags, seen in zip(self.idle, active, examples, strict=True)
+        ]
+
+    def _counted(self, arguments: tuple[Any, ...]) -> list[Tally]:
+        """Count by a compiled program, one for all arguments that differ in the numbers of their arrays alone."""
+        leaves, tree = jax.tree.flatten(arguments)
+        fixed = tuple(None if is_dynamic(leaf) else id(leaf) for leaf in leaves)
+        if (tree, fixed) not in self._programs:
+            self._programs[tree, fixed] = jax.jit(lambda arrays: self._count(tree, leaves, arrays))
+        return self._programs[tree, fixed]([leaf if is_dynamic(leaf) else None for leaf in leaves])
+
+    def _count(self, tree: Any, leaves: list[Any], arrays: list[Any]) -> list[Tally]:
+        filled = [leaf if array is None else array for leaf, array in zip(leaves, arrays, strict=True)]
+        arguments = jax.tree.unflatten(tree, filled)
+        traced = Traced.of(self.fn, arguments, {}, self.data)
+        if self.places and [place.name for place in self.places] != [place.name for place in traced.places]:
+            raise UserError("batches: two of them take different ways through the function; each needs its own census")
+        self.places = traced.places
+        weights = traced.weights(self.axes, None if self.mask is None else self.mask(*arguments[1:]))
+        return traced.run(Tallies(traced.views(self.axes), weights))[1]
+
+    def norms(self) -> list[np.ndarray | None]:
+        """Return the length of each unit's incoming weights, where they are a parameter as it stands."""
+        leaves = jax.tree_util.tree_flatten_with_path(((self.parameters,), {}))[0]
+        arrays = {parameter_path(path): leaf for path, leaf in leaves}
+        return [_norm(place, arrays) for place in self.places]
+
+
+def _norm(place: Place, arrays: dict[str, Any]) -> np.ndarray | None:
+    origin, loops = place.stretch.origin, place.activation.loops
+    of = [factor.of for axis in origin.axes for factor in axis if PARAMETERS in factor.kinds]
+    weight = arrays.get(origin.weight)
+    if weight is None or any(parameter is None or parameter.path != origin.weight for parameter in of):
+        return None
+    turns = [n for n, length in enumerate(loops) if length is not None]
+    kept = [*turns, *(parameter.axis for parameter in of if parameter is not None)]
+    others = tuple(n for n in range(np.ndim(weight)) if n not in kept)
+    lengths = np.sqrt(np.square(np.asarray(weight, np.float64)).sum(others))
+    return np.transpose(lengths, np.argsort(np.argsort(kept)))
+
+
+def _of_units(
+    place: Place, tally: Tally, idle: np.ndarray, norm: np.ndarray | None, dormant: Sequence[float]
+) -> pl.DataFrame:
+    """Return a row a unit."""
+    stats = tally.stats
+    shape = stats.active.shape
+    width = shape[-1] if shape else 1
+    examples = np.broadcast_to(stats.examples, shape)
+    is_linear = units.linear(stats) if place.stretch.kind in PIECEWISE_LINEAR else None
+    scales = np.asarray(magnitudes.scale(stats.min_h, stats.max_h), np.float64)
+    mean = np.asarray(stats.total_abs_h, np.float64) / scales / np.maximum(examples, 1)
+    columns: dict[str, Any] = {
+        "examples": examples,
+        "dead": units.dead(stats),
+        "dead_by_form": ~tally.by_form,
+        "silent": units.silent(stats),
+        "saturated": units.saturated(stats),
+        "linear": is_linear,
+        "constant": units.constant(stats),
+    }
+    for tau in dormant:
+        columns[f"dormant_mean_{tau:g}"] = units.dormant(stats, tau)
+        columns[f"dormant_sum_{tau:g}"] = units.dormant(stats, tau * width)
+    columns |= {
+        "firing_rate": np.asarray(tally.fired) / np.maximum(examples, 1),
+        "idle_examples": idle,
+        "duplicate": _duplicates(np.asarray(tally.products, np.float64)),
+        "mean_size": mean,
+        "max_slope": stats.max_abs_slope,
+        "min_z": stats.min_z,
+        "max_z": stats.max_z,
+        "weight_norm": norm,
+    }
+    places = np.indices(shape).reshape(len(shape), -1) if shape else np.zeros((1, 1), int)
+    groups = [",".join(map(str, index)) for index in places[:-1].T] if len(shape) > 1 else [None] * places.shape[1]
+    named = {"site": place.name, "source": place.source, "kind": place.stretch.kind}
+    flat = {name: None if x is None else np.ravel(np.asarray(x)) for name, x in columns.items()}
+    table = pl.DataFrame(
+        {"group": pl.Series(groups, dtype=pl.String), "unit": places[-1]} | flat, schema_overrides=_NULLS
+    )
+    return table.select(*(pl.lit(value).alias(name) for name, value in named.items()), pl.all())
+
+
+#: Columns that a site may lack.
+_NULLS = {"linear": pl.Boolean, "weight_norm": pl.Float64}
+
+
+def _of_site(table: pl.DataFrame, tally: Tally) -> pl.DataFrame:
+    """Return a row a layer, of its units' rows: how many units are what, and means over them."""
+    flags = [name for name, kind in table.schema.items() if kind == pl.Boolean]
+    rows = table.group_by("site", "source", "kind", "group", maintain_order=True).agg(
+        pl.len().alias("units"),
+        pl.col("examples").max(),
+        # A flag that the site's kind does not have is null, not 0.
+        *(pl.when(pl.col(name).is_null().all()).then(None).otherwise(pl.col(name).sum()).alias(name) for name in flags),
+        pl.col("firing_rate").mean(),
+        (pl.col("firing_rate") < HARDLY).sum().alias("fires_below_1_percent"),
+        (pl.col("firing_rate") < RARELY).sum().alias("fires_below_5_percent"),
+        pl.col("idle_examples").max(),
+        pl.col("weight_norm").mean(),
+    )
+    products = np.asarray(tally.products, np.float64)
+    ranks = [_ranks(layer) for layer in products.reshape(-1, *products.shape[-2:])]
+    return rows.with_columns(
+        pl.Series("effective_rank", [effective for effective, _ in ranks]),
+        pl.Series("stable_rank", [stable for _, stable in ranks]),
+    )
+
+
+def _ranks(products: np.ndarray) -> tuple[float, float]:
+    """Return the effective rank (Roy and Vetterli 2007) and the stable rank of a layer's activations; 0 of none."""
+    squares = np.clip(np.linalg.eigvalsh(products), 0, None)
+    if not squares.any():
+        return 0.0, 0.0
+    shares = np.sqrt(squares) / np.sqrt(squares).sum()
+    shares = shares[shares > 0]
+    return math.exp(-(shares * np.log(shares)).sum()), squares.sum() / squares.max()
+
+
+def _duplicates(products: np.ndarray) -> np.ndarray:
+    """Return which units have activations like those of an earlier unit of their layer; silent ones are like none."""
+    lengths = np.sqrt(np.diagonal(products, axis1=-2, axis2=-1))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        cosines = products / (lengths[..., None, :] * lengths[..., :, None])
+    return (np.tril(cosines > DUPLICATE, -1)).any(-1)
