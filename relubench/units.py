@@ -133,6 +133,14 @@ def beside(parts: UnitStats) -> UnitStats:
     return parts._replace(examples=jnp.broadcast_to(examples, parts.active.shape))
 
 
+def joined(parts: UnitStats, axis: int) -> UnitStats:
+    """Return statistics of units that follow each other along `axis` of theirs, stacked along the first axis."""
+    along = jax.tree.map(lambda x: jnp.moveaxis(x, 0, axis), beside(parts))
+    shape = list(parts.active.shape[1:])
+    shape[axis] = -1
+    return jax.tree.map(lambda x: x.reshape(shape), along)
+
+
 def dead(stats: UnitStats) -> Array:
     """Active on no input: for ReLU z <= 0 everywhere (JAX takes f'(0) = 0). [units] bool."""
     return ~stats.active
@@ -208,8 +216,8 @@ class Counter(NamedTuple):
     batch_dead: Array  # int32: batch-dead units, summed over the steps since the last probe
 
 
-def new_counter(units: int) -> Counter:
-    """Return the counter of a layer that has seen no batch."""
+def new_counter(units: int | tuple[int, ...]) -> Counter:
+    """Return the counter of so many units, or of units in this shape, that have seen no batch."""
     return Counter(jnp.full(units, -1, jnp.int32), jnp.zeros(units, jnp.int32), jnp.zeros((), jnp.int32))
 
 

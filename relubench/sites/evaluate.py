@@ -14,11 +14,14 @@ import jax
 from jax import Array, lax
 from jax import numpy as jnp
 from jax.extend import core
+from jax.sharding import PartitionSpec
 
 from relubench.sites import loops
 from relubench.sites.graph import Node, Operand, Value
-from relubench.sites.plan import Plan, held
+from relubench.sites.origins import DATA, PARAMETERS
+from relubench.sites.plan import Activation, Plan, held
 from relubench.sites.stretches import Stretch
+from relubench.sites.views import View
 
 Result = tuple[list[Any], list[Any]]  # a graph's results, and what was seen of each activation
 
@@ -35,8 +38,15 @@ class Observer(Protocol):
     def beside(self, parts: Any) -> Any:
         """Return what is seen of different units, stacked along the first axis, as that of all of them."""
 
+    def joined(self, stretch: Stretch, parts: Any, axis: int) -> Any:
+        """Return what is seen of parts of the units that follow each other along this one of their axes, stacked."""
+
     def nothing(self, like: Any) -> Any:
         """Return what no input shows, of these shapes."""
+
+    @property
+    def views(self) -> Mapping[Stretch, View]:
+        """How each activation is looked at."""
 
 
 def applied(stretch: Stretch, z: Array, others: Mapping[Value, Any]) -> Array:
@@ -167,7 +177,7 @@ def _one(operand: Operand, values: Mapping[Value, Any]) -> Any:
 
 def _watched(node: Node, plans: Sequence[Plan], given: Sequence[Any], observer: Observer, compiled: bool) -> Result:
     """Do a loop or a branching, and see the activations in it."""
-    rule = {"scan": _scan, "cond": _cond}[node.name]
+    rule = {"scan": _scan, "cond": _cond, "shard_map": _shard_map}[node.name]
     return rule(node, plans, given, observer, compiled)
 
 
@@ -204,3 +214,47 @@ def _cond(node: Node, plans: Sequence[Plan], given: Sequence[Any], observer: Obs
         return taken
 
     return lax.switch(jnp.asarray(index, jnp.int32), [branch(n) for n in range(len(plans))], *operands)
+
+
+def _shard_map(node: Node, plans: Sequence[Plan], given: Sequence[Any], observer: Observer, compiled: bool) -> Result:
+    """Every device sees its part: parts of the examples are merged, parts of the units stand beside each other."""
+    (plan,) = plans
+    names = sorted(node.params["newly_manual_axes"])
+
+    def body(*parts: Any) -> Result:
+        results, seen = run(plan, parts, observer, compiled=compiled)
+        return results, jax.tree.map(lambda x: x.reshape((1,) * len(names) + x.shape), seen)
+
+    results, seen = jax.shard_map(
+        body,
+        mesh=node.params["mesh"],
+        in_specs=tuple(node.params["in_specs"]),
+        out_specs=(list(node.params["out_specs"]), PartitionSpec(*names)),
+        check_vma=node.params["check_vma"],
+        axis_names=node.params["newly_manual_axes"],
+    )(*given)
+    activations = held(node, plans)
+    return results, [_together(each, own, names, observer) for each, own in zip(seen, activations, strict=True)]
+
+
+def _together(seen: Any, activation: Activation, names: Sequence[str], observer: Observer) -> Any:
+    """Return what the devices along all axes of a mesh, the first of every array, have seen together."""
+    for place, name in reversed(list(enumerate(names))):
+        joined = _over_devices(activation, name, observer)
+        for _ in range(place):
+            joined = jax.vmap(joined)
+        seen = joined(seen)
+    return seen
+
+
+def _over_devices(activation: Activation, name: str, observer: Observer) -> Callable[[Any], Any]:
+    """Return what makes one of the parts along an axis of a mesh, stacked along the first axis of every array."""
+    stretch, shared = activation.stretch, observer.views[activation.stretch].shared
+    if name in shared:
+        loops = sum(length is not None for length in activation.inner_loops)
+        return lambda parts: observer.joined(stretch, parts, loops + shared[name])
+    if (name, PARAMETERS) in stretch.origin.shards:
+        return observer.beside
+    if (name, DATA) in stretch.origin.shards:
+        return observer.merge
+    return lambda parts: jax.tree.map(lambda x: x[0], parts)  # all have seen the same

@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 DATA, PARAMETERS = "data", "parameters"
 #: Along this factor a parameter was multiplied: a sum over it makes a product with parameters.
 SCALED = "scaled"
+#: Before the name of a mesh's axis: this factor is shared out along it.
+SHARD = "@"
 
 
 class Parameter(NamedTuple):
@@ -55,6 +57,7 @@ class Origin:
     bias: str = ""  # that which was added to it last
     layer: tuple[str, ...] = ()  # the modules that the product stands in
     loops: tuple[frozenset[str], ...] = ()  # of every loop around it, outermost first, what it takes by turns
+    shards: frozenset[tuple[str, str]] = frozenset()  # of a mesh's axes, by name, what differs along them
 
     @property
     def varies(self) -> bool:
@@ -97,6 +100,7 @@ def joined(origins: Sequence[Origin], shape: Sequence[int]) -> Origin:
         loops=tuple(
             frozenset().union(*kinds) for kinds in zip_longest(*(o.loops for o in origins), fillvalue=frozenset())
         ),
+        shards=frozenset().union(*(o.shards for o in origins)),
     )
 
 

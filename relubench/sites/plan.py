@@ -10,7 +10,7 @@ from jax.extend import core
 
 from relubench.sites import loops, origins, rules, stretches
 from relubench.sites.graph import Graph, Node, Operand, Value, shape_of
-from relubench.sites.origins import DATA, PARAMETERS, Factor, Origin
+from relubench.sites.origins import DATA, PARAMETERS, Axis, Factor, Origin
 from relubench.sites.stretches import Links, Rejected, Stretch
 
 
@@ -43,23 +43,37 @@ class Plan:
 
 @dataclasses.dataclass(frozen=True)
 class Activation:
-    """A stretch and the lengths of the loops around it, outermost first; of one that gives no units, None."""
+    """A stretch and the lengths of what is around it, outermost first: None of what gives no units of its own."""
 
     stretch: Stretch
-    loops: tuple[int | None, ...]
+    loops: tuple[int | None, ...]  # the turns of loops, and the devices along axes of a mesh
+    inner_loops: tuple[int | None, ...] = ()  # those inside the last mesh
 
 
 def held(node: Node, plans: Sequence[Plan]) -> Iterator[Activation]:
-    """Give the activations of what a loop or a branching holds."""
+    """Give the activations of what a loop, a branching or a mesh of devices holds."""
     for plan in plans:
-        for activation in plan.activations():
-            if node.name != "scan":
-                yield activation
-                continue
-            depth = len(plan.links.depths) - 1
-            kinds = activation.stretch.origin.loops[depth : depth + 1] or (frozenset(),)
-            length = node.params["length"] if PARAMETERS in kinds[0] else None
-            yield Activation(activation.stretch, (length, *activation.loops))
+        for own in plan.activations():
+            around = _AROUND[node.name](node, plan, own.stretch)
+            inner = own.loops if node.name == "shard_map" else (*around, *own.inner_loops)
+            yield Activation(own.stretch, (*around, *own.loops), inner)
+
+
+def _turns(node: Node, plan: Plan, stretch: Stretch) -> tuple[int | None, ...]:
+    depth = len(plan.links.depths) - 1
+    kinds = stretch.origin.loops[depth : depth + 1] or (frozenset(),)
+    return (node.params["length"] if PARAMETERS in kinds[0] else None,)
+
+
+def _devices(node: Node, plan: Plan, stretch: Stretch) -> tuple[int | None, ...]:
+    """Return the lengths of a mesh's axes along which parameters differ, but not along an axis of the units."""
+    own = {kind for axis in stretch.origin.axes for kind in origins.kinds_of(axis)}
+    sizes, names = node.params["mesh"].shape, sorted(node.params["newly_manual_axes"])
+    varying = [(name, PARAMETERS) in stretch.origin.shards and origins.SHARD + name not in own for name in names]
+    return tuple(sizes[name] if varies else None for name, varies in zip(names, varying, strict=True))
+
+
+_AROUND: dict[str, Any] = {"scan": _turns, "cond": lambda node, plan, stretch: (), "shard_map": _devices}
 
 
 def make(graph: Graph, given: Sequence[Origin], depths: tuple[int, ...] = ()) -> Plan:
@@ -94,7 +108,7 @@ def _of(operand: Operand, known: Mapping[Value, Origin]) -> Origin:
 
 
 Held = tuple[list[Plan], list[Origin]]
-WATCHED = frozenset({"scan", "cond"})
+WATCHED = frozenset({"scan", "cond", "shard_map"})
 
 
 def _scan(node: Node, given: Sequence[Origin], depths: tuple[int, ...]) -> Held:
@@ -161,4 +175,41 @@ def _while(node: Node, given: Sequence[Origin], depths: tuple[int, ...]) -> Held
     return [plan], results
 
 
-_HOLDERS: dict[str, Any] = {"scan": _scan, "cond": _cond, "while": _while}
+def _shard_map(node: Node, given: Sequence[Origin], depths: tuple[int, ...]) -> Held:
+    """A body sees its device's part of every array."""
+    (body,) = node.graphs
+    parts = [
+        _part(origin, spec, value.shape)
+        for origin, spec, value in zip(given, node.params["in_specs"], body.inputs, strict=True)
+    ]
+    plan = make(body, parts, depths)
+    results = [
+        dataclasses.replace(origin, axes=tuple(map(_whole, origin.axes, output.shape)), shards=frozenset())
+        for origin, output in zip(plan.outputs, node.outputs, strict=True)
+    ]
+    return [plan], results
+
+
+def _part(origin: Origin, spec: Any, shape: tuple[int, ...]) -> Origin:
+    """Return what a device's part stems from: of every axis, the names of the mesh's that it is shared out along."""
+    axes, shards = list(origin.axes), set(origin.shards)
+    for place, names in enumerate(spec):
+        for name in sharded_by(names):
+            kinds = origins.kinds_of(axes[place])
+            of = axes[place][0].of if len(axes[place]) == 1 else None
+            axes[place] = (Factor(shape[place], kinds | {origins.SHARD + name}, of),)
+            shards |= {(name, kind) for kind in kinds & {DATA, PARAMETERS}}
+    return dataclasses.replace(origin, axes=tuple(axes), shards=frozenset(shards))
+
+
+def sharded_by(names: Any) -> tuple[str, ...]:
+    """Return the axes of a mesh that an entry of a partition names."""
+    return () if names is None else (names,) if isinstance(names, str) else tuple(names)
+
+
+def _whole(axis: Axis, length: int) -> Axis:
+    kinds = frozenset(kind for kind in origins.kinds_of(axis) if not kind.startswith(origins.SHARD))
+    return (Factor(length, kinds, axis[0].of if len(axis) == 1 else None),) if kinds or length > 1 else ()
+
+
+_HOLDERS: dict[str, Any] = {"scan": _scan, "cond": _cond, "while": _while, "shard_map": _shard_map}

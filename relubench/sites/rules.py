@@ -9,7 +9,7 @@ from typing import Any
 
 from relubench.sites import origins, primitives
 from relubench.sites.graph import Node, shape_of
-from relubench.sites.origins import PARAMETERS, SCALED, Axis, Factor, Origin
+from relubench.sites.origins import PARAMETERS, SCALED, SHARD, Axis, Factor, Origin
 
 
 def follow(node: Node, given: Sequence[Origin]) -> list[Origin]:
@@ -229,6 +229,29 @@ def _random(node: Node, given: Sequence[Origin]) -> list[Origin]:
     return [origins.neutral(output.shape, random=True) for output in node.outputs]
 
 
+# --- between devices
+
+
+def _exchanged(node: Node, given: Sequence[Origin]) -> list[Origin]:
+    """Sums over devices and gathered parts: what differed along these axes of the mesh is the same now."""
+    names = node.params.get("axes", node.params.get("axis_name", ()))
+    names = {names} if isinstance(names, str) else set(names)
+    results = []
+    for origin, output in zip(given, node.outputs, strict=True):
+        axes = tuple(
+            tuple(f._replace(kinds=f.kinds - {SHARD + name for name in names}) for f in _resized(axis, size))
+            for axis, size in zip(_of_rank(origin.axes, len(output.shape)), output.shape, strict=True)
+        )
+        shards = frozenset(pair for pair in origin.shards if pair[0] not in names)
+        results.append(dataclasses.replace(origin, axes=axes, shards=shards))
+    return results
+
+
+def _of_rank(axes: Sequence[Axis], rank: int) -> Sequence[Axis]:
+    """Return the axes, with new ones before them where parts were gathered along a new axis."""
+    return [()] * (rank - len(axes)) + list(axes)
+
+
 # --- reductions and products
 
 
@@ -334,6 +357,7 @@ _SHARED: dict[Rule, str] = {
     _updated: "dynamic_update_slice scatter scatter-add scatter_add scatter-mul scatter_mul scatter-min scatter_min "
     "scatter-max scatter_max",
     _reduced: "reduce reduce_sum reduce_max reduce_min reduce_prod reduce_and reduce_or reduce_xor argmax argmin",
+    _exchanged: "psum psum_invariant pmax pmin all_gather all_gather_invariant all_gather_reduced",
     _random: "random_bits threefry2x32 rng_bit_generator rng_uniform",
     _fresh: "iota empty empty2 random_wrap random_seed random_fold_in random_split random_unwrap random_clone",
 }

@@ -11,6 +11,7 @@ from jax import Array
 from jax import numpy as jnp
 
 from relubench import units
+from relubench.errors import UserError
 from relubench.sites import evaluate, form
 from relubench.sites.graph import Value
 from relubench.sites.stretches import Stretch
@@ -61,6 +62,14 @@ class Tallies:
     def beside(parts: Tally) -> Tally:
         """Return the tally of different units, stacked along the first axis."""
         return parts._replace(stats=units.beside(parts.stats))
+
+    @staticmethod
+    def joined(stretch: Stretch, parts: Tally, axis: int) -> Tally:
+        """Refuse: no device has seen two units of different parts together."""
+        raise UserError(
+            f"the {stretch.kind} at {stretch.nodes[-1].source}: its units are shared out over devices; "
+            "take a census of the function without shard_map, or relubench.watch it"
+        )
 
     @staticmethod
     def nothing(like: Tally) -> Tally:

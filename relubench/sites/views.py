@@ -12,7 +12,7 @@ from jax import numpy as jnp
 from relubench import units
 from relubench.errors import UserError
 from relubench.sites import origins
-from relubench.sites.origins import DATA, PARAMETERS, SCALED, Axis, Factor
+from relubench.sites.origins import DATA, PARAMETERS, SCALED, SHARD, Axis, Factor
 from relubench.sites.stretches import Stretch
 from relubench.units import UnitStats
 
@@ -23,6 +23,13 @@ class View:
 
     shape: tuple[int, ...]
     units: tuple[int, ...]
+    kinds: tuple[frozenset[str], ...]  # of every axis
+
+    @property
+    def shared(self) -> dict[str, int]:
+        """The axes of a mesh that units are shared out along, each with its place among the axes of units."""
+        kinds = [self.kinds[n] for n in self.units]
+        return {kind.removeprefix(SHARD): n for n, of in enumerate(kinds) for kind in of if kind.startswith(SHARD)}
 
     @property
     def examples(self) -> tuple[int, ...]:
@@ -85,7 +92,7 @@ def view(name: str, source: str, stretch: Stretch, chosen: Sequence[int] | None)
             raise UserError(
                 f"axes[{name!r}]={tuple(chosen)}: its argument has shape {shape}, axes 0 to {len(shape) - 1}"
             )
-        return View(shape, tuple(sorted(places)))
+        return View(shape, tuple(sorted(places)), tuple(map(origins.kinds_of, stretch.origin.axes)))
     axes = stretch.origin.axes
     has_units = any(PARAMETERS in factor.kinds for axis in axes for factor in axis)
     for place, axis in enumerate(axes):
@@ -103,21 +110,18 @@ def _unclear(axis: Axis, has_units: bool) -> str:
     for factor in axis:
         if {DATA, PARAMETERS} <= factor.kinds or ({DATA, SCALED} <= factor.kinds and not has_units):
             return "stems from both data and parameters"
-        if not factor.kinds - {SCALED} and factor.size > 1:
+        if not factor.kinds & {DATA, PARAMETERS} and factor.size > 1:
             return "stems from neither data nor parameters"
     return ""
 
 
 def _split(axes: Sequence[Axis]) -> View:
-    shape: list[int] = []
-    places: list[int] = []
+    split: list[Factor] = []
     for axis in axes:
         parts = axis or (Factor(1),)
         of_units = [PARAMETERS in factor.kinds for factor in parts]
         if all(of_units) or not any(of_units):
-            parts = (Factor(origins.length(axis), parts[0].kinds),)
-        for factor in parts:
-            if PARAMETERS in factor.kinds:
-                places.append(len(shape))
-            shape.append(factor.size)
-    return View(tuple(shape), tuple(places))
+            parts = (Factor(origins.length(axis), origins.kinds_of(axis)),)
+        split += parts
+    places = tuple(n for n, factor in enumerate(split) if PARAMETERS in factor.kinds)
+    return View(tuple(factor.size for factor in split), places, tuple(factor.kinds for factor in split))

@@ -102,6 +102,11 @@ class Statistics:
         h, slope = jax.jvp(lambda z: evaluate.applied(stretch, z, others), (z,), (jnp.ones_like(z),))
         return self.views[stretch].observe(z, h, slope, self.weights.get(stretch))
 
+    @staticmethod
+    def joined(stretch: Stretch, parts: UnitStats, axis: int) -> UnitStats:
+        """Return the statistics of parts of the units."""
+        return units.joined(parts, axis)
+
     merge = staticmethod(units.merge)
     beside = staticmethod(units.beside)
     nothing = staticmethod(units.nothing)
