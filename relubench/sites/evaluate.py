@@ -49,8 +49,13 @@ class Observer(Protocol):
         """How each activation is looked at."""
 
 
-def applied(stretch: Stretch, z: Array, others: Mapping[Value, Any]) -> Array:
-    """Return f(z) of an activation."""
+def differentiated(stretch: Stretch, z: Array, others: Mapping[Value, Any]) -> tuple[Array, Array, Array]:
+    """Return (z, f(z), f'(z)) of an activation, all with the axes as f(z) has them."""
+    h, slope = jax.jvp(lambda z: _applied(stretch, z, others), (z,), (jnp.ones_like(z),))
+    return z.transpose(stretch.order), h, slope
+
+
+def _applied(stretch: Stretch, z: Array, others: Mapping[Value, Any]) -> Array:
     own: dict[Value, Any] = {stretch.base: z}
     for node in stretch.nodes:
         given = [own[v] if isinstance(v, Value) and v in own else _one(v, others) for v in node.inputs]
@@ -63,7 +68,7 @@ class _Needs:
     """What the activations of a plan need beyond the function's own results."""
 
     nodes: set[Node]  # operations inside calls that are done again
-    last: dict[Value, int]  # the last step that uses a value
+    spent: list[list[Value]]  # of each step, the values that no later one uses
 
 
 def run(plan: Plan, given: Sequence[Any], observer: Observer, *, compiled: bool) -> Result:
@@ -76,7 +81,7 @@ def run(plan: Plan, given: Sequence[Any], observer: Observer, *, compiled: bool)
     values: dict[Value, Any] = {**dict(zip(graph.inputs, given, strict=True)), **graph.constants}
     seen: dict[int, list[Any]] = {}
     waiting = {stretch.nodes[-1]: stretch for stretch in plan.stretches}
-    number = {node: n for n, node in enumerate(graph.nodes())}
+    number = plan.links.places
     for place, step in enumerate(graph.steps):
         inner = plan.inside.get(step.whole) if step.nodes == [step.whole] else None
         if inner and compiled:
@@ -93,7 +98,7 @@ def run(plan: Plan, given: Sequence[Any], observer: Observer, *, compiled: bool)
                 _again(node, plan, values, seen, number[node], observer, compiled)
             if node in waiting:
                 seen[number[node]] = [_see(waiting[node], values, observer)]
-        for value in [value for value, last in needs.last.items() if last == place]:
+        for value in needs.spent[place]:
             values.pop(value, None)
     outputs = [operand.val if isinstance(operand, core.Literal) else values[operand] for operand in graph.outputs]
     return outputs, [stats for place in sorted(seen) for stats in seen[place]]
@@ -131,10 +136,10 @@ def _needs(plan: Plan) -> _Needs:
         if value not in there and makers[value] not in nodes:
             nodes.add(makers[value])
             wanted += _values(makers[value].inputs)
-    return _Needs(nodes, _last_uses(plan, nodes))
+    return _Needs(nodes, _spent(plan, nodes))
 
 
-def _last_uses(plan: Plan, nodes: set[Node]) -> dict[Value, int]:
+def _spent(plan: Plan, nodes: set[Node]) -> list[list[Value]]:
     waiting = {stretch.nodes[-1]: stretch for stretch in plan.stretches}
     last: dict[Value, int] = {}
     for place, step in enumerate(plan.graph.steps):
@@ -143,9 +148,12 @@ def _last_uses(plan: Plan, nodes: set[Node]) -> dict[Value, int]:
             used += [*_values(node.inputs), *node.outputs] if node in nodes else []
             used += _read_by(waiting[node]) if node in waiting else []
         last.update(dict.fromkeys(used, place))
-    for value in _values(plan.graph.outputs):
-        last.pop(value, None)
-    return last
+    returned = set(_values(plan.graph.outputs))
+    spent: list[list[Value]] = [[] for _ in plan.graph.steps]
+    for value, place in last.items():
+        if value not in returned:
+            spent[place].append(value)
+    return spent
 
 
 def _read_by(stretch: Stretch) -> list[Value]:

@@ -61,6 +61,8 @@ def _follow(node: Node, given: Sequence[Form], value: Any) -> Form:
         return Form(value, inner.passes, inner.smooth)
     name, first = node.name, given[0]
     everywhere = jnp.ones_like(value, bool)
+    if name == "transpose":
+        return Form(*(jnp.transpose(x, node.params["permutation"]) for x in first))
     if name in primitives.SMOOTH:
         return Form(value, first.passes & everywhere, everywhere)
     if name in primitives.STEPS:

@@ -139,7 +139,7 @@ def _operand(operand: Operand, known: Mapping[Value, Any], makers: Mapping[Value
     node = makers.get(operand)
     if node is None:
         raise _Unknowable
-    if node.name == "broadcast_in_dim":
+    if node.name in {"broadcast_in_dim", "transpose"}:
         return _operand(node.inputs[0], known, makers)
     return _evaluate(node, [_operand(v, known, makers) for v in node.inputs])
 
@@ -147,7 +147,7 @@ def _operand(operand: Operand, known: Mapping[Value, Any], makers: Mapping[Value
 def _evaluate(node: Node, values: Sequence[Any]) -> Any:
     if node.graphs:
         return _of_graph(node.graphs[-1], values)
-    if node.name in primitives.SAME:
+    if node.name in primitives.SAME or node.name == "transpose":
         return values[0]
     for table in (primitives.SMOOTH, primitives.STEPS, primitives.ARITHMETIC):
         if node.name in table:

@@ -31,9 +31,9 @@ class Plan:
 
     def activations(self) -> list[Activation]:
         """Return every activation, in the order in which `run` gives their statistics."""
-        places = {id(node): n for n, node in enumerate(self.graph.nodes())}
-        own = [(places[id(s.nodes[-1])], [Activation(s, ())]) for s in self.stretches]
-        inner = [(places[id(node)], list(held(node, plans))) for node, plans in self.inside.items()]
+        places = self.links.places
+        own = [(places[s.nodes[-1]], [Activation(s, ())]) for s in self.stretches]
+        inner = [(places[node], list(held(node, plans))) for node, plans in self.inside.items()]
         return [activation for _, group in sorted(own + inner, key=lambda pair: pair[0]) for activation in group]
 
     def all_rejected(self) -> list[Rejected]:

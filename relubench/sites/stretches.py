@@ -31,6 +31,7 @@ class Link:
     """What a value is of its base: the base itself, or a nonlinear function of it."""
 
     base: Base
+    order: tuple[int, ...]  # of each axis, which of the root's it is: `vmap` transposes within an activation
     is_base: bool = True
     flows: bool = True  # a derivative can pass: not all paths run through comparisons
 
@@ -44,6 +45,7 @@ class Stretch:
     nodes: list[Node]
     kind: str
     origin: Origin  # of the base
+    order: tuple[int, ...]  # of each axis of the output, which of the base's it is
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,13 +65,14 @@ class Links:
         self.origins = known
         self.links: dict[Value, Link] = {}
         self.makers: dict[Value, Node] = {}
+        self.places: dict[Node, int] = {}  # in the order of the operations
         self.users: dict[Value, list[Node]] = {}
         self.returned = {output for output in graph.outputs if isinstance(output, Value)}
 
     def link(self, value: Value) -> Link:
         """Return a value's link; one that no elementwise operation made is its own root."""
         if value not in self.links:
-            self.links[value] = Link(Base(value))
+            self.links[value] = Link(Base(value), tuple(range(len(value.shape))))
         return self.links[value]
 
     def varying(self, node: Node) -> list[Value]:
@@ -79,6 +82,7 @@ class Links:
 
     def add(self, node: Node) -> None:
         """Take in the next operation; the origins of its results are known."""
+        self.places[node] = len(self.places)
         for value in {v for v in node.inputs if isinstance(v, Value)}:
             self.users.setdefault(value, []).append(node)
         for output in node.outputs:
@@ -94,30 +98,43 @@ class Links:
         if not is_elementwise(node) or len(node.outputs) != 1:
             return None
         output, operands = node.outputs[0], self.varying(node)
-        if not operands or any(v.shape != output.shape for v in operands):
-            return None
         given = [self.link(v) for v in operands]
+        if not operands or any(len(link.order) != len(output.shape) for link in given):
+            return None
+        order = _order(node, given[0].order)
+        if any(_order(node, link.order) != order for link in given):
+            return None
+        if node.name != "transpose" and any(v.shape != output.shape for v in operands):
+            return None
         shared = _common([link.base for link in given])
         if shared is None:
             return None
-        if _is_linear(node, operands, given):
-            base = given[0].base if len(given) == 1 else shared
+        flows = any(link.flows for link in given)
+        if _is_linear(node, operands):
             if all(link.is_base for link in given):
-                return Link(Base(output, base, base.depth + 1))
-            return Link(shared, False, any(link.flows for link in given))
-        return Link(shared, False, node.name not in primitives.STEPS and any(link.flows for link in given))
+                return Link(Base(output, shared, shared.depth + 1), order)
+            return Link(shared, order, False, flows)
+        return Link(shared, order, False, flows and node.name not in primitives.STEPS)
+
+
+def _order(node: Node, order: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(order[n] for n in node.params["permutation"]) if node.name == "transpose" else order
 
 
 def is_elementwise(node: Node) -> bool:
     """Whether an operation works number by number; a function with a derivative rule of its own counts as one."""
-    return node.name in primitives.ELEMENTWISE or (bool(node.graphs) and node.name.startswith("custom_"))
+    return (
+        node.name in primitives.ELEMENTWISE
+        or node.name == "transpose"
+        or (bool(node.graphs) and node.name.startswith("custom_"))
+    )
 
 
-def _is_linear(node: Node, operands: Sequence[Value], given: Sequence[Link]) -> bool:
+def _is_linear(node: Node, operands: Sequence[Value]) -> bool:
     """Whether a result is affine in its varying operands."""
     if node.graphs:
         return False
-    if node.name in primitives.SAME or node.name == "neg":
+    if node.name in primitives.SAME or node.name in {"neg", "transpose"}:
         return True
     if node.name == "convert_element_type":
         return all(jnp.issubdtype(v.aval.dtype, jnp.floating) for v in (*operands, *node.outputs))
@@ -196,7 +213,9 @@ def _stretch(links: Links, base: Value, last: Value) -> Stretch:
     pairs = [(start, end) for start in starts for end in ends]
     start, end, kind = _called(links, pairs) or _known(links, pairs) or (base, ends[0], "elementwise")
     inside = _between(links, start, end)
-    return Stretch(start, end, inside, kind, links.origins[start])
+    place = {axis: n for n, axis in enumerate(links.link(start).order)}
+    order = tuple(place[axis] for axis in links.link(end).order)
+    return Stretch(start, end, inside, kind, links.origins[start], order)
 
 
 def _called(links: Links, pairs: Sequence[tuple[Value, Value]]) -> tuple[Value, Value, str] | None:
@@ -224,7 +243,7 @@ def _is_scaled(links: Links, value: Value) -> bool:
     operands = links.varying(node)
     if node.graphs or len(operands) != 1 or links.links[operands[0]].is_base:
         return False
-    return _is_linear(node, operands, [links.links[operands[0]]])
+    return _is_linear(node, operands)
 
 
 def _between(links: Links, base: Value, end: Value) -> list[Node]:
@@ -240,8 +259,7 @@ def _between(links: Links, base: Value, end: Value) -> list[Node]:
         node = links.makers[value]
         nodes.append(node)
         stack += [v for v in links.varying(node) if v not in seen]
-    order = {id(node): n for n, node in enumerate(links.graph.nodes())}
-    return sorted(nodes, key=lambda node: order[id(node)])
+    return sorted(nodes, key=links.places.__getitem__)
 
 
 def _why_not(links: Links, stretch: Stretch, link: Link) -> str:
@@ -284,7 +302,7 @@ def _is_shifted_exponential(links: Links, stretch: Stretch) -> bool:
 
 def _is_normalised(links: Links, stretch: Stretch) -> bool:
     """Whether an exponential is summed over its units."""
-    units = _units(stretch.origin)
+    units = _units(links.origins[stretch.output])
     return stretch.nodes[-1].name in {"exp", "exp2"} and any(
         user.name == "reduce_sum" and units & set(user.params["axes"]) for user in links.users.get(stretch.output, ())
     )

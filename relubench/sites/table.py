@@ -114,7 +114,7 @@ class _Census:
 
 def _norm(place: Place, arrays: dict[str, Any]) -> np.ndarray | None:
     origin, loops = place.stretch.origin, place.activation.loops
-    of = [factor.of for axis in origin.axes for factor in axis if PARAMETERS in factor.kinds]
+    of = [factor.of for n in place.stretch.order for factor in origin.axes[n] if PARAMETERS in factor.kinds]
     weight = arrays.get(origin.weight)
     if weight is None or any(parameter is None or parameter.path != origin.weight for parameter in of):
         return None

@@ -38,11 +38,11 @@ class Tallies:
     def see(self, stretch: Stretch, z: Array, others: Mapping[Value, Any]) -> Tally:
         """Return what an activation shows of its units."""
         view, weight = self.views[stretch], self.weights.get(stretch)
-        h, slope = jax.jvp(lambda z: evaluate.applied(stretch, z, others), (z,), (jnp.ones_like(z),))
+        seen, h, slope = evaluate.differentiated(stretch, z, others)
         by_form = view.flat(form.passes(stretch, z, slope, others))
         active, there = view.flat(slope) != 0, jnp.ones((1, 1), bool) if weight is None else weight
         return Tally(
-            stats=view.observe(z, h, slope, weight),
+            stats=view.observe(seen, h, slope, weight),
             fired=view.back(jnp.sum(active & there, 0, dtype=jnp.int32)),
             by_form=view.back(jnp.any(by_form & there, 0)),
             products=_products(view, jnp.where(there, view.flat(h), 0)),

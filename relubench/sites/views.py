@@ -85,15 +85,15 @@ class View:
 
 def view(name: str, source: str, stretch: Stretch, chosen: Sequence[int] | None) -> View:
     """Return which axes are units: those chosen, else those that stem from parameters; refuse what cannot be told."""
-    shape = stretch.base.shape
+    shape = stretch.output.shape
+    axes = tuple(stretch.origin.axes[n] for n in stretch.order)
     if chosen is not None:
         places = [n + len(shape) if n < 0 else n for n in chosen]
         if len(set(places)) != len(places) or not all(0 <= n < len(shape) for n in places):
             raise UserError(
                 f"axes[{name!r}]={tuple(chosen)}: its argument has shape {shape}, axes 0 to {len(shape) - 1}"
             )
-        return View(shape, tuple(sorted(places)), tuple(map(origins.kinds_of, stretch.origin.axes)))
-    axes = stretch.origin.axes
+        return View(shape, tuple(sorted(places)), tuple(map(origins.kinds_of, axes)))
     has_units = any(PARAMETERS in factor.kinds for axis in axes for factor in axis)
     for place, axis in enumerate(axes):
         reason = _unclear(axis, has_units)

@@ -99,8 +99,7 @@ class Statistics:
 
     def see(self, stretch: Stretch, z: Array, others: Mapping[graph.Value, Any]) -> UnitStats:
         """Return what an activation shows of its units."""
-        h, slope = jax.jvp(lambda z: evaluate.applied(stretch, z, others), (z,), (jnp.ones_like(z),))
-        return self.views[stretch].observe(z, h, slope, self.weights.get(stretch))
+        return self.views[stretch].observe(*evaluate.differentiated(stretch, z, others), self.weights.get(stretch))
 
     @staticmethod
     def joined(stretch: Stretch, parts: UnitStats, axis: int) -> UnitStats:
