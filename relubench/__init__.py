@@ -1,8 +1,8 @@
 """relubench: how many ReLU units die, when, and what fixes it.
 
 `load` reads results, `sweep` trains a grid from Python, `retrain` gives the weights of a run; `watch` gives a function
-of JAX with the units of its activations, and `census` makes a table of them; `units` holds the definitions (dead,
-silent, saturated, dormant, linear, constant) as functions of plain arrays.
+of JAX with the units of its activations, `census` makes a table of them, and `autopsy` tells what is wrong with them;
+`units` holds the definitions (dead, silent, saturated, dormant, linear, constant) as functions of plain arrays.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from relubench import units
     from relubench.api import Results, load, retrain, sweep
+    from relubench.report.diagnosis import autopsy
     from relubench.sites import census, watch
 
-__all__ = ["Results", "census", "load", "retrain", "sweep", "units", "watch"]
+__all__ = ["Results", "autopsy", "census", "load", "retrain", "sweep", "units", "watch"]
 
 #: When this process first imported relubench: source that changes later is not what it runs.
 IMPORTED = time.time()
@@ -29,6 +30,6 @@ def __getattr__(name: str) -> Any:
     if name == "units":
         return importlib.import_module("relubench.units")
     if name in __all__:
-        home = "relubench.sites" if name in {"census", "watch"} else "relubench.api"
-        return getattr(importlib.import_module(home), name)
+        homes = {"watch": "sites", "census": "sites", "autopsy": "report.diagnosis"}
+        return getattr(importlib.import_module(f"relubench.{homes.get(name, 'api')}"), name)
     raise AttributeError(f"module 'relubench' has no attribute {name!r}")

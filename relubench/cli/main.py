@@ -37,6 +37,8 @@ verbs
   merge    tables, summary and figures from the parts of a sharded or interrupted run
   figures  draw the figures again, from Parquet alone
   compare  `compare A B [out=FOLDER]`: two folders of results side by side; settings, runs, and differences of metrics
+  autopsy  `autopsy census.parquet [max_dead=0.2] [out=FILE.html]`: what is wrong with the units of a network of one's
+           own, by the table of relubench.census; exit status 1 where a layer has a larger share of dead units
   report   every claim under out=results judged together: claims.md; the question answered: answer.md, report.html
   verify   oracles, and the experiments on published numbers; `verify 1 3` takes these rows of published numbers alone
 
@@ -189,6 +191,19 @@ def _compare(arguments: list[str]) -> int:
     return compose.with_two_folders(arguments, verbs.compare)
 
 
+def _autopsy(arguments: list[str]) -> int:
+    from relubench.cli import verbs
+
+    files = [word for word in arguments if "=" not in word]
+    given = dict(word.split("=", 1) for word in arguments if "=" in word)
+    if len(files) != 1 or not set(given) <= {"max_dead", "out"}:
+        raise UserError(
+            f"autopsy {shlex.join(arguments)}: it takes a table that relubench.census has made, as a Parquet file, "
+            "max_dead=SHARE, and out=FILE.json or out=FILE.html"
+        )
+    return verbs.autopsy(files[0], given.get("max_dead", "0.2"), given.get("out"))
+
+
 def _report(arguments: list[str]) -> int:
     return _with_request("report", stored=True)(["experiment=custom", "name=report", "out=results", *arguments])
 
@@ -207,6 +222,7 @@ VERBS: dict[str, Callable[[list[str]], int]] = {
     "merge": _with_request("merge", stored=True),
     "figures": _with_request("figures", stored=True),
     "compare": _compare,
+    "autopsy": _autopsy,
     "report": _report,
     "verify": _verify,
 }

@@ -16,10 +16,10 @@ from rich.console import Console
 
 from relubench import experiments
 from relubench.cli.progress import Progress
-from relubench.errors import UserError, unknown
+from relubench.errors import UserError, shown, unknown
 from relubench.experiments.base import with_levels
 from relubench.sweeps import folders, interrupts, training
-from relubench.sweeps.storage import read_table, write_json, write_table
+from relubench.sweeps.storage import read_table, refusing, write_json, write_table
 from relubench.sweeps.training import asked, lacking, share
 
 if TYPE_CHECKING:
@@ -332,3 +332,26 @@ def _titled(level: Level) -> str:
 
 def _duration(seconds: float) -> str:
     return str(datetime.timedelta(seconds=round(seconds))) if seconds >= 60 else f"{seconds:.0f} s"
+
+
+def autopsy(file: str, max_dead: str, out: str | None) -> int:
+    """Print what is wrong with the units of a census's table, and write it as JSON or as a page; 1 where it fails."""
+    from relubench.report import diagnosis
+
+    try:
+        share = float(max_dead)
+    except ValueError as error:
+        raise UserError(f"max_dead={shown(max_dead)}: it takes a share, such as 0.2") from error
+    forms = {".json": diagnosis.Autopsy.json, ".html": diagnosis.Autopsy.html}
+    if out is not None and Path(out).suffix not in forms:
+        raise UserError(f"out={shown(out)}: it takes a file of type {' or '.join(forms)}")
+    if not Path(file).exists():
+        raise UserError(f"{file}: no such file")
+    with refusing(Path(file), "write the table of relubench.census again"):
+        table = pl.read_parquet(file)
+    result = diagnosis.autopsy(table, share)
+    print(result)
+    if out is not None:
+        Path(out).write_text(forms[Path(out).suffix](result), encoding="utf-8")
+        print(out)
+    return 0 if result.passes else 1

@@ -68,6 +68,8 @@ CALLED = {*KNOWN, "leaky_relu", "celu", "hard_swish", "swish", "prelu"}
 
 #: Where z > 0 everywhere these act as linear functions.
 PIECEWISE_LINEAR = frozenset({"relu", "leaky_relu", "prelu"})
+#: They are flat where z <= 0, and nowhere else.
+HALF_FLAT = frozenset({"relu", "relu_squared"})
 
 
 class _Unknowable(Exception):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -13,7 +13,7 @@ from jax import numpy as jnp
 
 from relubench import checks, magnitudes, units
 from relubench.errors import UserError
-from relubench.sites.kinds import PIECEWISE_LINEAR
+from relubench.sites.kinds import HALF_FLAT, PIECEWISE_LINEAR
 from relubench.sites.origins import PARAMETERS
 from relubench.sites.tally import Tallies, Tally
 from relubench.sites.watching import Axes, Data, Place, Traced, is_dynamic, parameter_path
@@ -31,6 +31,7 @@ def census(
     parameters: Any,
     batches: Iterable[Any],
     *,
+    load: Callable[[Any], Any] | None = None,
     data: Data | None = None,
     axes: Axes | None = None,
     mask: Callable[..., Any] | None = None,
@@ -39,53 +40,56 @@ def census(
 ) -> pl.DataFrame:
     """Return what units are by all definitions, over all batches: a row a site, or with `per_unit` a row a unit.
 
-    Every batch is what follows the parameters: `fn(parameters, batch)`, or `fn(parameters, *batch)` of a tuple. `mask`
-    gives of a batch's arguments which examples count. `data` and `axes` are those of `watch`; `dormant` are thresholds
-    of dormancy. Batches of one shape share one compiled program.
+    Every batch is what follows the parameters: `fn(parameters, batch)`, or `fn(parameters, *batch)` of a tuple. With
+    `load`, `parameters` is a list of checkpoints, and `load` gives the parameters of each: the table then begins with a
+    column `checkpoint`. `mask` gives of a batch's arguments which examples count. `data` and `axes` are those of
+    `watch`; `dormant` are thresholds of dormancy. Batches of one shape share one compiled program.
     """
     for tau in dormant:
         checks.number("dormant", tau, low=0)
-    counted = _Census(fn, parameters, data, axes or {}, mask)
-    for batch in batches:
-        counted.add(batch if isinstance(batch, tuple) else (batch,))
-    if not counted.tallies:
-        raise UserError("batches: there are none, or the function has no site; relubench.watch.explain tells why")
+    counted = _Census(fn, data, axes or {}, mask)
+    if load is None:
+        return counted.table(parameters, batches, dormant, per_unit)
+    kept = list(batches)
     tables = [
-        _of_units(place, tally, idle, norm, dormant)
-        for place, tally, idle, norm in zip(counted.places, counted.tallies, counted.idle, counted.norms(), strict=True)
+        counted.table(load(name), kept, dormant, per_unit).select(_label(name).alias("checkpoint"), pl.all())
+        for name in parameters
     ]
-    if per_unit:
-        return pl.concat(tables)
-    return pl.concat(
-        [_of_site(table, tally) for table, tally in zip(tables, counted.tallies, strict=True)], how="diagonal"
-    )
+    if not tables:
+        raise UserError("parameters: with load= it takes the checkpoints' names, and there are none")
+    return pl.concat(tables)
+
+
+def _label(name: Any) -> pl.Expr:
+    return pl.lit(name if isinstance(name, int | float) else str(name))
 
 
 class _Census:
     """Counts batch by batch."""
 
-    def __init__(
-        self, fn: Callable[..., Any], parameters: Any, data: Data | None, axes: Axes, mask: Callable[..., Any] | None
-    ) -> None:
-        self.fn, self.parameters, self.data, self.axes, self.mask = fn, parameters, data, axes, mask
+    def __init__(self, fn: Callable[..., Any], data: Data | None, axes: Axes, mask: Callable[..., Any] | None) -> None:
+        self.fn, self.data, self.axes, self.mask = fn, data, axes, mask
         self.places: list[Place] = []
-        self.tallies: list[Tally] = []
-        self.idle: list[np.ndarray] = []  # inputs since each unit was last active, in whole batches
         self._programs: dict[Any, Callable[..., list[Tally]]] = {}
 
-    def add(self, batch: tuple[Any, ...]) -> None:
-        """Count one more batch."""
-        now = self._counted((self.parameters, *batch))
-        active = [np.asarray(tally.stats.active) for tally in now]
-        examples = [np.broadcast_to(tally.stats.examples, tally.stats.active.shape) for tally in now]
-        if self.tallies:
-            stacked = [jax.tree.map(lambda *x: jnp.stack(x), *pair) for pair in zip(self.tallies, now, strict=True)]
-            self.tallies = [Tallies.merge(parts) for parts in stacked]
-        else:
-            self.tallies, self.idle = now, [np.zeros(flags.shape, np.int64) for flags in active]
-        self.idle = [
-            np.where(flags, 0, idle + seen) for idle, flags, seen in zip(self.idle, active, examples, strict=True)
-        ]
+    def table(self, parameters: Any, batches: Iterable[Any], dormant: Sequence[float], per_unit: bool) -> pl.DataFrame:
+        """Count all batches."""
+        tallies: list[Tally] = []
+        idle: list[np.ndarray] = []  # inputs since each unit was last active, in whole batches
+        for batch in batches:
+            now = self._counted((parameters, *batch) if isinstance(batch, tuple) else (parameters, batch))
+            active = [np.asarray(tally.stats.active) for tally in now]
+            seen = [np.broadcast_to(tally.stats.examples, tally.stats.active.shape) for tally in now]
+            idle = idle or [np.zeros(flags.shape, np.int64) for flags in active]
+            idle = [np.where(flags, 0, n + more) for n, flags, more in zip(idle, active, seen, strict=True)]
+            tallies = [_both(*pair) for pair in zip(tallies, now, strict=True)] if tallies else now
+        if not tallies:
+            raise UserError("batches: there are none, or the function has no site; relubench.watch.explain tells why")
+        own = [_Own.of(place, parameters) for place in self.places]
+        tables = [_of_units(*each, dormant) for each in zip(self.places, tallies, idle, own, strict=True)]
+        if per_unit:
+            return pl.concat(tables)
+        return pl.concat([_of_site(*pair) for pair in zip(tables, tallies, strict=True)])
 
     def _counted(self, arguments: tuple[Any, ...]) -> list[Tally]:
         """Count by a compiled program, one for all arguments that differ in the numbers of their arrays alone."""
@@ -105,71 +109,78 @@ class _Census:
         weights = traced.weights(self.axes, None if self.mask is None else self.mask(*arguments[1:]))
         return traced.run(Tallies(traced.views(self.axes), weights))[1]
 
-    def norms(self) -> list[np.ndarray | None]:
-        """Return the length of each unit's incoming weights, where they are a parameter as it stands."""
-        leaves = jax.tree_util.tree_flatten_with_path(((self.parameters,), {}))[0]
-        arrays = {parameter_path(path): leaf for path, leaf in leaves}
-        return [_norm(place, arrays) for place in self.places]
+
+def _both(one: Tally, other: Tally) -> Tally:
+    return Tallies.merge(jax.tree.map(lambda *x: jnp.stack(x), one, other))
 
 
-def _norm(place: Place, arrays: dict[str, Any]) -> np.ndarray | None:
-    origin, loops = place.stretch.origin, place.activation.loops
-    of = [factor.of for n in place.stretch.order for factor in origin.axes[n] if PARAMETERS in factor.kinds]
-    weight = arrays.get(origin.weight)
-    if weight is None or any(parameter is None or parameter.path != origin.weight for parameter in of):
-        return None
-    turns = [n for n, length in enumerate(loops) if length is not None]
-    kept = [*turns, *(parameter.axis for parameter in of if parameter is not None)]
-    others = tuple(n for n in range(np.ndim(weight)) if n not in kept)
-    lengths = np.sqrt(np.square(np.asarray(weight, np.float64)).sum(others))
-    return np.transpose(lengths, np.argsort(np.argsort(kept)))
+class _Own(NamedTuple):
+    """What of a site's parameters each unit has, shaped like the units; None of what is no parameter as it stands."""
+
+    norm: np.ndarray | None  # length of its incoming weights
+    bias: np.ndarray | None  # what is added to it last
+
+    @classmethod
+    def of(cls, place: Place, parameters: Any) -> _Own:
+        """Find them."""
+        leaves = jax.tree_util.tree_flatten_with_path(((parameters,), {}))[0]
+        arrays = {parameter_path(path): np.asarray(leaf, np.float64) for path, leaf in leaves if is_dynamic(leaf)}
+        origin, order = place.stretch.origin, place.stretch.order
+        of = [factor.of for n in order for factor in origin.axes[n] if PARAMETERS in factor.kinds]
+        weight, bias = arrays.get(origin.weight), arrays.get(origin.bias)
+        turns = [n for n, length in enumerate(place.activation.loops) if length is not None]
+        if weight is None or any(parameter is None or parameter.path != origin.weight for parameter in of):
+            return cls(None, None)
+        kept = [*turns, *(parameter.axis for parameter in of if parameter is not None)]
+        others = tuple(n for n in range(weight.ndim) if n not in kept)
+        norm = np.sqrt(np.square(weight).sum(others)).transpose(np.argsort(np.argsort(kept)))
+        fits = bias is not None and tuple(n for n in bias.shape if n > 1) == tuple(n for n in norm.shape if n > 1)
+        return cls(norm, bias.reshape(norm.shape) if bias is not None and fits else None)
 
 
-def _of_units(
-    place: Place, tally: Tally, idle: np.ndarray, norm: np.ndarray | None, dormant: Sequence[float]
-) -> pl.DataFrame:
+def _of_units(place: Place, tally: Tally, idle: np.ndarray, own: _Own, dormant: Sequence[float]) -> pl.DataFrame:
     """Return a row a unit."""
-    stats = tally.stats
+    stats, kind = tally.stats, place.stretch.kind
     shape = stats.active.shape
     width = shape[-1] if shape else 1
     examples = np.broadcast_to(stats.examples, shape)
-    is_linear = units.linear(stats) if place.stretch.kind in PIECEWISE_LINEAR else None
     scales = np.asarray(magnitudes.scale(stats.min_h, stats.max_h), np.float64)
-    mean = np.asarray(stats.total_abs_h, np.float64) / scales / np.maximum(examples, 1)
+    highest = np.asarray(stats.max_z, np.float64)
     columns: dict[str, Any] = {
         "examples": examples,
         "dead": units.dead(stats),
         "dead_by_form": ~tally.by_form,
+        "dead_by_bias": None if own.bias is None or kind not in HALF_FLAT else (highest <= 0) & (highest > own.bias),
         "silent": units.silent(stats),
         "saturated": units.saturated(stats),
-        "linear": is_linear,
+        "linear": units.linear(stats) if kind in PIECEWISE_LINEAR else None,
         "constant": units.constant(stats),
     }
     for tau in dormant:
         columns[f"dormant_mean_{tau:g}"] = units.dormant(stats, tau)
         columns[f"dormant_sum_{tau:g}"] = units.dormant(stats, tau * width)
     columns |= {
+        "duplicate": _duplicates(np.asarray(tally.products, np.float64)),
         "firing_rate": np.asarray(tally.fired) / np.maximum(examples, 1),
         "idle_examples": idle,
-        "duplicate": _duplicates(np.asarray(tally.products, np.float64)),
-        "mean_size": mean,
-        "max_slope": stats.max_abs_slope,
-        "min_z": stats.min_z,
-        "max_z": stats.max_z,
-        "weight_norm": norm,
+        "mean_size": np.asarray(stats.total_abs_h, np.float64) / scales / np.maximum(examples, 1),
+        "max_slope": np.asarray(stats.max_abs_slope, np.float64),
+        "min_z": np.asarray(stats.min_z, np.float64),
+        "max_z": highest,
+        "weight_norm": own.norm,
+        "bias": own.bias,
     }
     places = np.indices(shape).reshape(len(shape), -1) if shape else np.zeros((1, 1), int)
     groups = [",".join(map(str, index)) for index in places[:-1].T] if len(shape) > 1 else [None] * places.shape[1]
-    named = {"site": place.name, "source": place.source, "kind": place.stretch.kind}
+    named = {"site": place.name, "source": place.source, "kind": kind}
     flat = {name: None if x is None else np.ravel(np.asarray(x)) for name, x in columns.items()}
-    table = pl.DataFrame(
-        {"group": pl.Series(groups, dtype=pl.String), "unit": places[-1]} | flat, schema_overrides=_NULLS
-    )
+    own_columns = {"group": pl.Series(groups, dtype=pl.String), "unit": places[-1]}
+    table = pl.DataFrame(own_columns | flat, schema_overrides=_NULLS)
     return table.select(*(pl.lit(value).alias(name) for name, value in named.items()), pl.all())
 
 
 #: Columns that a site may lack.
-_NULLS = {"linear": pl.Boolean, "weight_norm": pl.Float64}
+_NULLS = {"dead_by_bias": pl.Boolean, "linear": pl.Boolean, "weight_norm": pl.Float64, "bias": pl.Float64}
 
 
 def _of_site(table: pl.DataFrame, tally: Tally) -> pl.DataFrame:
@@ -185,6 +196,7 @@ def _of_site(table: pl.DataFrame, tally: Tally) -> pl.DataFrame:
         (pl.col("firing_rate") < RARELY).sum().alias("fires_below_5_percent"),
         pl.col("idle_examples").max(),
         pl.col("weight_norm").mean(),
+        pl.col("bias").mean(),
     )
     products = np.asarray(tally.products, np.float64)
     ranks = [_ranks(layer) for layer in products.reshape(-1, *products.shape[-2:])]

@@ -7,27 +7,36 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.command_line import command
+
 PAGE = Path(__file__).parents[2] / "docs/watch.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
 OF_THE_ZOO = [block for block in BLOCKS if "equinox" in block]
 
 
-def run(blocks):
-    done = subprocess.run([sys.executable, "-c", "\n".join(blocks)], capture_output=True, text=True, check=False)
+def run(blocks, folder):
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(blocks)], cwd=folder, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def test_the_examples_run():
-    out = run([block for block in BLOCKS if block not in OF_THE_ZOO])
+def test_the_examples_run(tmp_path):
+    out = run([block for block in BLOCKS if block not in OF_THE_ZOO], tmp_path)
     assert "first/relu relu" in out
     assert "stems from both data and parameters" in out
     assert "168 tokens" in out
     assert "a softmax, or the logarithm of its sum" in out
+    (words,) = re.findall(r"```bash\npython -m relubench (.*?)\n```", PAGE.read_text(encoding="utf-8"))
+    status, told, _ = command(tmp_path, *words.split())
+    assert status in {0, 1}
+    assert "first/relu" in told
+    assert (tmp_path / "autopsy.html").exists()
 
 
-def test_the_examples_of_other_libraries_run():
+def test_the_examples_of_other_libraries_run(tmp_path):
     pytest.importorskip("equinox", reason="extra zoo")
     pytest.importorskip("haiku", reason="extra zoo")
     (block,) = OF_THE_ZOO
-    run([BLOCKS[0], block])
+    run([BLOCKS[0], block], tmp_path)

@@ -113,6 +113,30 @@ def test_batches_may_be_tuples_and_functions_may_hold_what_is_no_array():
     assert table["examples"].to_list() == [13]
 
 
+def test_units_that_their_bias_keeps_dead_are_told():
+    parameters = {"w": jnp.tile(W[:, :1], (1, 3)).at[:, 2].set(0), "b": jnp.asarray([-1000.0, 0.0, -1.0])}
+    table = relubench.census(layer, parameters, batches(), per_unit=True)
+    assert table["dead"].to_list() == [True, False, True]
+    assert table["dead_by_bias"].to_list() == [True, False, False]  # the last would output 0 without it, too
+    np.testing.assert_allclose(table["bias"], parameters["b"])
+
+
+def test_checkpoints_are_counted_by_one_program_into_one_table():
+    stored = {"first.msgpack": WEIGHTS, "last.msgpack": WEIGHTS | {"b": jnp.asarray([-1000.0] * 6)}}
+    traced = []
+
+    def counted(parameters, x):
+        traced.append(1)
+        return layer(parameters, x)
+
+    table = relubench.census(counted, list(stored), iter([INPUTS, INPUTS]), load=stored.get)
+    assert table["checkpoint"].to_list() == list(stored)
+    assert table["dead"].to_list() == [1, 6]
+    assert len(traced) == 1
+    with pytest.raises(UserError, match="checkpoints' names"):
+        relubench.census(layer, [], [INPUTS], load=stored.get)
+
+
 def test_a_site_of_a_transformer_has_a_row():
     (row,) = relubench.census(attention, TRANSFORMER, [X, -X]).to_dicts()
     assert (row["site"], row["kind"], row["units"], row["examples"]) == ("up/gelu", "gelu", 8, 18)
