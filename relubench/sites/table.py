@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
@@ -13,15 +13,18 @@ from jax import numpy as jnp
 
 from relubench import checks, magnitudes, units
 from relubench.errors import UserError
+from relubench.sites import incoming
+from relubench.sites.incoming import Arrays, Own
 from relubench.sites.kinds import HALF_FLAT, PIECEWISE_LINEAR
-from relubench.sites.origins import PARAMETERS
 from relubench.sites.tally import Tallies, Tally
-from relubench.sites.watching import Axes, Data, Place, Traced, is_dynamic, parameter_path
+from relubench.sites.watching import Axes, Data, Place, Traced, is_dynamic
 
 #: A unit that fires on less than this share of inputs hardly fires (Dohare et al. 2024, on CIFAR).
 HARDLY = 0.01
 #: So does one whose output is 0 on more than 95 % of inputs (Joudaki et al. 2025).
 RARELY = 0.05
+#: A unit's gradient is small when it is at most this share of its layer's mean (Liu et al. 2025, GraMa).
+SMALL = 0.01
 #: Two units are duplicates when the cosine of their activations exceeds this.
 DUPLICATE = 0.95
 
@@ -35,6 +38,8 @@ def census(
     data: Data | None = None,
     axes: Axes | None = None,
     mask: Callable[..., Any] | None = None,
+    loss: Callable[..., Any] | None = None,
+    optimizer_state: Any = None,
     dormant: Sequence[float] = (0.0, 0.025, 0.1),
     per_unit: bool = False,
 ) -> pl.DataFrame:
@@ -44,15 +49,19 @@ def census(
     `load`, `parameters` is a list of checkpoints, and `load` gives the parameters of each: the table then begins with a
     column `checkpoint`. `mask` gives of a batch's arguments which examples count. `data` and `axes` are those of
     `watch`; `dormant` are thresholds of dormancy. Batches of one shape share one compiled program.
+
+    With a `loss(parameters, batch)`, whose mean gradient over the batches is taken, units of small gradient are told,
+    and with the `optimizer_state` of an optax Adam, those of a small second moment.
     """
     for tau in dormant:
         checks.number("dormant", tau, low=0)
-    counted = _Census(fn, data, axes or {}, mask)
+    counted = _Census(fn, data, axes or {}, mask, loss)
+    moments = {} if optimizer_state is None else incoming.second_moments(optimizer_state)
     if load is None:
-        return counted.table(parameters, batches, dormant, per_unit)
+        return counted.table(parameters, batches, moments, dormant, per_unit)
     kept = list(batches)
     tables = [
-        counted.table(load(name), kept, dormant, per_unit).select(_label(name).alias("checkpoint"), pl.all())
+        counted.table(load(name), kept, moments, dormant, per_unit).select(_label(name).alias("checkpoint"), pl.all())
         for name in parameters
     ]
     if not tables:
@@ -67,39 +76,60 @@ def _label(name: Any) -> pl.Expr:
 class _Census:
     """Counts batch by batch."""
 
-    def __init__(self, fn: Callable[..., Any], data: Data | None, axes: Axes, mask: Callable[..., Any] | None) -> None:
-        self.fn, self.data, self.axes, self.mask = fn, data, axes, mask
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        data: Data | None,
+        axes: Axes,
+        mask: Callable[..., Any] | None,
+        loss: Callable[..., Any] | None,
+    ) -> None:
+        self.fn, self.data, self.axes, self.mask, self.loss = fn, data, axes, mask, loss
         self.places: list[Place] = []
-        self._programs: dict[Any, Callable[..., list[Tally]]] = {}
+        self._programs: dict[Any, Callable[..., tuple[list[Tally], list[Any]]]] = {}
 
-    def table(self, parameters: Any, batches: Iterable[Any], dormant: Sequence[float], per_unit: bool) -> pl.DataFrame:
+    def table(
+        self,
+        parameters: Any,
+        batches: Iterable[Any],
+        moments: Arrays,
+        dormant: Sequence[float],
+        per_unit: bool,
+    ) -> pl.DataFrame:
         """Count all batches."""
         tallies: list[Tally] = []
+        slopes: list[Any] = []
         idle: list[np.ndarray] = []  # inputs since each unit was last active, in whole batches
         for batch in batches:
-            now = self._counted((parameters, *batch) if isinstance(batch, tuple) else (parameters, batch))
+            now, slope = self._counted((parameters, *batch) if isinstance(batch, tuple) else (parameters, batch))
             active = [np.asarray(tally.stats.active) for tally in now]
             seen = [np.broadcast_to(tally.stats.examples, tally.stats.active.shape) for tally in now]
             idle = idle or [np.zeros(flags.shape, np.int64) for flags in active]
             idle = [np.where(flags, 0, n + more) for n, flags, more in zip(idle, active, seen, strict=True)]
             tallies = [_both(*pair) for pair in zip(tallies, now, strict=True)] if tallies else now
+            slopes = [one + other for one, other in zip(slopes, slope, strict=True)] if slopes else slope
         if not tallies:
             raise UserError("batches: there are none, or the function has no site; relubench.watch.explain tells why")
-        own = [_Own.of(place, parameters) for place in self.places]
+        arrays = incoming.by_path(parameters)
+        gradients = dict(zip(arrays, slopes, strict=True)) if slopes else {}
+        own = [Own.of(place, arrays, gradients, moments) for place in self.places]
         tables = [_of_units(*each, dormant) for each in zip(self.places, tallies, idle, own, strict=True)]
         if per_unit:
             return pl.concat(tables)
         return pl.concat([_of_site(*pair) for pair in zip(tables, tallies, strict=True)])
 
-    def _counted(self, arguments: tuple[Any, ...]) -> list[Tally]:
-        """Count by a compiled program, one for all arguments that differ in the numbers of their arrays alone."""
+    def _counted(self, arguments: tuple[Any, ...]) -> tuple[list[Tally], list[Any]]:
+        """Return the tallies of a batch, and with a loss its gradient by each parameter that has one.
+
+        It is done by a compiled program, one for all arguments that differ in the numbers of their arrays alone.
+        """
         leaves, tree = jax.tree.flatten(arguments)
         fixed = tuple(None if is_dynamic(leaf) else id(leaf) for leaf in leaves)
         if (tree, fixed) not in self._programs:
             self._programs[tree, fixed] = jax.jit(lambda arrays: self._count(tree, leaves, arrays))
         return self._programs[tree, fixed]([leaf if is_dynamic(leaf) else None for leaf in leaves])
 
-    def _count(self, tree: Any, leaves: list[Any], arrays: list[Any]) -> list[Tally]:
+    def _count(self, tree: Any, leaves: list[Any], arrays: list[Any]) -> tuple[list[Tally], list[Any]]:
         filled = [leaf if array is None else array for leaf, array in zip(leaves, arrays, strict=True)]
         arguments = jax.tree.unflatten(tree, filled)
         traced = Traced.of(self.fn, arguments, {}, self.data)
@@ -107,38 +137,28 @@ class _Census:
             raise UserError("batches: two of them take different ways through the function; each needs its own census")
         self.places = traced.places
         weights = traced.weights(self.axes, None if self.mask is None else self.mask(*arguments[1:]))
-        return traced.run(Tallies(traced.views(self.axes), weights))[1]
+        return traced.run(Tallies(traced.views(self.axes), weights))[1], self._gradient(*arguments)
+
+    def _gradient(self, parameters: Any, *batch: Any) -> list[Any]:
+        if self.loss is None:
+            return []
+        loss, (leaves, tree) = self.loss, jax.tree.flatten(parameters)
+        places = [n for n, leaf in enumerate(leaves) if incoming.has_gradient(leaf)]
+
+        def of_moved(moved: list[Any]) -> Any:
+            filled = list(leaves)
+            for n, leaf in zip(places, moved, strict=True):
+                filled[n] = leaf
+            return loss(jax.tree.unflatten(tree, filled), *batch)
+
+        return jax.grad(of_moved)([leaves[n] for n in places])
 
 
 def _both(one: Tally, other: Tally) -> Tally:
     return Tallies.merge(jax.tree.map(lambda *x: jnp.stack(x), one, other))
 
 
-class _Own(NamedTuple):
-    """What of a site's parameters each unit has, shaped like the units; None of what is no parameter as it stands."""
-
-    norm: np.ndarray | None  # length of its incoming weights
-    bias: np.ndarray | None  # what is added to it last
-
-    @classmethod
-    def of(cls, place: Place, parameters: Any) -> _Own:
-        """Find them."""
-        leaves = jax.tree_util.tree_flatten_with_path(((parameters,), {}))[0]
-        arrays = {parameter_path(path): np.asarray(leaf, np.float64) for path, leaf in leaves if is_dynamic(leaf)}
-        origin, order = place.stretch.origin, place.stretch.order
-        of = [factor.of for n in order for factor in origin.axes[n] if PARAMETERS in factor.kinds]
-        weight, bias = arrays.get(origin.weight), arrays.get(origin.bias)
-        turns = [n for n, length in enumerate(place.activation.loops) if length is not None]
-        if weight is None or any(parameter is None or parameter.path != origin.weight for parameter in of):
-            return cls(None, None)
-        kept = [*turns, *(parameter.axis for parameter in of if parameter is not None)]
-        others = tuple(n for n in range(weight.ndim) if n not in kept)
-        norm = np.sqrt(np.square(weight).sum(others)).transpose(np.argsort(np.argsort(kept)))
-        fits = bias is not None and tuple(n for n in bias.shape if n > 1) == tuple(n for n in norm.shape if n > 1)
-        return cls(norm, bias.reshape(norm.shape) if bias is not None and fits else None)
-
-
-def _of_units(place: Place, tally: Tally, idle: np.ndarray, own: _Own, dormant: Sequence[float]) -> pl.DataFrame:
+def _of_units(place: Place, tally: Tally, idle: np.ndarray, own: Own, dormant: Sequence[float]) -> pl.DataFrame:
     """Return a row a unit."""
     stats, kind = tally.stats, place.stretch.kind
     shape = stats.active.shape
@@ -160,6 +180,8 @@ def _of_units(place: Place, tally: Tally, idle: np.ndarray, own: _Own, dormant: 
         columns[f"dormant_mean_{tau:g}"] = units.dormant(stats, tau)
         columns[f"dormant_sum_{tau:g}"] = units.dormant(stats, tau * width)
     columns |= {
+        "gradient_dormant": _small(own.gradient),
+        "moment_dormant": _small(own.moment),
         "duplicate": _duplicates(np.asarray(tally.products, np.float64)),
         "firing_rate": np.asarray(tally.fired) / np.maximum(examples, 1),
         "idle_examples": idle,
@@ -180,7 +202,15 @@ def _of_units(place: Place, tally: Tally, idle: np.ndarray, own: _Own, dormant: 
 
 
 #: Columns that a site may lack.
-_NULLS = {"dead_by_bias": pl.Boolean, "linear": pl.Boolean, "weight_norm": pl.Float64, "bias": pl.Float64}
+_NULLS = {
+    "dead_by_bias": pl.Boolean, "linear": pl.Boolean, "gradient_dormant": pl.Boolean, "moment_dormant": pl.Boolean,
+    "weight_norm": pl.Float64, "bias": pl.Float64,
+}  # fmt: skip
+
+
+def _small(sizes: np.ndarray | None) -> np.ndarray | None:
+    """Return which units have at most `SMALL` of their layer's mean."""
+    return None if sizes is None else sizes <= SMALL * sizes.mean(-1 if sizes.ndim else None, keepdims=True)
 
 
 def _of_site(table: pl.DataFrame, tally: Tally) -> pl.DataFrame:

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 import relubench
@@ -135,6 +136,32 @@ def test_checkpoints_are_counted_by_one_program_into_one_table():
     assert len(traced) == 1
     with pytest.raises(UserError, match="checkpoints' names"):
         relubench.census(layer, [], [INPUTS], load=stored.get)
+
+
+def test_units_of_small_gradient_and_of_small_second_moment():
+    targets = jax.random.normal(KEY, (400, 6))
+
+    def loss(parameters, x, y):
+        return jnp.mean(jnp.square(layer(parameters, x) - y))
+
+    def predict(parameters, x, y):
+        return layer(parameters, x)
+
+    pairs = [(INPUTS[:200], targets[:200]), (INPUTS[200:], targets[200:])]
+    optimizer = optax.chain(optax.clip(1.0), optax.adam(1e-3))
+    slope = jax.grad(loss)(WEIGHTS, INPUTS, targets)
+    with jax.numpy_dtype_promotion("standard"):
+        state = optimizer.update(slope, optimizer.init(WEIGHTS), WEIGHTS)[1]
+    table = relubench.census(predict, WEIGHTS, pairs, loss=loss, optimizer_state=state, per_unit=True)
+    size = np.abs(np.asarray(slope["w"], np.float64)).mean(0)
+    np.testing.assert_array_equal(table["gradient_dormant"], size <= 0.01 * size.mean())
+    root = np.sqrt(np.square(np.asarray(slope["w"], np.float64)).mean(0))
+    np.testing.assert_array_equal(table["moment_dormant"], root <= 0.01 * root.mean())
+    assert table["gradient_dormant"][0]  # the dead one
+    (row,) = relubench.census(predict, WEIGHTS, pairs).to_dicts()
+    assert row["gradient_dormant"] is None
+    with pytest.raises(UserError, match="no second moments"):
+        relubench.census(predict, WEIGHTS, pairs, optimizer_state=optax.sgd(0.1).init(WEIGHTS))
 
 
 def test_a_site_of_a_transformer_has_a_row():
