@@ -96,12 +96,12 @@ class Experiment:
         return FEWEST_RUNS if any(claim.kind == "seeds" for claim in self.claims) else 0
 
     @property
-    def figures(self) -> Callable[[Frames], Sequence[Figure]]:
+    def figures(self) -> Callable[[Frames], Iterable[Figure]]:
         """What draws it."""
         return self._own_figures or find(_DEFAULT).figures
 
     @property
-    def _own_figures(self) -> Callable[[Frames], Sequence[Figure]] | None:
+    def _own_figures(self) -> Callable[[Frames], Iterable[Figure]] | None:
         return self._piece("figures", "figures", None)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -45,17 +46,22 @@ def _condition(row: dict[str, Any], setting: str) -> str:
     return f"{row['verdict']}{f' with {place}' if place else ''}, {value(row)}, n = {row['n']:,}"
 
 
-def extremes(rows: pl.DataFrame, what: str, name: Callable[[dict[str, Any]], str], unit: str = " %") -> str:
-    """Return in a sentence at which points a mean share is greatest and least; `name` names a row."""
+def extremes(rows: pl.DataFrame, what: str, name: Callable[[dict[str, Any]], str], unit: str | None = " %") -> str:
+    """Return in a sentence at which points a mean is greatest and least; `name` names a row.
+
+    `unit` is that of a share, in hundredths; None where the mean is a plain number.
+    """
     known = rows.filter(pl.col("mean").is_not_null())
     if known.is_empty():
         return ""
     most, least = (known.row(int(at or 0), named=True) for at in (known["mean"].arg_max(), known["mean"].arg_min()))
-    ends = [percent_interval(row["mean"], row["ci_low"], row["ci_high"], unit) for row in (least, most)]
+    written = interval if unit is None else functools.partial(percent_interval, unit=unit)
+    ends = [written(row["mean"], row["ci_low"], row["ci_high"]) for row in (least, most)]
     if most["mean"] > least["mean"]:
         told = f"from {ends[0]} ({name(least)}) to {ends[1]} ({name(most)})"
     else:
-        told = ends[0] if known.height == 1 else f"{percent(most['mean'])}{unit} everywhere"
+        everywhere = number(most["mean"]) if unit is None else f"{percent(most['mean'])}{unit}"
+        told = ends[0] if known.height == 1 else f"{everywhere} everywhere"
     return f"{what[:1].upper()}{what[1:]}: {told}."
 
 

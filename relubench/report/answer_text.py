@@ -132,11 +132,11 @@ HEADLINES = (
     Headline(
         question="What helps, and at what price?",
         sentence="A lower learning rate, and clipping; changing the biases hardly helps.",
-        body="With clipping, a gradient 100 times as large kills {clip:percent} of the units that it kills without. Of "
-        "those dead on digits with Adam, initial biases of 0.1 leave {positive:percent}, a decay of biases "
-        "{decay:percent}, no biases {none:percent}; on moons leaving them out makes the training loss {loss:power} as "
-        "large. A leaky slope of 0.01 changes the share of silent units by {leaky:points} on digits, by "
-        "{leaky_fashion:points} on Fashion-MNIST.",
+        body="With clipping, a 100-fold gradient kills {clip:percent} of the units that it kills without. Of those "
+        "dead on digits with Adam, initial biases of 0.1 leave {positive:percent}, bias decay {decay:percent}, no "
+        "biases {none:percent}; on moons leaving them out makes the training loss {loss:power} as large. A leaky slope "
+        "of 0.01 changes the share of silent units by {leaky:points} on digits, by {leaky_fashion:points} on "
+        "Fashion-MNIST.",
         rests=(
             Rests(3, _PROPER, ("holds", "mostly")),
             Rests(38, "Clipping the gradient prevents that", ("holds", "mostly")),
@@ -322,11 +322,12 @@ SOURCES = {"comment on the question": "C", "comment on answer ": "C A", "comment
 
 JUDGED = """\
 Each sentence (Q: question, A1: first answer, C: comment) became claims, judged in *settings*: data, network, optimiser.
-*Yes*: it holds in all by the 95 % interval of its main number{corrected}; *mostly* 7/8: in 7 of 8, two thirds or more;
-*depends*: in fewer; *no*: in none; *open*: undecided; –: not measured. Star: proof, exact count, picture or literature.
+*Yes*: it holds in all by the 95 % interval of its main number{corrected}; *mostly* 7/8: in two thirds or more;
+*depends*: in fewer; *no*: in none; *reversed*: the opposite holds; *open*: undecided. Star: proof, exact count, picture
+or literature.
 
 Thresholds were committed before the runs (c24f93a; `one_step` and `targets`: a088b9b), whose seeds, from 1000 on, are
-fresh. Some claims changed afterwards, as did thresholds of an earlier version (6e511de): [which, and
+fresh. Some claims changed afterwards, as did older thresholds (6e511de): [which, and
 why](claims.md#what-was-fixed-before-the-runs).
 """
 CORRECTED = ", corrected for the number of claims"

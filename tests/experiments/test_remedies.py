@@ -1,5 +1,8 @@
 """Remedies: the highest usable rate is the one, and re-randomising changes what it is said to."""
 
+import shutil
+from pathlib import Path
+
 import polars as pl
 import pytest
 
@@ -8,6 +11,7 @@ from relubench.experiments.remedies.metrics import highest_rate, usable
 from relubench.experiments.remedies.variants import DEEPER
 from relubench.findings.claims import Tables
 
+REFERENCE = Path(__file__).parents[2] / "results/reference/remedies"
 SMALL = ["factor.remedy=[none,rerandomize_progressive]", "factor.world=[digits]", "factor.optimizer=[sgd]", "seeds=6",
          "train.steps=109", "model.widths=[32,32]"]  # fmt: skip
 
@@ -30,6 +34,18 @@ def test_a_network_that_is_re_randomised_each_epoch_learns_less(relubench, tmp_p
     assert (profile["mean"].diff().drop_nulls() <= 0).all()
     assert profile["mean"].to_list()[0] == 1
     assert len(list((tmp_path / "out/figures").glob("*.png"))) == 5
+
+
+@pytest.mark.slow
+def test_of_real_valued_targets_losses_are_drawn_and_no_accuracies(relubench, tmp_path):
+    shutil.copytree(REFERENCE, tmp_path / "out", ignore=shutil.ignore_patterns("figures"))
+    status, _, error = relubench("figures", "experiment=remedies", "size=reference", "out=out")
+    assert status == 0, error
+    drawn = {path.stem.removesuffix("_linear") for path in (tmp_path / "out/figures").glob("*_linear.png")}
+    assert drawn == {"dead_at_high_rate", "loss_at_best_rate", "usable_rate"}
+    told = (tmp_path / "out/figures/usable_rate_linear.txt").read_text()
+    assert "test loss is at most 1.5 times the least" in told
+    assert "accuracy lies at most 2 points" in (tmp_path / "out/figures/usable_rate_fashion_cnn.txt").read_text()
 
 
 def test_the_highest_usable_rate_is_the_last_within_two_points_of_the_seeds_best_without_a_remedy():
