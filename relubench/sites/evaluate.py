@@ -1,7 +1,7 @@
 """Doing what a graph says, and seeing its activations on the way.
 
 Results come from the function's own operations, derivative rules included. What lies inside a call is done again only
-as far as an activation needs it, from values through which no derivative passes; under `jit` XLA makes one of the two.
+as far as an activation needs it, from values through which no derivative passes: XLA makes one of the two.
 """
 
 from __future__ import annotations
@@ -51,8 +51,10 @@ class Observer(Protocol):
 
 def differentiated(stretch: Stretch, z: Array, others: Mapping[Value, Any]) -> tuple[Array, Array, Array]:
     """Return (z, f(z), f'(z)) of an activation, all with the axes as f(z) has them."""
-    h, slope = jax.jvp(lambda z: _applied(stretch, z, others), (z,), (jnp.ones_like(z),))
-    return z.transpose(stretch.order), h, slope
+    # Backwards, as some functions have a rule for gradients alone.
+    h, back = jax.vjp(lambda z: _applied(stretch, z, others), z)
+    (slope,) = back(jnp.ones_like(h))
+    return z.transpose(stretch.order), h, slope.transpose(stretch.order)
 
 
 def _applied(stretch: Stretch, z: Array, others: Mapping[Value, Any]) -> Array:
@@ -63,87 +65,75 @@ def _applied(stretch: Stretch, z: Array, others: Mapping[Value, Any]) -> Array:
     return own[stretch.output]
 
 
+def run(plan: Plan, given: Sequence[Any], observer: Observer) -> Result:
+    """Return the graph's results, and of each activation of the plan, in its order, what the observer sees."""
+    return _run(plan, given, observer, _needs(plan, whole=True))
+
+
+def see(plan: Plan, given: Sequence[Any], observer: Observer) -> list[Any]:
+    """Return what the observer sees of each activation, doing no more than that needs."""
+    return _run(plan, given, observer, _needs(plan, whole=False))[1]
+
+
 @dataclasses.dataclass(eq=False)
 class _Needs:
-    """What the activations of a plan need beyond the function's own results."""
+    """What is done of a plan."""
 
-    nodes: set[Node]  # operations inside calls that are done again
+    whole: bool  # every step as the function does it: for its results
+    nodes: set[Node]  # operations that are done, or done again, for the activations alone
     spent: list[list[Value]]  # of each step, the values that no later one uses
 
 
-def run(plan: Plan, given: Sequence[Any], observer: Observer, *, compiled: bool) -> Result:
-    """Return the graph's results, and of each activation of the plan, in its order, what the observer sees.
-
-    Where nothing is compiled around it (`compiled`), a loop or branching that holds activations is done twice, so that
-    the results are the same bits as the function's own.
-    """
-    graph, needs = plan.graph, _needs(plan)
+def _run(plan: Plan, given: Sequence[Any], observer: Observer, needs: _Needs) -> Result:
+    graph, number = plan.graph, plan.links.places
     values: dict[Value, Any] = {**dict(zip(graph.inputs, given, strict=True)), **graph.constants}
     seen: dict[int, list[Any]] = {}
     waiting = {stretch.nodes[-1]: stretch for stretch in plan.stretches}
-    number = plan.links.places
-    for place, step in enumerate(graph.steps):
-        inner = plan.inside.get(step.whole) if step.nodes == [step.whole] else None
-        if inner and compiled:
-            results, seen[number[step.whole]] = _watched(
-                step.whole, inner, _read(step.whole, values), observer, compiled
-            )
+
+    def do(node: Node, operands: list[Any]) -> None:
+        if node in plan.inside:
+            results, seen[number[node]] = _watched(node, plan.inside[node], operands, observer)
         else:
-            results = step.whole.bind(_read(step.whole, values))
-        values.update(zip(step.whole.outputs, results, strict=True))
-        if inner and not compiled:
-            seen[number[step.whole]] = _watched(step.whole, inner, _stopped(step.whole, values), observer, compiled)[1]
+            results = node.bind(operands)
+        for value, result in zip(node.outputs, results, strict=True):
+            values.setdefault(value, result)
+
+    for step, spent in zip(graph.steps, needs.spent, strict=True):
+        if needs.whole:
+            do(step.whole, _read(step.whole, values))
         for node in step.nodes:
             if node in needs.nodes:
-                _again(node, plan, values, seen, number[node], observer, compiled)
+                do(node, [lax.stop_gradient(value) for value in _read(node, values)])
             if node in waiting:
                 seen[number[node]] = [_see(waiting[node], values, observer)]
-        for value in needs.spent[place]:
+        for value in spent:
             values.pop(value, None)
-    outputs = [operand.val if isinstance(operand, core.Literal) else values[operand] for operand in graph.outputs]
-    return outputs, [stats for place in sorted(seen) for stats in seen[place]]
+    outputs = _read_all(graph.outputs, values) if needs.whole else []
+    return outputs, [each for place in sorted(seen) for each in seen[place]]
 
 
-def _again(
-    node: Node,
-    plan: Plan,
-    values: dict[Value, Any],
-    seen: dict[int, list[Any]],
-    place: int,
-    observer: Observer,
-    compiled: bool,
-) -> None:
-    given = _stopped(node, values)
-    if node in plan.inside:
-        results, seen[place] = _watched(node, plan.inside[node], given, observer, compiled)
-    else:
-        results = node.bind(given)
-    for value, result in zip(node.outputs, results, strict=True):
-        values.setdefault(value, result)
-
-
-def _needs(plan: Plan) -> _Needs:
+def _needs(plan: Plan, *, whole: bool) -> _Needs:
     graph = plan.graph
-    there = {*graph.inputs, *graph.constants, *(value for step in graph.steps for value in step.whole.outputs)}
+    there = {*graph.inputs, *graph.constants}
+    own = {step.whole for step in graph.steps} if whole else set()
+    there |= {value for node in own for value in node.outputs}
     makers = {value: node for node in graph.nodes() for value in node.outputs}
-    own = {step.whole for step in graph.steps}
+    nodes = {node for node in plan.inside if node not in own}
     wanted = [value for stretch in plan.stretches for value in _read_by(stretch)]
-    opened = [node for node in plan.inside if node not in own]
-    nodes = set(opened)
-    wanted += [value for node in opened for value in _values(node.inputs)]
+    wanted += [value for node in nodes for value in _values(node.inputs)]
     while wanted:
         value = wanted.pop()
         if value not in there and makers[value] not in nodes:
             nodes.add(makers[value])
             wanted += _values(makers[value].inputs)
-    return _Needs(nodes, _spent(plan, nodes))
+    return _Needs(whole, nodes, _spent(plan, nodes, whole))
 
 
-def _spent(plan: Plan, nodes: set[Node]) -> list[list[Value]]:
+def _spent(plan: Plan, nodes: set[Node], whole: bool) -> list[list[Value]]:
     waiting = {stretch.nodes[-1]: stretch for stretch in plan.stretches}
     last: dict[Value, int] = {}
     for place, step in enumerate(plan.graph.steps):
-        used = [*_values(step.whole.inputs), *step.whole.outputs]
+        used = [*_values(step.whole.inputs), *step.whole.outputs] if whole else []
         for node in step.nodes:
             used += [*_values(node.inputs), *node.outputs] if node in nodes else []
             used += _read_by(waiting[node]) if node in waiting else []
@@ -151,7 +141,7 @@ def _spent(plan: Plan, nodes: set[Node]) -> list[list[Value]]:
     returned = set(_values(plan.graph.outputs))
     spent: list[list[Value]] = [[] for _ in plan.graph.steps]
     for value, place in last.items():
-        if value not in returned:
+        if not (whole and value in returned):
             spent[place].append(value)
     return spent
 
@@ -167,11 +157,11 @@ def _values(operands: Iterable[Operand]) -> list[Value]:
 
 
 def _read(node: Node, values: Mapping[Value, Any]) -> list[Any]:
-    return [operand.val if isinstance(operand, core.Literal) else values[operand] for operand in node.inputs]
+    return _read_all(node.inputs, values)
 
 
-def _stopped(node: Node, values: Mapping[Value, Any]) -> list[Any]:
-    return [lax.stop_gradient(value) for value in _read(node, values)]
+def _read_all(operands: Sequence[Operand], values: Mapping[Value, Any]) -> list[Any]:
+    return [operand.val if isinstance(operand, core.Literal) else values[operand] for operand in operands]
 
 
 def _see(stretch: Stretch, values: Mapping[Value, Any], observer: Observer) -> Any:
@@ -183,20 +173,20 @@ def _one(operand: Operand, values: Mapping[Value, Any]) -> Any:
     return operand.val if isinstance(operand, core.Literal) else values[operand]
 
 
-def _watched(node: Node, plans: Sequence[Plan], given: Sequence[Any], observer: Observer, compiled: bool) -> Result:
+def _watched(node: Node, plans: Sequence[Plan], given: Sequence[Any], observer: Observer) -> Result:
     """Do a loop or a branching, and see the activations in it."""
     rule = {"scan": _scan, "cond": _cond, "shard_map": _shard_map}[node.name]
-    return rule(node, plans, given, observer, compiled)
+    return rule(node, plans, given, observer)
 
 
-def _scan(node: Node, plans: Sequence[Plan], given: Sequence[Any], observer: Observer, compiled: bool) -> Result:
+def _scan(node: Node, plans: Sequence[Plan], given: Sequence[Any], observer: Observer) -> Result:
     """A loop over layers gives the statistics of each; one over examples or time, those of all turns together."""
     (plan,) = plans
     fixed, carried = loops.sizes(node)
     constants, start, turns = given[:fixed], given[fixed : fixed + carried], given[fixed + carried :]
 
     def body(carry: list[Any], turn: list[Any]) -> tuple[list[Any], Any]:
-        results, stats = run(plan, [*constants, *carry, *turn], observer, compiled=compiled)
+        results, stats = run(plan, [*constants, *carry, *turn], observer)
         return results[:carried], (results[carried:], stats)
 
     options = {name: node.params[name] for name in ("length", "reverse", "unroll")}
@@ -208,14 +198,14 @@ def _scan(node: Node, plans: Sequence[Plan], given: Sequence[Any], observer: Obs
     return [*last, *stacked], merged
 
 
-def _cond(node: Node, plans: Sequence[Plan], given: Sequence[Any], observer: Observer, compiled: bool) -> Result:
+def _cond(node: Node, plans: Sequence[Plan], given: Sequence[Any], observer: Observer) -> Result:
     """The activations of a branch that is not taken have seen nothing."""
     index, *operands = given
-    shapes = [jax.eval_shape(lambda *args, p=p: run(p, args, observer, compiled=compiled)[1], *operands) for p in plans]
+    shapes = [jax.eval_shape(lambda *args, p=p: run(p, args, observer)[1], *operands) for p in plans]
 
     def branch(place: int) -> Callable[..., Result]:
         def taken(*args: Any) -> Result:
-            results, stats = run(plans[place], args, observer, compiled=compiled)
+            results, stats = run(plans[place], args, observer)
             others = [stats if n == place else [observer.nothing(s) for s in shape] for n, shape in enumerate(shapes)]
             return results, [each for group in others for each in group]
 
@@ -224,13 +214,13 @@ def _cond(node: Node, plans: Sequence[Plan], given: Sequence[Any], observer: Obs
     return lax.switch(jnp.asarray(index, jnp.int32), [branch(n) for n in range(len(plans))], *operands)
 
 
-def _shard_map(node: Node, plans: Sequence[Plan], given: Sequence[Any], observer: Observer, compiled: bool) -> Result:
+def _shard_map(node: Node, plans: Sequence[Plan], given: Sequence[Any], observer: Observer) -> Result:
     """Every device sees its part: parts of the examples are merged, parts of the units stand beside each other."""
     (plan,) = plans
     names = sorted(node.params["newly_manual_axes"])
 
     def body(*parts: Any) -> Result:
-        results, seen = run(plan, parts, observer, compiled=compiled)
+        results, seen = run(plan, parts, observer)
         return results, jax.tree.map(lambda x: x.reshape((1,) * len(names) + x.shape), seen)
 
     results, seen = jax.shard_map(

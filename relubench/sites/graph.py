@@ -6,7 +6,7 @@ import dataclasses
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 from jax.extend import core
@@ -47,6 +47,7 @@ class Node:
     outputs: list[Value]
     scopes: tuple[str, ...]  # the modules that it stands in, where a library names them
     source: str  # file:line
+    backward: bool = False  # it carries a gradient back, inside the function
     context: Any = None
     graphs: tuple[Graph, ...] = ()
 
@@ -96,30 +97,33 @@ class Graph:
             yield from step.nodes
 
 
-def build(program: Any, *, compiled: bool) -> Graph:
-    """Return the graph of a traced function.
-
-    What is `compiled` anyhow has no use for compiled functions inside: their operations stand as steps of their own.
-    """
+def build(program: Any) -> Graph:
+    """Return the graph of a traced function; operations of compiled functions inside are steps of their own."""
     graph = Graph([])
     jaxpr, constants = _opened(program)
     graph.inputs = [Value(v.aval) for v in jaxpr.invars]
-    graph.outputs = _Builder(graph, compiled).read(jaxpr, constants, graph.inputs, (), None, None)
+    graph.outputs = _Builder(graph).read(jaxpr, constants, graph.inputs, _Around(), None)
     return graph
+
+
+class _Around(NamedTuple):
+    """What is known of the operations of a call."""
+
+    scopes: tuple[str, ...] = ()
+    source: str | None = None  # of all of them, where JAX itself defines the function
+    backward: bool = False
 
 
 @dataclasses.dataclass
 class _Builder:
     graph: Graph
-    compiled: bool
 
     def read(
         self,
         jaxpr: Any,
         constants: Sequence[Any],
         inputs: Sequence[Operand],
-        scopes: tuple[str, ...],
-        source: str | None,
+        around: _Around,
         nodes: list[Node] | None,
     ) -> list[Operand]:
         """Add the operations of `jaxpr`: as steps, or to the `nodes` of the step that they belong to."""
@@ -130,7 +134,7 @@ class _Builder:
         operand = lambda atom: atom if isinstance(atom, core.Literal) else known[atom]  # noqa: E731
         for equation in jaxpr.eqns:
             operands = [operand(atom) for atom in equation.invars]
-            outputs = self._add(equation, operands, scopes, source, nodes)
+            outputs = self._add(equation, operands, around, nodes)
             known.update(zip(equation.outvars, outputs, strict=True))
         return [operand(atom) for atom in jaxpr.outvars]
 
@@ -138,27 +142,27 @@ class _Builder:
         self,
         equation: Any,
         operands: list[Operand],
-        scopes: tuple[str, ...],
-        source: str | None,
+        around: _Around,
         nodes: list[Node] | None,
     ) -> list[Operand]:
-        scopes, source = _joined(scopes, _scopes(equation)), source or _source(equation)
-        node = Node(equation.primitive, equation.params, operands, [], scopes, source, equation.ctx)
+        scopes, source = _joined(around.scopes, _scopes(equation)), around.source or _source(equation)
+        backward = around.backward or _is_backward(equation)
+        node = Node(equation.primitive, equation.params, operands, [], scopes, source, backward, equation.ctx)
         called = None if node.name in primitives.CONTROL else _called(equation)
         if called is None or self._has_a_slope_of_its_own(node, called):
             node.outputs = [Value(v.aval) for v in equation.outvars]
-            node.graphs = tuple(build(inner, compiled=self.compiled) for inner in _inner(equation))
+            node.graphs = tuple(build(inner) for inner in _inner(equation))
             if nodes is None:
                 self.graph.steps.append(Step(node, [node]))
             else:
                 nodes.append(node)
             return list(node.outputs)
-        if nodes is None and not (self.compiled and node.name == "jit"):
+        if nodes is None and node.name != "jit":
             nodes = []
             self.graph.steps.append(Step(node, nodes))
         jaxpr, constants = _opened(called)
-        inside = source if _is_of_jax(called) else None
-        outputs = self.read(jaxpr, constants, operands, scopes, inside, nodes)
+        inside = _Around(scopes, source if _is_of_jax(called) else None, backward)
+        outputs = self.read(jaxpr, constants, operands, inside, nodes)
         # What is given back must be a value of its own step: an operand that is passed through stays what it was.
         node.outputs = [out if isinstance(out, Value) else Value(out.aval) for out in outputs]
         if _is_of_jax(called):
@@ -172,7 +176,7 @@ class _Builder:
             or len(called.jaxpr.outvars if hasattr(called, "jaxpr") else called.outvars) != 1
         ):
             return False
-        inner = build(called, compiled=True)
+        inner = build(called)
         return all(
             inside.name in primitives.ELEMENTWISE or inside.graphs or _spreads_a_scalar(inside)
             for inside in inner.nodes()
@@ -217,6 +221,12 @@ def _scopes(equation: Any) -> tuple[str, ...]:
     """Return the modules that an operation stands in; `jnp.einsum` enters its formula as one."""
     stack = equation.source_info.name_stack.stack
     return tuple(entry.name for entry in stack if type(entry).__name__ == "Scope" and "->" not in entry.name)
+
+
+def _is_backward(equation: Any) -> bool:
+    """Whether JAX's transposition has made an operation: part of a gradient that the function takes itself."""
+    stack = equation.source_info.name_stack.stack
+    return any(type(entry).__name__ == "Transform" and entry.name == "transpose" for entry in stack)
 
 
 def _joined(outer: tuple[str, ...], inner: tuple[str, ...]) -> tuple[str, ...]:

@@ -14,14 +14,18 @@ from itertools import zip_longest
 from typing import Any, NamedTuple
 
 DATA, PARAMETERS = "data", "parameters"
+#: Of a loop: it counts the turns.
+TURN = "turn"
 #: Along this factor a parameter was multiplied: a sum over it makes a product with parameters.
 SCALED = "scaled"
+#: Along this factor parameters alone differ, which joined data elementwise: the data are the same along it.
+SPREAD = "spread"
 #: Before the name of a mesh's axis: this factor is shared out along it.
 SHARD = "@"
 
 
-class Parameter(NamedTuple):
-    """An axis of a parameter."""
+class Place(NamedTuple):
+    """An axis of an argument."""
 
     path: str  # among the arguments
     axis: int
@@ -32,7 +36,7 @@ class Factor(NamedTuple):
 
     size: int
     kinds: frozenset[str] = frozenset()
-    of: Parameter | None = None  # the parameter whose axis it is, whole
+    of: Place | None = None  # the argument whose axis it is, whole
 
     def also(self, kinds: Iterable[str]) -> Factor:
         """Return it as stemming from these too."""
@@ -69,7 +73,7 @@ def of_argument(shape: Sequence[int], kind: str | None, path: str = "") -> Origi
     """Return the origin of an argument all of whose axes are of one kind; of None (a key), of neither."""
     kinds = frozenset({kind} if kind else ())
     of = path if kind == PARAMETERS else ""
-    axes = tuple((Factor(size, kinds, Parameter(of, n) if of else None),) for n, size in enumerate(shape))
+    axes = tuple((Factor(size, kinds, Place(path, n) if path else None),) for n, size in enumerate(shape))
     return Origin(axes, data=kind == DATA, parameters=kind == PARAMETERS, weight=of)
 
 
@@ -85,8 +89,9 @@ def joined(origins: Sequence[Origin], shape: Sequence[int]) -> Origin:
     for place, size in enumerate(shape):
         of_all = [at(origin, place, len(shape), size) for origin in origins]
         of_leading = [at(origin, place, len(shape), size) for origin in leading]
-        stated = [axis for axis in of_leading if kinds_of(axis)] or of_all
-        axes.append(merged(stated, size))
+        stated = [axis for axis in of_leading if kinds_of(axis)]
+        spread = {SPREAD} if len(leading) < len(origins) else ()
+        axes.append(merged(stated, size) if stated else tuple(f.also(spread) for f in merged(of_all, size)))
     return Origin(
         tuple(axes),
         data=any(o.data for o in origins),
@@ -147,7 +152,7 @@ def _refined(one: Axis, other: Axis, size: int) -> Axis:
         if a.size % small or b.size % small:
             # From the end of the shared part on it cannot be taken apart.
             return (Factor(size, kinds_of(one) | kinds_of(other)),)
-        result.append(Factor(small, a.kinds | b.kinds, _of(a, small) or _of(b, small)))
+        result.append(Factor(small, _united(a.kinds, b.kinds), _of(a, small) or _of(b, small)))
         if a.size > small:
             ours.insert(0, Factor(a.size // small, a.kinds))
         if b.size > small:
@@ -155,5 +160,11 @@ def _refined(one: Axis, other: Axis, size: int) -> Axis:
     return tuple(result) + tuple(ours) + tuple(theirs)
 
 
-def _of(factor: Factor, size: int) -> Parameter | None:
+def _united(one: frozenset[str], other: frozenset[str]) -> frozenset[str]:
+    """Return the kinds of both; along what differs by the data in one of them, the result does."""
+    both = one | other
+    return both if SPREAD in one & other or not (one and other) else both - {SPREAD}
+
+
+def _of(factor: Factor, size: int) -> Place | None:
     return factor.of if factor.size == size else None

@@ -6,11 +6,12 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from jax import numpy as jnp
 from jax.extend import core
 
 from relubench.sites import loops, origins, rules, stretches
 from relubench.sites.graph import Graph, Node, Operand, Value, shape_of
-from relubench.sites.origins import DATA, PARAMETERS, Axis, Factor, Origin
+from relubench.sites.origins import DATA, PARAMETERS, TURN, Axis, Factor, Origin
 from relubench.sites.stretches import Links, Rejected, Stretch
 
 
@@ -88,11 +89,12 @@ def make(graph: Graph, given: Sequence[Origin], depths: tuple[int, ...] = ()) ->
         operands = [_of(operand, known) for operand in node.inputs]
         if node.name in _HOLDERS:
             plans, results = _HOLDERS[node.name](node, operands, depths)
-            if any(plan.activations() for plan in plans):
-                if node.name in WATCHED:
-                    inside[node] = plans
-                else:
-                    unwatched.append(Rejected(node, f"it stands in a {node.name} loop: these are not watched"))
+            if node.name in WATCHED and any(plan.activations() for plan in plans):
+                inside[node] = plans
+            elif any(plan.activations() for plan in plans):
+                unwatched.append(Rejected(node, f"it stands in a {node.name} loop: these are not watched"))
+            else:
+                unwatched += [rejected for plan in plans for rejected in plan.all_rejected()]
         else:
             results = rules.follow(node, operands)
         known.update(zip(node.outputs, results, strict=True))
@@ -116,6 +118,11 @@ def _scan(node: Node, given: Sequence[Origin], depths: tuple[int, ...]) -> Held:
     fixed, carried = loops.sizes(node)
     constants, carry = list(given[:fixed]), list(given[fixed : fixed + carried])
     turns = [_turn(origin, len(depths)) for origin in given[fixed + carried :]]
+    inputs = node.graphs[0].inputs[fixed:]
+    carry, turns = (
+        [_counting(origin, value, len(depths)) for origin, value in zip(part, values, strict=True)]
+        for part, values in ((carry, inputs[:carried]), (turns, inputs[carried:]))
+    )
     depths = (*depths, node.params["length"])
     while True:
         plan = make(node.graphs[0], [*constants, *carry, *turns], depths)
@@ -133,6 +140,14 @@ def _turn(origin: Origin, depth: int) -> Origin:
     kinds = frozenset().union(*(factor.kinds for factor in origin.axes[0])) if origin.axes else frozenset()
     around = (*origin.loops, *(frozenset() for _ in range(depth - len(origin.loops))))
     return dataclasses.replace(origin, axes=origin.axes[1:], loops=(*around, kinds & {DATA, PARAMETERS}))
+
+
+def _counting(origin: Origin, value: Value, depth: int) -> Origin:
+    """Return the origin of what counts a loop's turns as such: a whole number that neither data nor parameters make."""
+    if origin.varies or origin.parameters or value.shape or not jnp.issubdtype(value.aval.dtype, jnp.integer):
+        return origin
+    around = (*origin.loops, *(frozenset() for _ in range(depth + 1 - len(origin.loops))))
+    return dataclasses.replace(origin, loops=(*around[:depth], around[depth] | {TURN}))
 
 
 def _outside(origin: Origin, depths: tuple[int, ...]) -> Origin:

@@ -23,13 +23,13 @@ SMOOTH: dict[str, Callable[..., Any]] = {
 #: What passes a number on, whole or rounded.
 SAME = frozenset(
     {"copy", "copy_p", "name", "optimization_barrier", "pcast", "pvary", "real", "reduce_precision", "reshard",
-     "sharding_constraint", "layout_constraint", "device_put", "mesh_cast"}
+     "sharding_constraint", "layout_constraint", "device_put", "mesh_cast", "stop_gradient"}
 )  # fmt: skip
 
 #: Functions of one array whose slope is 0 or does not exist: nothing flows through them.
 STEPS: dict[str, Callable[..., Any]] = {
     "sign": np.sign, "floor": np.floor, "ceil": np.ceil, "round": np.round, "is_finite": np.isfinite,
-    "not": np.logical_not, "stop_gradient": np.positive,
+    "not": np.logical_not,
     "eq": np.equal, "ne": np.not_equal, "ge": np.greater_equal, "gt": np.greater, "le": np.less_equal, "lt": np.less,
     "and": np.logical_and, "or": np.logical_or, "xor": np.logical_xor,
 }  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any
 
 from relubench.sites import origins, primitives
 from relubench.sites.graph import Node, shape_of
-from relubench.sites.origins import PARAMETERS, SCALED, SHARD, Axis, Factor, Origin
+from relubench.sites.origins import DATA, PARAMETERS, SCALED, SHARD, SPREAD, TURN, Axis, Factor, Origin
 
 
 def follow(node: Node, given: Sequence[Origin]) -> list[Origin]:
@@ -33,6 +33,8 @@ def _elementwise(node: Node, given: Sequence[Origin]) -> list[Origin]:
     if len(node.outputs) == len(given) and len(given) > 1:  # a barrier, or the like: each passes through
         return list(given)
     shape = node.outputs[0].shape
+    if node.name == "select_n" and _is_weight(given[1]) and all(case == given[1] for case in given[2:]):
+        return [given[1]]  # `vmap` makes a branching choose between a parameter and itself
     result = origins.joined(given, shape)
     affine, labels = _is_affine(node, given, result), _meets_labels(node, given, result)
     axes = result.axes
@@ -55,9 +57,8 @@ def _is_affine(node: Node, given: Sequence[Origin], result: Origin) -> bool:
 
 def _meets_labels(node: Node, given: Sequence[Origin], result: Origin) -> bool:
     """Whether data that no parameter has touched join what comes from parameters and data; a mask does not."""
-    raw = any(
-        o.data and not o.parameters and any(map(origins.kinds_of, o.axes)) for o in given[node.name == "select_n" :]
-    )
+    is_mask = node.name == "select_n" and sum(o.varies for o in given[1:]) < 2
+    raw = any(o.data and not o.parameters and any(map(origins.kinds_of, o.axes)) for o in given[is_mask:])
     return result.labels or (raw and any(o.data and o.parameters for o in given))
 
 
@@ -76,9 +77,13 @@ def _is_full(origin: Origin, result: Origin) -> bool:
     """Whether an operand differs along all axes of the result, by the data: a mask or a norm's deviation does not."""
     if not origin.data or len(origin.axes) != len(result.axes):
         return False
-    return all(
-        origins.kinds_of(own) or not origins.kinds_of(axis) for own, axis in zip(origin.axes, result.axes, strict=True)
-    )
+    return all(_differs(own) or not _differs(axis) for own, axis in zip(origin.axes, result.axes, strict=True))
+
+
+def _differs(axis: Axis) -> bool:
+    """Whether the data differ along an axis."""
+    kinds = origins.kinds_of(axis)
+    return bool(kinds) and SPREAD not in kinds
 
 
 def _multiplies(node: Node, given: Sequence[Origin]) -> bool:
@@ -131,7 +136,8 @@ def _broadcast(node: Node, given: Sequence[Origin]) -> list[Origin]:
 
 
 def _reshape(node: Node, given: Sequence[Origin]) -> list[Origin]:
-    factors = [factor for axis in given[0].axes for factor in axis]
+    order = node.params.get("dimensions") or range(len(given[0].axes))
+    factors = [factor for n in order for factor in given[0].axes[n]]
     axes: list[Axis] = []
     for size in node.outputs[0].shape:
         axis: list[Factor] = []
@@ -186,6 +192,10 @@ def _concatenate(node: Node, given: Sequence[Origin]) -> list[Origin]:
         given = [dataclasses.replace(o, axes=(*o.axes[:along], (), *o.axes[along:])) for o in given]
     leading = [origin for origin in given if origin.data] or list(given)
     kinds = frozenset().union(*(origins.kinds_of(origin.axes[along]) for origin in leading))
+    if not kinds and all(any(map(origins.kinds_of, origin.axes)) for origin in leading):  # stacked along a new axis
+        kinds = frozenset(
+            {DATA if leading[0].data else PARAMETERS} if leading[0].data or _is_weight(leading[0]) else ()
+        )
     rest = [dataclasses.replace(o, axes=(*o.axes[:along], (), *o.axes[along + 1 :])) for o in given]
     axes = list(origins.joined(rest, (*shape[:along], 1, *shape[along + 1 :])).axes)
     axes[along] = (Factor(shape[along], kinds),)
@@ -207,9 +217,24 @@ def _gather(node: Node, given: Sequence[Origin]) -> list[Origin]:
     for mine, theirs in zip(numbers.operand_batching_dims, numbers.start_indices_batching_dims, strict=True):
         place = others[theirs]
         axes[place] = origins.merged([operand.axes[mine], axes[place]], shape[place])
-    chosen = operand.parameters and not operand.varies and indices.data
+    chosen = _is_weight(operand) and indices.data
     by_data = operand.data and indices.data
-    return _only(node, axes, given, chosen=chosen, affine=chosen or operand.affine, labels=operand.labels or by_data)
+    loops = _taken_by_turns(operand, [indices])
+    labels = operand.labels or by_data
+    return _only(node, axes, given, chosen=chosen, affine=chosen or operand.affine, labels=labels, loops=loops)
+
+
+def _taken_by_turns(operand: Origin, indices: Sequence[Origin]) -> tuple[frozenset[str], ...]:
+    """Return what loops take by turns when a part is taken out by index: parameters, where it counts their turns."""
+    loops = origins.joined([operand, *indices], ()).loops
+    if not _is_weight(operand):
+        return loops
+    return tuple(kinds | {PARAMETERS} if TURN in kinds else kinds for kinds in loops)
+
+
+def _dynamic_slice(node: Node, given: Sequence[Origin]) -> list[Origin]:
+    (sliced,) = _sliced(node, given)
+    return [dataclasses.replace(sliced, loops=_taken_by_turns(given[0], given[1:]))]
 
 
 def _updated(node: Node, given: Sequence[Origin]) -> list[Origin]:
@@ -262,9 +287,18 @@ def _reduced(node: Node, given: Sequence[Origin]) -> list[Origin]:
         origin = given[min(n, len(given) - 1)]
         kinds = [origins.kinds_of(origin.axes[axis]) for axis in gone]
         completes = node.name == "reduce_sum" and all(SCALED in k or not k for k in kinds)
+        pools = node.name in _POOLS and not any(PARAMETERS in k for k in kinds) and _has_examples(origin, gone)
         axes = [axis for place, axis in enumerate(origin.axes) if place not in gone]
-        results += _only(node, map(_plain, axes), [origin], affine=origin.affine and completes)
+        results += _only(node, map(_plain, axes), [origin], affine=origin.affine and (completes or pools))
     return results
+
+
+_POOLS = frozenset({"reduce_sum", "reduce_max", "reduce_min"})
+
+
+def _has_examples(origin: Origin, gone: Sequence[int]) -> bool:
+    """Whether examples are left when axes are gone: else it is a statistic of all of them."""
+    return any(DATA in origins.kinds_of(axis) for place, axis in enumerate(origin.axes) if place not in gone)
 
 
 def _plain(axis: Axis) -> Axis:
@@ -308,9 +342,10 @@ def _product(node: Node, axes: Iterable[Axis], left: Origin, right: Origin) -> O
     )
     if other.varies and (_is_weight(weight) or (weight.chosen and not other.chosen)):
         return dataclasses.replace(base, affine=True, weight=weight.weight, bias="", layer=node.scopes, labels=False)
-    if not (left.varies and right.varies):  # a fixed matrix: what it is applied to stays what it was
-        return dataclasses.replace(base, affine=left.affine or right.affine)
-    return dataclasses.replace(base, affine=False)
+    if left.varies and right.varies:  # data that no parameter has touched mix examples, as a graph's edges do
+        affine = (left.affine and not right.parameters) or (right.affine and not left.parameters)
+        return dataclasses.replace(base, affine=affine)
+    return dataclasses.replace(base, affine=left.affine or right.affine)  # a fixed matrix
 
 
 def _convolution(node: Node, given: Sequence[Origin]) -> list[Origin]:
@@ -344,6 +379,7 @@ _RULES: dict[str, Rule] = {
     "squeeze": _squeeze,
     "transpose": _transpose,
     "gather": _gather,
+    "dynamic_slice": _dynamic_slice,
     "sort": _sorted,
     "dot_general": _dot,
     "conv_general_dilated": _convolution,
@@ -352,7 +388,7 @@ _RULES: dict[str, Rule] = {
 _SHARED: dict[Rule, str] = {
     _concatenate: "concatenate stack",
     _ragged: "ragged_dot ragged_dot_general",
-    _sliced: "slice dynamic_slice pad rev split top_k cumsum cummax cummin cumprod cumlogsumexp reduce_window "
+    _sliced: "slice pad rev split top_k cumsum cummax cummin cumprod cumlogsumexp reduce_window "
     "reduce_window_max reduce_window_min reduce_window_sum",
     _updated: "dynamic_update_slice scatter scatter-add scatter_add scatter-mul scatter_mul scatter-min scatter_min "
     "scatter-max scatter_max",

@@ -8,9 +8,11 @@ where something other than the stretch uses it.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator, Sequence
 
 from jax import numpy as jnp
+from jax.extend import core
 
 from relubench.sites import kinds, origins, primitives
 from relubench.sites.graph import Graph, Node, Value
@@ -98,6 +100,8 @@ class Links:
         if not is_elementwise(node) or len(node.outputs) != 1:
             return None
         output, operands = node.outputs[0], self.varying(node)
+        if node.name in _ENTRIES and any(not _is_floating(v) and v.aval.dtype != bool for v in operands):
+            return None  # whole numbers made floating, and the size of complex ones, are new values
         given = [self.link(v) for v in operands]
         if not operands or any(len(link.order) != len(output.shape) for link in given):
             return None
@@ -117,6 +121,9 @@ class Links:
         return Link(shared, order, False, flows and node.name not in primitives.STEPS)
 
 
+_ENTRIES = frozenset({"convert_element_type", "abs", "real", "imag"})
+
+
 def _order(node: Node, order: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(order[n] for n in node.params["permutation"]) if node.name == "transpose" else order
 
@@ -134,7 +141,7 @@ def _is_linear(node: Node, operands: Sequence[Value]) -> bool:
     """Whether a result is affine in its varying operands."""
     if node.graphs:
         return False
-    if node.name in primitives.SAME or node.name in {"neg", "transpose"}:
+    if node.name in primitives.SAME or node.name in {"neg", "transpose"} or _is_idle(node):
         return True
     if node.name == "convert_element_type":
         return all(jnp.issubdtype(v.aval.dtype, jnp.floating) for v in (*operands, *node.outputs))
@@ -143,6 +150,12 @@ def _is_linear(node: Node, operands: Sequence[Value]) -> bool:
     if len(node.inputs) == 2 and node.inputs[0] is node.inputs[1]:
         return False
     return len(operands) == 1 and (node.name == "mul" or (node.name == "div" and node.inputs[0] is operands[0]))
+
+
+def _is_idle(node: Node) -> bool:
+    """Whether this is the larger of a value and -inf, as JAX takes where nothing may be there."""
+    numbers = [v.val for v in node.inputs if isinstance(v, core.Literal)]
+    return len(numbers) == 1 and {"max": -math.inf, "min": math.inf}.get(node.name) == numbers[0]
 
 
 def _common(bases: Sequence[Base]) -> Base | None:
@@ -167,11 +180,13 @@ def _common(bases: Sequence[Base]) -> Base | None:
 def find(links: Links) -> tuple[list[Stretch], list[Rejected]]:
     """Return the activations of a graph in the order of their outputs, and what looked like one."""
     found: dict[Value, Stretch] = {}
-    rejected: list[Rejected] = []
+    measured, rejected = _measured(links)
     for node in links.graph.nodes():
         for value in node.outputs:
             link = links.links.get(value)
-            if link is None or link.is_base or not _is_floating(value) or not _is_used(links, value):
+            if link is None or link.is_base or value in measured or not _is_floating(value):
+                continue
+            if node.backward or not _is_used(links, value, measured):
                 continue
             stretch = _stretch(links, link.base.value, value)
             if stretch.output in found:
@@ -184,15 +199,52 @@ def find(links: Links) -> tuple[list[Stretch], list[Rejected]]:
     return list(found.values()), rejected
 
 
+def _measured(links: Links) -> tuple[set[Value], list[Rejected]]:
+    """Return the squares and sizes that are only summed, and what is made of them: they measure what is there."""
+    measured: set[Value] = set()
+    rejected = []
+    for node in links.graph.nodes():
+        output = node.outputs[0] if len(node.outputs) == 1 else None
+        if output is None or output not in links.links or links.links[output].is_base:
+            continue
+        operands = links.varying(node)
+        if any(v in measured for v in operands):
+            measured.add(output)
+        elif _is_size(node):
+            base = links.links[output].base
+            compared = links.origins[base.value].labels
+            if compared or _ends(links, output, in_a_sum=True, of_sum=_is_summed(links, base)):
+                measured.add(output)
+                reason = "it is compared with other data: a loss" if compared else "it is only summed: a norm or a loss"
+                rejected.append(Rejected(node, reason))
+    return measured, rejected
+
+
+def _is_summed(links: Links, base: Base) -> bool:
+    """Whether a value is a mean, or the like."""
+    while base.before is not None:
+        base = base.before
+    maker = links.makers.get(base.value)
+    return maker is not None and maker.name.startswith("reduce_")
+
+
+def _is_size(node: Node) -> bool:
+    if node.name == "integer_pow":
+        return node.params["y"] % 2 == 0
+    return node.name in {"square", "abs"} or (node.name == "mul" and node.inputs[0] is node.inputs[1])
+
+
 def _is_floating(value: Value) -> bool:
     return bool(jnp.issubdtype(value.aval.dtype, jnp.floating))
 
 
-def _is_used(links: Links, value: Value) -> bool:
-    """Whether something that is no part of the same stretch uses a value."""
+def _is_used(links: Links, value: Value, measured: set[Value]) -> bool:
+    """Whether something that is no part of the same stretch uses a value, other than for a gradient."""
     base = links.links[value].base
     return value in links.returned or any(
-        not any(_within(links, output, base) for output in user.outputs) for user in links.users.get(value, ())
+        not any(_within(links, output, base) and output not in measured for output in user.outputs)
+        for user in links.users.get(value, ())
+        if not user.backward
     )
 
 
@@ -220,7 +272,7 @@ def _stretch(links: Links, base: Value, last: Value) -> Stretch:
 
 def _called(links: Links, pairs: Sequence[tuple[Value, Value]]) -> tuple[Value, Value, str] | None:
     """Return the start, end and name of the widest function of JAX that is called here and is an activation."""
-    calls = [call for call in links.graph.calls if call.name in kinds.CALLED]
+    calls = [call for call in links.graph.calls if call.name in kinds.CALLED and len(call.outputs) == 1]
     found = [
         (*pair, call.name) for pair in pairs for call in calls if pair[0] in call.inputs and pair[1] in call.outputs
     ]
@@ -265,15 +317,15 @@ def _between(links: Links, base: Value, end: Value) -> list[Node]:
 def _why_not(links: Links, stretch: Stretch, link: Link) -> str:
     """Return why a stretch is no activation, or nothing."""
     origin = stretch.origin
+    if not _is_floating(stretch.base):
+        return "its argument is of whole or of complex numbers"
     if not origin.affine:
         return "its argument does not come from a product or convolution of data with parameters"
     if not link.flows:
         return "it is a mask: no derivative passes"
     if _is_shifted_exponential(links, stretch) or _is_normalised(links, stretch):
         return "a softmax, or the logarithm of its sum"
-    if stretch.kind in {"square", "abs"} and _ends(links, stretch, in_a_sum=True):
-        return "it is only summed: a norm, a variance, or a loss"
-    if (origin.labels or _meets_data(links, stretch.output)) and _ends(links, stretch, in_a_sum=False):
+    if (origin.labels or _meets_data(links, stretch.output)) and _ends(links, stretch.output, in_a_sum=False):
         return "it is compared with other data and summed: a loss"
     return ""
 
@@ -283,29 +335,23 @@ def _units(origin: Origin) -> set[int]:
 
 
 def _is_shifted_exponential(links: Links, stretch: Stretch) -> bool:
-    """Whether this is exp(z - c) with one c for all units, as in a softmax whose largest is taken away."""
-    node = links.makers.get(stretch.base)
-    if stretch.nodes[0].name not in {"exp", "exp2"} or node is None:
+    """Whether this is exp(z - c) with one c along an axis, as in a softmax whose largest is taken away."""
+    node, axes = links.makers.get(stretch.base), stretch.origin.axes
+    if stretch.nodes[0].name not in _EXPONENTIALS or node is None or node.name != "sub":
         return False
-    units = _units(stretch.origin)
-    for operand in node.inputs if node.name == "sub" else ():
-        if isinstance(operand, Value) and links.origins[operand].data:
-            axes = links.origins[operand].axes
-            if (
-                units
-                and len(axes) == len(stretch.origin.axes)
-                and all(not axes[n] or not any(f.kinds for f in axes[n]) for n in units)
-            ):
-                return True
-    return False
+    taken = links.origins[node.inputs[1]] if isinstance(node.inputs[1], Value) else None
+    if taken is None or not taken.data or len(taken.axes) != len(axes):
+        return False
+    return any(origins.kinds_of(axis) and not origins.kinds_of(own) for own, axis in zip(taken.axes, axes, strict=True))
 
 
 def _is_normalised(links: Links, stretch: Stretch) -> bool:
-    """Whether an exponential is summed over its units."""
-    units = _units(links.origins[stretch.output])
-    return stretch.nodes[-1].name in {"exp", "exp2"} and any(
-        user.name == "reduce_sum" and units & set(user.params["axes"]) for user in links.users.get(stretch.output, ())
-    )
+    """Whether an exponential is summed."""
+    users = links.users.get(stretch.output, ())
+    return stretch.nodes[-1].name in _EXPONENTIALS and any(user.name == "reduce_sum" for user in users)
+
+
+_EXPONENTIALS = frozenset({"exp", "exp2"})
 
 
 def _meets_data(links: Links, value: Value) -> bool:
@@ -337,9 +383,12 @@ _LINEAR = frozenset(
 )  # fmt: skip
 
 
-def _ends(links: Links, stretch: Stretch, *, in_a_sum: bool) -> bool:
-    """Whether nothing but sums is made of the output: of any kind, or in the end over all of its units."""
-    stack: list[Value] = [stretch.output]
+def _ends(links: Links, start: Value, *, in_a_sum: bool, of_sum: bool = False) -> bool:
+    """Whether nothing but sums is made of a value: of any kind, or in the end over all of its units.
+
+    Of a sum itself, the root is taken as well, as in the deviation that is a mean of squares less the square of a mean.
+    """
+    stack: list[Value] = [start]
     seen: set[Value] = set()
     while stack:
         value = stack.pop()
@@ -349,9 +398,13 @@ def _ends(links: Links, stretch: Stretch, *, in_a_sum: bool) -> bool:
         if value in links.returned and (in_a_sum or _units(links.origins[value])):
             return False
         for user in links.users.get(value, ()):
-            if in_a_sum and user.name.startswith("reduce_"):
+            if user.backward or (in_a_sum and user.name.startswith("reduce_")) or (of_sum and user.name in _ROOTS):
                 continue
-            if not _passes(user):
+            if not _passes(user) and not (of_sum and user.name == "max"):  # variances are kept from falling below 0
                 return False
             stack += user.outputs
     return True
+
+
+#: What makes a deviation of a variance.
+_ROOTS = frozenset({"sqrt", "rsqrt"})

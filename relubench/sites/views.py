@@ -24,6 +24,7 @@ class View:
     shape: tuple[int, ...]
     units: tuple[int, ...]
     kinds: tuple[frozenset[str], ...]  # of every axis
+    of: tuple[int | None, ...]  # which axis of an argument it is, where it is one as it stands
 
     @property
     def shared(self) -> dict[str, int]:
@@ -61,14 +62,18 @@ class View:
         One `of_all` sites has the first of the axes of their examples; one for a site alone has all axes of its
         argument, those of length 1 spread.
         """
-        lengths = tuple(self.shape[n] for n in self.examples)
         if of_all:
-            if mask.shape != lengths[: mask.ndim]:
+            places = self._first_axes(mask.ndim)
+            if mask.shape != tuple(self.shape[n] for n in places):
+                lengths = tuple(self.shape[n] for n in self.examples)
                 raise UserError(
                     f"mask has shape {mask.shape}: site {name!r} has examples {lengths}; say mask={{{name!r}: …}}"
                 )
-            spread = jnp.broadcast_to(mask.reshape(mask.shape + (1,) * (len(lengths) - mask.ndim)), lengths)
-            return spread.reshape(-1, 1)
+            shape = [self.shape[n] if n in places else 1 for n in range(len(self.shape))]
+            placed = jnp.transpose(mask, sorted(range(mask.ndim), key=places.__getitem__)).reshape(shape)
+            lengths = tuple(self.shape[n] if n in self.examples else 1 for n in range(len(self.shape)))
+            spread = jnp.broadcast_to(placed, lengths)
+            return jnp.transpose(spread, (*self.examples, *self.units)).reshape(-1, 1)
         if mask.ndim != len(self.shape) or any(
             n not in {1, full} for n, full in zip(mask.shape, self.shape, strict=True)
         ):
@@ -76,6 +81,12 @@ class View:
                 f"mask[{name!r}] has shape {mask.shape}: its argument has {self.shape}, or 1 in their place"
             )
         return self.flat(jnp.broadcast_to(mask, self.shape))
+
+    def _first_axes(self, count: int) -> tuple[int, ...]:
+        """Return the axes of examples that are the first of the data's, or that come first."""
+        named = [next((n for n in self.examples if self.of[n] == axis), None) for axis in range(count)]
+        known = tuple(n for n in named if n is not None)
+        return known if len(known) == count else self.examples[:count]
 
     def told(self) -> str:
         """Return the axes in words."""
@@ -93,7 +104,7 @@ def view(name: str, source: str, stretch: Stretch, chosen: Sequence[int] | None)
             raise UserError(
                 f"axes[{name!r}]={tuple(chosen)}: its argument has shape {shape}, axes 0 to {len(shape) - 1}"
             )
-        return View(shape, tuple(sorted(places)), tuple(map(origins.kinds_of, axes)))
+        return View(shape, tuple(sorted(places)), tuple(map(origins.kinds_of, axes)), tuple(map(_of, axes)))
     has_units = any(PARAMETERS in factor.kinds for axis in axes for factor in axis)
     for place, axis in enumerate(axes):
         reason = _unclear(axis, has_units)
@@ -121,7 +132,13 @@ def _split(axes: Sequence[Axis]) -> View:
         parts = axis or (Factor(1),)
         of_units = [PARAMETERS in factor.kinds for factor in parts]
         if all(of_units) or not any(of_units):
-            parts = (Factor(origins.length(axis), origins.kinds_of(axis)),)
+            parts = (Factor(origins.length(axis), origins.kinds_of(axis), parts[0].of if len(parts) == 1 else None),)
         split += parts
     places = tuple(n for n, factor in enumerate(split) if PARAMETERS in factor.kinds)
-    return View(tuple(factor.size for factor in split), places, tuple(factor.kinds for factor in split))
+    sizes, kinds = tuple(factor.size for factor in split), tuple(factor.kinds for factor in split)
+    return View(sizes, places, kinds, tuple(_of((factor,)) for factor in split))
+
+
+def _of(axis: Axis) -> int | None:
+    """Return which axis of the data an axis is."""
+    return axis[0].of.axis if len(axis) == 1 and axis[0].of is not None and DATA in axis[0].kinds else None

@@ -136,11 +136,11 @@ class Place:
 class Traced:
     """A function, traced for its arguments, its sites found."""
 
+    call: Callable[[], Any]
     plan: Plan
     places: list[Place]
     arrays: list[Any]
     rebuild: Callable[[Sequence[Any]], Any]
-    compiled: bool
 
     @classmethod
     def of(cls, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], data: Data | None) -> Traced:
@@ -161,8 +161,7 @@ class Traced:
             return [r for r in results if is_dynamic(r)]
 
         program = jax.make_jaxpr(flat)(*arrays)
-        compiled = core.unsafe_am_i_under_a_jit_DO_NOT_USE()
-        read = graph.build(program, compiled=compiled)
+        read = graph.build(program)
         stems = [_stem(leaves[n][0], value, kinds) for n, value in zip(dynamic, read.inputs, strict=True)]
         made = plan.make(read, stems)
 
@@ -171,11 +170,17 @@ class Traced:
             rest = iter(values)
             return jax.tree_util.tree_unflatten(shape, [next(rest) if s is None else s[0] for s in static])
 
-        return cls(made, _named(made.activations()), arrays, rebuild, compiled)
+        return cls(lambda: fn(*args, **kwargs), made, _named(made.activations()), arrays, rebuild)
 
     def run(self, observer: evaluate.Observer) -> tuple[Any, list[Any]]:
-        """Return what the function returns, and what the observer sees of each site."""
-        results, seen = evaluate.run(self.plan, self.arrays, observer, compiled=self.compiled)
+        """Return what the function returns, and what the observer sees of each site.
+
+        Where nothing is compiled around it the function is called as it is, as JAX compiles some of its own functions
+        whole (`jnp.mean`), whose operations one by one give other bits.
+        """
+        if not core.unsafe_am_i_under_a_jit_DO_NOT_USE():
+            return self.call(), evaluate.see(self.plan, self.arrays, observer)
+        results, seen = evaluate.run(self.plan, self.arrays, observer)
         return self.rebuild(results), seen
 
     def views(self, axes: Axes) -> dict[Stretch, View]:
