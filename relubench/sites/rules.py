@@ -212,8 +212,10 @@ def _gather(node: Node, given: Sequence[Origin]) -> list[Origin]:
     for place, n in zip(numbers.offset_dims, kept, strict=True):
         axes[place] = _resized(operand.axes[n], slices[n])
     others = [place for place in range(len(shape)) if place not in numbers.offset_dims]
+    # Fixed places of an axis, repeated or not, stem from what the axis stems from.
+    taken = origins.kinds_of(factor for n in numbers.collapsed_slice_dims for factor in operand.axes[n])
     for place, axis in zip(others, indices.axes[:-1], strict=True):
-        axes[place] = axis
+        axes[place] = axis if origins.kinds_of(axis) else tuple(f.also(taken) for f in axis)
     for mine, theirs in zip(numbers.operand_batching_dims, numbers.start_indices_batching_dims, strict=True):
         place = others[theirs]
         axes[place] = origins.merged([operand.axes[mine], axes[place]], shape[place])
@@ -240,9 +242,11 @@ def _dynamic_slice(node: Node, given: Sequence[Origin]) -> list[Origin]:
 def _updated(node: Node, given: Sequence[Origin]) -> list[Origin]:
     """What is written into an array: its axes, and those of what is written where the shapes agree."""
     place = 2 if node.name.startswith("scatter") else 1
-    written = given[place]
-    same = len(written.axes) == len(given[0].axes)
-    axes = origins.joined([given[0], written], node.outputs[0].shape).axes if same else given[0].axes
+    written, shape = given[place], node.outputs[0].shape
+    axes = given[0].axes
+    if len(written.axes) == len(axes):  # what is written stems from the same along every axis, be it fewer or more
+        resized = dataclasses.replace(written, axes=tuple(map(_resized, written.axes, shape)))
+        axes = origins.joined([given[0], resized], shape).axes
     return _only(node, axes, [given[0], written], affine=given[0].affine or written.affine)
 
 
@@ -309,8 +313,15 @@ def _dot(node: Node, given: Sequence[Origin]) -> list[Origin]:
     contracted, batch = node.params["dimension_numbers"]
     left, right = given[:2]
     axes = [_batch_axis(left, right, a, b) for a, b in zip(*batch, strict=True)]
-    for origin, gone, shared in zip((left, right), contracted, batch, strict=True):
-        axes += [_plain(axis) for n, axis in enumerate(origin.axes) if n not in {*gone, *shared}]
+    for origin, other, gone, others_gone, shared in (
+        (left, right, contracted[0], contracted[1], batch[0]),
+        (right, left, contracted[1], contracted[0], batch[1]),
+    ):
+        free = [_plain(axis) for n, axis in enumerate(origin.axes) if n not in {*gone, *shared}]
+        if not origin.varies and not origin.parameters:  # a fixed matrix makes of an axis another of its kind
+            kinds = origins.kinds_of(factor for n in others_gone for factor in _plain(other.axes[n]))
+            free = [axis if origins.kinds_of(axis) else tuple(f.also(kinds) for f in axis) for axis in free]
+        axes += free
     return [_product(node, axes, left, right)]
 
 

@@ -121,8 +121,8 @@ def _unclear(axis: Axis, has_units: bool) -> str:
     for factor in axis:
         if {DATA, PARAMETERS} <= factor.kinds or ({DATA, SCALED} <= factor.kinds and not has_units):
             return "stems from both data and parameters"
-        if not factor.kinds & {DATA, PARAMETERS} and factor.size > 1:
-            return "stems from neither data nor parameters"
+    if not origins.kinds_of(axis) & {DATA, PARAMETERS} and origins.length(axis) > 1:
+        return "stems from neither data nor parameters"
     return ""
 
 

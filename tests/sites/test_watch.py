@@ -483,6 +483,21 @@ CASES = {
         lambda w, x: [x["edges"] @ (x["nodes"] @ w)],
         ("relu",),
     ),
+    "messages summed at their nodes": Case(
+        lambda w, x: jax.nn.relu(jax.ops.segment_sum(x["x"] @ w, x["to"], 4)) @ V,
+        (W, {"x": X, "to": jnp.arange(9) % 4}),
+        lambda w, x: [np.stack([(x["x"] @ w)[n::4].sum(0) for n in range(4)])],
+        ("relu",),
+    ),
+    "repeated": Case(
+        lambda w, x: jax.nn.relu(jnp.repeat(x @ w, 2, 0)) @ V,
+        (W, X),
+        lambda w, x: [np.repeat(x @ w, 2, 0)],
+        ("relu",),
+    ),
+    "mixed by a fixed matrix": Case(
+        lambda w, x: jax.nn.relu(jnp.tri(9) @ (x @ w)) @ V, (W, X), lambda w, x: [np.tri(9) @ (x @ w)], ("relu",)
+    ),
     "frozen": Case(lambda w, x: lax.stop_gradient(jax.nn.relu(x @ w)) @ V, (W, X), lambda w, x: one(x, w), ("relu",)),
     "of whole numbers": Case(
         lambda w, x: jax.nn.relu(lax.dot(x, w, preferred_element_type=jnp.int32).astype(jnp.float32) / 10),
