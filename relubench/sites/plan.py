@@ -37,6 +37,14 @@ class Plan:
         inner = [(places[node], list(held(node, plans))) for node, plans in self.inside.items()]
         return [activation for _, group in sorted(own + inner, key=lambda pair: pair[0]) for activation in group]
 
+    def leave_out(self, stretches: set[Stretch]) -> None:
+        """Forget these activations, wherever they stand."""
+        self.stretches = [stretch for stretch in self.stretches if stretch not in stretches]
+        for plans in self.inside.values():
+            for plan in plans:
+                plan.leave_out(stretches)
+        self.inside = {n: plans for n, plans in self.inside.items() if any(plan.activations() for plan in plans)}
+
     def all_rejected(self) -> list[Rejected]:
         """Return what looked like an activation and is none, that of loops and branches included."""
         return self.rejected + [r for plans in self.inside.values() for plan in plans for r in plan.all_rejected()]

@@ -132,12 +132,12 @@ class _Census:
     def _count(self, tree: Any, leaves: list[Any], arrays: list[Any]) -> tuple[list[Tally], list[Any]]:
         filled = [leaf if array is None else array for leaf, array in zip(leaves, arrays, strict=True)]
         arguments = jax.tree.unflatten(tree, filled)
-        traced = Traced.of(self.fn, arguments, {}, self.data)
+        traced = Traced.of(self.fn, arguments, {}, self.data, self.axes)
         if self.places and [place.name for place in self.places] != [place.name for place in traced.places]:
             raise UserError("batches: two of them take different ways through the function; each needs its own census")
         self.places = traced.places
-        weights = traced.weights(self.axes, None if self.mask is None else self.mask(*arguments[1:]))
-        return traced.run(Tallies(traced.views(self.axes), weights))[1], self._gradient(*arguments)
+        weights = traced.weights(None if self.mask is None else self.mask(*arguments[1:]))
+        return traced.run(Tallies(traced.views(), weights))[1], self._gradient(*arguments)
 
     def _gradient(self, parameters: Any, *batch: Any) -> list[Any]:
         if self.loss is None:

@@ -111,7 +111,7 @@ def view(name: str, source: str, stretch: Stretch, chosen: Sequence[int] | None)
         if reason:
             raise UserError(
                 f"site {name!r} ({stretch.kind} at {source}): axis {place} of its argument, of shape {shape}, "
-                f"{reason}; say which axes are units: axes={{{name!r}: (...)}}"
+                f"{reason}; say which axes are units: axes={{{name!r}: (...)}}, or None"
             )
     return _split(axes)
 

@@ -52,7 +52,7 @@ def _flattened(sites: Sites) -> tuple[tuple[Site, ...], None]:
 
 jax.tree_util.register_pytree_node(Sites, _flattened, lambda _, children: Sites(children))
 
-Axes = Mapping[str, Sequence[int]]
+Axes = Mapping[str, Sequence[int] | None]
 Data = int | str | Sequence[int | str]
 Mask = Array | np.ndarray | Mapping[str, Array | np.ndarray]
 
@@ -62,7 +62,8 @@ class Watch:
 
     `data` says which arguments are data, by place or name; by default all but the first are, and a lone one is. The
     others, and arrays that `fn` closes over, are parameters; keys of random numbers are neither. `axes` says of a
-    site, by its name, which axes of its argument are units, where that cannot be told. `mask` (bool) says which
+    site, by its name, which axes of its argument are units, where that cannot be told, or None to leave the site out.
+    `mask` (bool) says which
     examples count: it has the first of the axes of examples that every site has, as [batch] or [batch, time]; or it is
     given by site, with the axes of the site's argument, and may differ between units.
     """
@@ -74,8 +75,8 @@ class Watch:
 
         @functools.wraps(fn, updated=())
         def watched(*args: Any, **kwargs: Any) -> tuple[Any, Sites]:
-            traced = Traced.of(fn, args, kwargs, data)
-            results, stats = traced.run(Statistics(traced.views(axes or {}), traced.weights(axes or {}, mask)))
+            traced = Traced.of(fn, args, kwargs, data, axes)
+            results, stats = traced.run(Statistics(traced.views(), traced.weights(mask)))
             sites = [Site(p.name, p.source, p.stretch.kind, s) for p, s in zip(traced.places, stats, strict=True)]
             return results, Sites(sites)
 
@@ -85,7 +86,7 @@ class Watch:
         """Return what tells, given the arguments of `fn`, its sites, and what looked like one and why it is none."""
 
         def explained(*args: Any, **kwargs: Any) -> str:
-            return Traced.of(fn, args, kwargs, data).told(axes or {})
+            return Traced.of(fn, args, kwargs, data, axes).told()
 
         return explained
 
@@ -139,12 +140,20 @@ class Traced:
     call: Callable[[], Any]
     plan: Plan
     places: list[Place]
+    axes: Axes
     arrays: list[Any]
     rebuild: Callable[[Sequence[Any]], Any]
 
     @classmethod
-    def of(cls, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], data: Data | None) -> Traced:
-        """Trace a function."""
+    def of(
+        cls,
+        fn: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        data: Data | None,
+        axes: Axes | None,
+    ) -> Traced:
+        """Trace a function, and leave out the sites that `axes` says are none."""
         kinds = _kinds(args, kwargs, data)
         leaves, tree = jax.tree_util.tree_flatten_with_path((args, kwargs))
         dynamic = [n for n, (_, leaf) in enumerate(leaves) if is_dynamic(leaf)]
@@ -170,7 +179,12 @@ class Traced:
             rest = iter(values)
             return jax.tree_util.tree_unflatten(shape, [next(rest) if s is None else s[0] for s in static])
 
-        return cls(lambda: fn(*args, **kwargs), made, _named(made.activations()), arrays, rebuild)
+        places, axes = _named(made.activations()), axes or {}
+        _check_axes(axes, places)
+        none = {place.stretch for place in places if axes.get(place.name, ()) is None}
+        made.leave_out(none)
+        kept = [place for place in places if place.stretch not in none]
+        return cls(lambda: fn(*args, **kwargs), made, kept, axes, arrays, rebuild)
 
     def run(self, observer: evaluate.Observer) -> tuple[Any, list[Any]]:
         """Return what the function returns, and what the observer sees of each site.
@@ -183,18 +197,17 @@ class Traced:
         results, seen = evaluate.run(self.plan, self.arrays, observer)
         return self.rebuild(results), seen
 
-    def views(self, axes: Axes) -> dict[Stretch, View]:
+    def views(self) -> dict[Stretch, View]:
         """Return which axes of each site are units; refuse those of which it cannot be told."""
-        _check_axes(axes, self.places)
-        return {p.stretch: views.view(p.name, p.source, p.stretch, axes.get(p.name)) for p in self.places}
+        return {p.stretch: views.view(p.name, p.source, p.stretch, self.axes.get(p.name)) for p in self.places}
 
-    def weights(self, axes: Axes, mask: Mask | None) -> dict[Stretch, Array]:
+    def weights(self, mask: Mask | None) -> dict[Stretch, Array]:
         """Return of each site which examples count, where that is said."""
         if mask is None:
             return {}
         if isinstance(mask, Mapping):
             _check_names("mask", mask, self.places)
-        seen = self.views(axes)
+        seen = self.views()
         given = {p: mask.get(p.name) if isinstance(mask, Mapping) else mask for p in self.places}
         return {
             p.stretch: seen[p.stretch].weights(p.name, jnp.asarray(own, bool), of_all=not isinstance(mask, Mapping))
@@ -202,13 +215,12 @@ class Traced:
             if own is not None
         }
 
-    def told(self, axes: Axes) -> str:
+    def told(self) -> str:
         """Return the text of `explain`."""
-        _check_axes(axes, self.places)
         lines = [f"{len(self.places)} site{'s' * (len(self.places) != 1)}"]
         for place in self.places:
             try:
-                seen = views.view(place.name, place.source, place.stretch, axes.get(place.name)).told()
+                seen = views.view(place.name, place.source, place.stretch, self.axes.get(place.name)).told()
             except UserError as error:
                 seen = f"REFUSED: {error}"
             lines.append(f"  {place.name} ({place.stretch.kind}) at {place.source}: {seen}")
@@ -271,8 +283,9 @@ def _parameter(path: str) -> str:
 
 def _check_axes(axes: Axes, places: Sequence[Place]) -> None:
     _check_names("axes", axes, places)
-    for name in axes:
-        checks.whole_numbers(f"axes[{name!r}]", list(axes[name]))
+    for name, places_of_units in axes.items():
+        if places_of_units is not None:
+            checks.whole_numbers(f"axes[{name!r}]", list(places_of_units))
 
 
 def _check_names(option: str, given: Mapping[str, Any], places: Sequence[Place]) -> None:

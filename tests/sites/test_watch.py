@@ -718,6 +718,21 @@ def test_axes_that_cannot_be_told_are_refused_at_the_site_and_can_be_told(functi
     assert "REFUSED" in relubench.watch.explain(function)(*arguments)
     (site,) = relubench.watch(function, axes={"relu": (-1,)})(*arguments)[1]
     assert site.stats.active.shape == (6,)
+    assert relubench.watch(function, axes={"relu": None})(*arguments)[1] == ()
+
+
+def test_inputs_that_are_normalised_and_clipped_can_be_left_out():
+    def policy(w, x):
+        x = jnp.clip(x * w["scale"][None], -5, 5)
+        return lax.scan(lambda h, w: (jax.nn.relu(h @ w), None), jnp.tanh(x @ w["in"]), w["layers"])[0]
+
+    w = LAYERED | {"scale": jnp.ones(4)}
+    with pytest.raises(UserError, match=r"'elementwise'.*both data and parameters.*or None"):
+        relubench.watch(policy)(w, X)
+    sites = relubench.watch(policy, axes={"elementwise": None})(w, X)[1]
+    assert [site.kind for site in sites] == ["tanh", "relu"]
+    sites = relubench.watch(policy, axes={"elementwise": None, "layers/relu": None})(w, X)[1]
+    assert [site.kind for site in sites] == ["tanh"]
 
 
 def test_which_arguments_are_data_can_be_said():
