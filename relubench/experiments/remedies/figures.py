@@ -105,7 +105,9 @@ def _best(profiles: pl.DataFrame, remedy: str, optimizer: str) -> str:
 
 
 def _profiles(frames: Frames, suffix: str, setting: str) -> Figure:
-    shown = frames.curves.filter(pl.col("metric") == "profile", pl.col("factor.remedy").is_in(PROFILED))
+    shown = frames.curves.filter(pl.col("metric") == "profile")
+    chosen = shown.filter(pl.col("factor.remedy").is_in(PROFILED))
+    shown = shown if chosen.is_empty() else chosen  # a grid of others alone
     rows = {"runs above\nthis accuracy": frames.titled(shown)}
     figure = line_panels(
         rows, x="accuracy", columns=frames.title("optimizer"), lines=frames.title("remedy"), x_label="test accuracy"
