@@ -39,10 +39,9 @@ class UnitStats(NamedTuple):
     min_h: Array  # smallest and largest activation f(z)
     max_h: Array
     total_abs_h: Array  # sum of |f(z)| over the inputs (and positions), times the `magnitudes.scale` of its extremes
-    examples: (
-        Array  # summands of `total_abs_h`, a whole number; the sum of their weights if those are floats. A scalar,
-    )
-    # or shaped like the others where units have seen different examples
+    #: Summands of `total_abs_h`, a whole number; the sum of their weights if those are floats. A scalar, or shaped like
+    #: the others where units have seen different examples.
+    examples: Array
 
 
 def observe(

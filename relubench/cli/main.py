@@ -201,7 +201,7 @@ def _autopsy(arguments: list[str]) -> int:
             f"autopsy {shlex.join(arguments)}: it takes a table that relubench.census has made, as a Parquet file, "
             "max_dead=SHARE, and out=FILE.json or out=FILE.html"
         )
-    return verbs.autopsy(files[0], given.get("max_dead", "0.2"), given.get("out"))
+    return verbs.autopsy(files[0], given.get("max_dead"), given.get("out"))
 
 
 def _report(arguments: list[str]) -> int:

@@ -19,7 +19,7 @@ from relubench.cli.progress import Progress
 from relubench.errors import UserError, shown, unknown
 from relubench.experiments.base import with_levels
 from relubench.sweeps import folders, interrupts, training
-from relubench.sweeps.storage import read_table, refusing, write_json, write_table
+from relubench.sweeps.storage import read_table, refusing, write_json, write_table, write_text
 from relubench.sweeps.training import asked, lacking, share
 
 if TYPE_CHECKING:
@@ -334,12 +334,12 @@ def _duration(seconds: float) -> str:
     return str(datetime.timedelta(seconds=round(seconds))) if seconds >= 60 else f"{seconds:.0f} s"
 
 
-def autopsy(file: str, max_dead: str, out: str | None) -> int:
+def autopsy(file: str, max_dead: str | None, out: str | None) -> int:
     """Print what is wrong with the units of a census's table, and write it as JSON or as a page; 1 where it fails."""
     from relubench.report import diagnosis
 
     try:
-        share = float(max_dead)
+        share = diagnosis.MAX_DEAD if max_dead is None else float(max_dead)
     except ValueError as error:
         raise UserError(f"max_dead={shown(max_dead)}: it takes a share, such as 0.2") from error
     forms = {".json": diagnosis.Autopsy.json, ".html": diagnosis.Autopsy.html}
@@ -352,6 +352,6 @@ def autopsy(file: str, max_dead: str, out: str | None) -> int:
     result = diagnosis.autopsy(table, share)
     print(result)
     if out is not None:
-        Path(out).write_text(forms[Path(out).suffix](result), encoding="utf-8")
+        write_text(Path(out), forms[Path(out).suffix](result))
         print(out)
     return 0 if result.passes else 1

@@ -13,6 +13,8 @@ from relubench import checks
 from relubench.errors import UserError
 from relubench.report.headlines import Rests
 
+#: A layer with a larger share of dead units fails.
+MAX_DEAD = 0.2
 #: A layer whose units are so often the same as another's, or act so often as linear ones, is told.
 MANY = 0.5
 #: So is one whose activations have an effective rank of less than this share of its units.
@@ -120,8 +122,8 @@ class Autopsy(NamedTuple):
         return _PAGE.format(summary=html.escape(_summary(self)), titles=titles, rows=rows)
 
 
-def autopsy(table: pl.DataFrame, max_dead: float = 0.2) -> Autopsy:
-    """Return what is wrong with each layer of a census's table, by layer or by unit; of checkpoints, the last.
+def autopsy(table: pl.DataFrame, max_dead: float = MAX_DEAD) -> Autopsy:
+    """Return what is wrong with each layer of a census's table, which has a row a layer; of checkpoints, the last.
 
     A layer fails when more than the share `max_dead` of its units is dead.
     """

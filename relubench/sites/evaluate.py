@@ -58,11 +58,10 @@ def differentiated(stretch: Stretch, z: Array, others: Mapping[Value, Any]) -> t
 
 
 def _applied(stretch: Stretch, z: Array, others: Mapping[Value, Any]) -> Array:
-    own: dict[Value, Any] = {stretch.base: z}
+    values: dict[Value, Any] = {**others, stretch.base: z}
     for node in stretch.nodes:
-        given = [own[v] if isinstance(v, Value) and v in own else _one(v, others) for v in node.inputs]
-        own.update(zip(node.outputs, node.bind(given), strict=True))
-    return own[stretch.output]
+        values.update(zip(node.outputs, node.bind(_read(node.inputs, values)), strict=True))
+    return values[stretch.output]
 
 
 def run(plan: Plan, given: Sequence[Any], observer: Observer) -> Result:
@@ -100,15 +99,15 @@ def _run(plan: Plan, given: Sequence[Any], observer: Observer, needs: _Needs) ->
 
     for step, spent in zip(graph.steps, needs.spent, strict=True):
         if needs.whole:
-            do(step.whole, _read(step.whole, values))
+            do(step.whole, _read(step.whole.inputs, values))
         for node in step.nodes:
             if node in needs.nodes:
-                do(node, [lax.stop_gradient(value) for value in _read(node, values)])
+                do(node, [lax.stop_gradient(value) for value in _read(node.inputs, values)])
             if node in waiting:
                 seen[number[node]] = [_see(waiting[node], values, observer)]
         for value in spent:
             values.pop(value, None)
-    outputs = _read_all(graph.outputs, values) if needs.whole else []
+    outputs = _read(graph.outputs, values) if needs.whole else []
     return outputs, [each for place in sorted(seen) for each in seen[place]]
 
 
@@ -156,21 +155,13 @@ def _values(operands: Iterable[Operand]) -> list[Value]:
     return [operand for operand in operands if isinstance(operand, Value)]
 
 
-def _read(node: Node, values: Mapping[Value, Any]) -> list[Any]:
-    return _read_all(node.inputs, values)
-
-
-def _read_all(operands: Sequence[Operand], values: Mapping[Value, Any]) -> list[Any]:
+def _read(operands: Sequence[Operand], values: Mapping[Value, Any]) -> list[Any]:
     return [operand.val if isinstance(operand, core.Literal) else values[operand] for operand in operands]
 
 
 def _see(stretch: Stretch, values: Mapping[Value, Any], observer: Observer) -> Any:
-    z, *others = [lax.stop_gradient(values[value]) for value in _read_by(stretch)]
-    return observer.see(stretch, z, dict(zip(_read_by(stretch)[1:], others, strict=True)))
-
-
-def _one(operand: Operand, values: Mapping[Value, Any]) -> Any:
-    return operand.val if isinstance(operand, core.Literal) else values[operand]
+    others = {value: lax.stop_gradient(values[value]) for value in _read_by(stretch)}
+    return observer.see(stretch, others.pop(stretch.base), others)
 
 
 def _watched(node: Node, plans: Sequence[Plan], given: Sequence[Any], observer: Observer) -> Result:

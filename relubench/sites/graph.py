@@ -56,6 +56,11 @@ class Node:
         """What JAX calls the operation."""
         return self.primitive.name
 
+    @property
+    def is_elementwise(self) -> bool:
+        """Whether it works number by number; a function with a derivative rule of its own counts as one operation."""
+        return self.name in primitives.ELEMENTWISE or (bool(self.graphs) and self.name.startswith("custom_"))
+
     def bind(self, values: Sequence[Any]) -> list[Any]:
         """Do the operation on these values: the same bits as where the function does it itself."""
         manager: AbstractContextManager[Any] = self.context.manager
@@ -131,7 +136,10 @@ class _Builder:
         for variable, array in zip(jaxpr.constvars, constants, strict=True):
             known[variable] = value = Value(variable.aval)
             self.graph.constants[value] = array
-        operand = lambda atom: atom if isinstance(atom, core.Literal) else known[atom]  # noqa: E731
+
+        def operand(atom: Any) -> Operand:
+            return atom if isinstance(atom, core.Literal) else known[atom]
+
         for equation in jaxpr.eqns:
             operands = [operand(atom) for atom in equation.invars]
             outputs = self._add(equation, operands, around, nodes)
@@ -149,9 +157,10 @@ class _Builder:
         backward = around.backward or _is_backward(equation)
         node = Node(equation.primitive, equation.params, operands, [], scopes, source, backward, equation.ctx)
         called = None if node.name in primitives.CONTROL else _called(equation)
-        if called is None or self._has_a_slope_of_its_own(node, called):
+        formula = None if called is None else _formula(node, called)
+        if called is None or formula:
             node.outputs = [Value(v.aval) for v in equation.outvars]
-            node.graphs = tuple(build(inner) for inner in _inner(equation))
+            node.graphs = (formula,) if formula else tuple(build(inner) for inner in _inner(equation))
             if nodes is None:
                 self.graph.steps.append(Step(node, [node]))
             else:
@@ -169,18 +178,16 @@ class _Builder:
             self.graph.calls.append(Call(equation.params.get("name", "").lstrip("_"), operands, outputs))
         return outputs
 
-    def _has_a_slope_of_its_own(self, node: Node, called: Any) -> bool:
-        """Whether this is an elementwise function with a derivative rule: one operation, whose rule must be kept."""
-        if (
-            not node.name.startswith("custom_")
-            or len(called.jaxpr.outvars if hasattr(called, "jaxpr") else called.outvars) != 1
-        ):
-            return False
-        inner = build(called)
-        return all(
-            inside.name in primitives.ELEMENTWISE or inside.graphs or _spreads_a_scalar(inside)
-            for inside in inner.nodes()
-        )
+
+def _formula(node: Node, called: Any) -> Graph | None:
+    """Return what an elementwise function with a derivative rule does: one operation, whose rule must be kept."""
+    if not node.name.startswith("custom_") or len(_opened(called)[0].outvars) != 1:
+        return None
+    inner = build(called)
+    is_elementwise = all(
+        inside.name in primitives.ELEMENTWISE or inside.graphs or _spreads_a_scalar(inside) for inside in inner.nodes()
+    )
+    return inner if is_elementwise else None
 
 
 def _spreads_a_scalar(node: Node) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jax.extend import core
@@ -76,52 +76,46 @@ class _Unknowable(Exception):
     """A formula holds a number that is not in the program."""
 
 
-def name(base: Value, end: Value, nodes: Sequence[Node], makers: Mapping[Value, Node]) -> str:
-    """Return what the function that `nodes` make is called, or nothing."""
-    values, tolerance = _values(base, end, nodes, makers), _tolerance(base)
-    if values is None:
-        return ""
-    with np.errstate(all="ignore"):
-        return next(
-            (kind for kind, forms in KNOWN.items() if any(_agree(values, f(GRID), tolerance) for f in forms)), ""
-        )
+class Formula(NamedTuple):
+    """A function on `GRID`, and how near one with a name must be."""
+
+    values: np.ndarray
+    tolerance: float
+
+    def is_like(self, function: np.ndarray) -> bool:
+        """Whether it is this one, given on the grid."""
+        return bool(np.all(np.abs(self.values - function) <= self.tolerance * (1 + np.abs(function))))
 
 
-def family(base: Value, end: Value, nodes: Sequence[Node], makers: Mapping[Value, Node]) -> str:
-    """Return the name of a family with a number of its own that the function is one of, or nothing."""
-    values, tolerance = _values(base, end, nodes, makers), _tolerance(base)
-    if values is None:
-        return ""
-    positive = GRID > 0
-    if not _agree(values[positive], GRID[positive], tolerance):
-        return ""
-    slope, alpha = values[0] / GRID[0], -values[0]
-    if _agree(values, np.where(positive, GRID, slope * GRID), tolerance) and abs(slope) < 1:
-        return "leaky_relu"
-    with np.errstate(all="ignore"):
-        if _agree(values, np.where(positive, GRID, alpha * np.expm1(GRID)), tolerance):
-            return "elu"
-        if _agree(values, np.where(positive, GRID, alpha * np.expm1(GRID / alpha)), tolerance):
-            return "celu"
-    return ""
-
-
-def _tolerance(base: Value) -> float:
-    return COARSE if base.aval.dtype.itemsize < 4 else TOLERANCE
-
-
-def _values(base: Value, end: Value, nodes: Sequence[Node], makers: Mapping[Value, Node]) -> np.ndarray | None:
-    """Return the function on the grid, or None where it holds arrays of the program or operations not known here."""
+def formula(base: Value, end: Value, nodes: Sequence[Node], makers: Mapping[Value, Node]) -> Formula | None:
+    """Return the function that `nodes` make, or None where it holds arrays or operations that are not known here."""
     try:
         with np.errstate(all="ignore"):
             values = np.asarray(_on_grid(base, end, nodes, makers), np.float64)
     except _Unknowable:
         return None
-    return values if values.shape == GRID.shape else None
+    return (
+        Formula(values, COARSE if base.aval.dtype.itemsize < 4 else TOLERANCE) if values.shape == GRID.shape else None
+    )
 
 
-def _agree(one: np.ndarray, other: np.ndarray, tolerance: float) -> bool:
-    return bool(np.all(np.abs(one - other) <= tolerance * (1 + np.abs(other))))
+def name(own: Formula) -> str:
+    """Return what a function is called, or nothing."""
+    with np.errstate(all="ignore"):
+        return next((kind for kind, forms in KNOWN.items() if any(own.is_like(form(GRID)) for form in forms)), "")
+
+
+def family(own: Formula) -> str:
+    """Return the name of a family with a number of its own that a function is one of, or nothing."""
+    slope, alpha = own.values[0] / GRID[0], -own.values[0]
+    with np.errstate(all="ignore"):
+        if own.is_like(np.where(GRID > 0, GRID, slope * GRID)) and abs(slope) < 1:
+            return "leaky_relu"
+        if own.is_like(np.where(GRID > 0, GRID, alpha * np.expm1(GRID))):
+            return "elu"
+        if own.is_like(np.where(GRID > 0, GRID, alpha * np.expm1(GRID / alpha))):
+            return "celu"
+    return ""
 
 
 def _on_grid(base: Value, end: Value, nodes: Sequence[Node], makers: Mapping[Value, Node]) -> Any:

@@ -145,17 +145,21 @@ def _scan(node: Node, given: Sequence[Origin], depths: tuple[int, ...]) -> Held:
 
 def _turn(origin: Origin, depth: int) -> Origin:
     """Return what one turn of a loop takes of an array: all but its first axis."""
-    kinds = frozenset().union(*(factor.kinds for factor in origin.axes[0])) if origin.axes else frozenset()
-    around = (*origin.loops, *(frozenset() for _ in range(depth - len(origin.loops))))
-    return dataclasses.replace(origin, axes=origin.axes[1:], loops=(*around, kinds & {DATA, PARAMETERS}))
+    kinds = origins.kinds_of(origin.axes[0]) & {DATA, PARAMETERS}
+    return dataclasses.replace(origin, axes=origin.axes[1:], loops=(*_to_depth(origin, depth), kinds))
+
+
+def _to_depth(origin: Origin, depth: int) -> tuple[frozenset[str], ...]:
+    """Return what so many loops take by turns: nothing, in those that are not known."""
+    return (*origin.loops, *(frozenset() for _ in range(depth - len(origin.loops))))
 
 
 def _counting(origin: Origin, value: Value, depth: int) -> Origin:
     """Return the origin of what counts a loop's turns as such: a whole number that neither data nor parameters make."""
     if origin.varies or origin.parameters or value.shape or not jnp.issubdtype(value.aval.dtype, jnp.integer):
         return origin
-    around = (*origin.loops, *(frozenset() for _ in range(depth + 1 - len(origin.loops))))
-    return dataclasses.replace(origin, loops=(*around[:depth], around[depth] | {TURN}))
+    *around, own = _to_depth(origin, depth + 1)
+    return dataclasses.replace(origin, loops=(*around, own | {TURN}))
 
 
 def _outside(origin: Origin, depths: tuple[int, ...]) -> Origin:
@@ -217,7 +221,7 @@ def _part(origin: Origin, spec: Any, shape: tuple[int, ...]) -> Origin:
     """Return what a device's part stems from: of every axis, the names of the mesh's that it is shared out along."""
     axes, shards = list(origin.axes), set(origin.shards)
     for place, names in enumerate(spec):
-        for name in sharded_by(names):
+        for name in _sharded_by(names):
             kinds = origins.kinds_of(axes[place])
             of = axes[place][0].of if len(axes[place]) == 1 else None
             axes[place] = (Factor(shape[place], kinds | {origins.SHARD + name}, of),)
@@ -225,7 +229,7 @@ def _part(origin: Origin, spec: Any, shape: tuple[int, ...]) -> Origin:
     return dataclasses.replace(origin, axes=tuple(axes), shards=frozenset(shards))
 
 
-def sharded_by(names: Any) -> tuple[str, ...]:
+def _sharded_by(names: Any) -> tuple[str, ...]:
     """Return the axes of a mesh that an entry of a partition names."""
     return () if names is None else (names,) if isinstance(names, str) else tuple(names)
 

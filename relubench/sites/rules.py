@@ -17,7 +17,7 @@ def follow(node: Node, given: Sequence[Origin]) -> list[Origin]:
     rule = _RULES.get(node.name)
     if rule is not None:
         return rule(node, given)
-    if node.name in primitives.ELEMENTWISE or (node.graphs and node.name.startswith("custom_")):
+    if node.is_elementwise:
         return _elementwise(node, given)
     return _unknown(node, given)
 

@@ -97,7 +97,7 @@ class Links:
                 self.origins[node.outputs[0]] = dataclasses.replace(origin, affine=False)
 
     def _elementwise(self, node: Node) -> Link | None:
-        if not is_elementwise(node) or len(node.outputs) != 1:
+        if not (node.is_elementwise or node.name == "transpose") or len(node.outputs) != 1:
             return None
         output, operands = node.outputs[0], self.varying(node)
         if node.name in _ENTRIES and any(not _is_floating(v) and v.aval.dtype != bool for v in operands):
@@ -126,15 +126,6 @@ _ENTRIES = frozenset({"convert_element_type", "abs", "real", "imag"})
 
 def _order(node: Node, order: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(order[n] for n in node.params["permutation"]) if node.name == "transpose" else order
-
-
-def is_elementwise(node: Node) -> bool:
-    """Whether an operation works number by number; a function with a derivative rule of its own counts as one."""
-    return (
-        node.name in primitives.ELEMENTWISE
-        or node.name == "transpose"
-        or (bool(node.graphs) and node.name.startswith("custom_"))
-    )
 
 
 def _is_linear(node: Node, operands: Sequence[Value]) -> bool:
@@ -280,13 +271,16 @@ def _called(links: Links, pairs: Sequence[tuple[Value, Value]]) -> tuple[Value, 
 
 
 def _known(links: Links, pairs: Sequence[tuple[Value, Value]]) -> tuple[Value, Value, str] | None:
-    """Return the start, end and name of the shortest known formula that a stretch holds."""
-    for naming in (kinds.name, kinds.family):
-        for start, end in pairs:
-            kind = naming(start, end, _between(links, start, end), links.makers)
-            if kind:
+    """Return the start, end and name of the shortest known formula that a stretch holds, else of a family's."""
+    formulas = []
+    for start, end in pairs:
+        formula = kinds.formula(start, end, _between(links, start, end), links.makers)
+        if formula is not None:
+            if kind := kinds.name(formula):
                 return start, end, kind
-    return None
+            formulas.append((start, end, formula))
+    named = ((start, end, kinds.family(formula)) for start, end, formula in formulas)
+    return next((found for found in named if found[2]), None)
 
 
 def _is_scaled(links: Links, value: Value) -> bool:

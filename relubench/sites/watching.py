@@ -63,9 +63,8 @@ class Watch:
     `data` says which arguments are data, by place or name; by default all but the first are, and a lone one is. The
     others, and arrays that `fn` closes over, are parameters; keys of random numbers are neither. `axes` says of a
     site, by its name, which axes of its argument are units, where that cannot be told, or None to leave the site out.
-    `mask` (bool) says which
-    examples count: it has the first of the axes of examples that every site has, as [batch] or [batch, time]; or it is
-    given by site, with the axes of the site's argument, and may differ between units.
+    `mask` (bool) says which examples count: it has the first of the axes of examples that every site has, as [batch] or
+    [batch, time]; or it is given by site, with the axes of the site's argument, and may differ between units.
     """
 
     def __call__(

@@ -143,6 +143,7 @@ def _measured(frames: Frames) -> list[str]:
 def figures(frames: Frames) -> Iterator[Figure]:
     """Draw differences to none, usable rates and profiles, in each setting: one after another, as they are many."""
     for suffix, title, of_setting in frames.settings():
+        measured = _measured(of_setting)
         for metric, draw in _DRAWN.items():
-            if metric in _measured(of_setting):
+            if metric in measured:
                 yield draw(of_setting, suffix, title)
