@@ -386,7 +386,7 @@ def _quoted(text: str) -> str:
 
 
 def _in_quotes(text: str) -> str:
-    return "'" + re.sub(r"(\\*)('|$)", lambda match: 2 * match[1] + ("\\'" if match[2] else ""), text) + "'"
+    return "'" + re.sub(r"(\\*)('|\Z)", lambda match: 2 * match[1] + ("\\'" if match[2] else ""), text) + "'"
 
 
 def _read(text: str) -> tuple[str, Override]:

@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import string
 
 import pytest
@@ -49,7 +50,8 @@ def written(value):
     if isinstance(value, list):
         return f"[{','.join(map(written, value))}]"
     if isinstance(value, str):
-        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+        # Hydra takes a backslash for an escape only before a quote: elsewhere it stands for itself.
+        return "'" + re.sub(r"(\\*)('|\Z)", lambda found: 2 * found[1] + found[2].replace("'", "\\'"), value) + "'"
     return repr(value)
 
 
