@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import polars as pl
 
@@ -124,8 +125,10 @@ def _listed(key: str, values: Any) -> Sequence[Any]:
     return values if isinstance(values, range) else list(values)
 
 
-def retrain(out: str | Path, run_id: str, *, root: str | Path | None = None) -> list[tuple[np.ndarray, np.ndarray]]:
+def retrain(out: str | Path, run_id: str, *, root: str | Path | None = None) -> Any:
     """Train one run of the folder `out` again; return (kernel [in, out], bias [out]) of each affine layer in order.
+
+    Of a network that is a function of its parameters it returns these, as its builder makes them.
 
     It is computed at the width that the folder's runs were, so that on the same kind of machine its bits are
     the stored ones: what its probes record is compared with the folder, and a difference is warned of.
@@ -138,8 +141,8 @@ def retrain(out: str | Path, run_id: str, *, root: str | Path | None = None) -> 
     width = int(origin["fingerprint"]["width"]) if origin else None
     (trained,) = _train(grid.build(base, {}), root, width, devices=1)
     _compare(trained, stored, run_id)
-    layers = trained.layout.structure.affine_layers(trained.state.params)
-    return [(np.asarray(kernel[0]), np.asarray(bias[0])) for kernel, bias in layers]
+    state = jax.tree.map(lambda leaf: np.asarray(leaf[0]), (trained.state.params, trained.state.buffers))
+    return jax.tree.map(np.asarray, trained.layout.structure.weights(*state))
 
 
 def _row(stored: Results, run_id: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import functools
 import math
 import types
 import typing
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -81,7 +81,7 @@ class Data:
     spread: float = static(
         1.0, "factor on the last input over that on the first, log-evenly between, after `offset`", low=1e-6, high=1e6
     )
-    test_fraction: float = static(0.2, "share of the examples held out", low=0.01, high=0.9, shared=True)
+    test_fraction: float = static(0.2, "share of the examples held out", low=0.01, high=0.9, shared="data.name")
     split_seed: int = static(0, "seed of the split and of generated examples", low=0)
     splits: int = static(
         1, "splits that the seeds share out: seed s has the split of seed split_seed + s mod splits", low=1
@@ -90,8 +90,8 @@ class Data:
         None, "examples trained on, the first of an order that keeps classes in proportion; null: all", low=1
     )
     test_examples: int | None = static(None, "examples tested on, likewise", low=1)
-    target_scale: float = knob(1.0, "factor on real-valued targets", shared=True)
-    target_offset: float = knob(0.0, "added to real-valued targets after `target_scale`", shared=True)
+    target_scale: float = knob(1.0, "factor on real-valued targets", shared="data.name")
+    target_offset: float = knob(0.0, "added to real-valued targets after `target_scale`", shared="data.name")
     stream: Stream = field(default_factory=Stream)
     own: dict[str, Any] = own()
 
@@ -100,7 +100,7 @@ class Data:
 class Activation:
     """The hidden activation."""
 
-    name: str = static("relu", "activation of every hidden layer")
+    name: str = static("relu", "activation of every hidden layer", shared="model.name")
     own: dict[str, Any] = own()
 
 
@@ -108,9 +108,9 @@ class Activation:
 class Init:
     """The initial weights."""
 
-    name: str = static("he", "initialiser of every affine layer")
-    scale: float = knob(1.0, "factor on the drawn weights", low=0.0)
-    bias: float | None = knob(None, "initial hidden bias; null: the initialiser's own")
+    name: str = static("he", "initialiser of every affine layer", shared="model.name")
+    scale: float = knob(1.0, "factor on the drawn weights", low=0.0, shared="model.name")
+    bias: float | None = knob(None, "initial hidden bias; null: the initialiser's own", shared="model.name")
     own: dict[str, Any] = own()
 
 
@@ -118,11 +118,15 @@ class Init:
 class Model:
     """The network."""
 
-    name: str = static("mlp", "architecture")
-    widths: list[int] = static([64, 64, 64], "units (mlp) or channels (cnn) per hidden layer", low=1)
+    name: str = static("mlp", "architecture; or MODULE.FUNCTION, a network of one's own")
+    widths: list[int] = static(
+        [64, 64, 64], "units (mlp) or channels (cnn) per hidden layer", low=1, shared="model.name"
+    )
     activation: Activation = field(default_factory=Activation)
     init: Init = field(default_factory=Init)
-    norm: str = static("none", "normalisation before the activation", choices=("none", "batch", "layer"))
+    norm: str = static(
+        "none", "normalisation before the activation", choices=("none", "batch", "layer"), shared="model.name"
+    )
     own: dict[str, Any] = own()
 
 
@@ -247,7 +251,9 @@ class Key:
 
     def is_read(self, values: Mapping[str, Any]) -> bool:
         """Whether the key counts in a setting (every setting key by its dotted name)."""
-        return self.choice is None or values[self.choice] in self.readers
+        return self.choice is None or (
+            values[self.choice] in self.readers and SETTING_KEYS[self.choice].is_read(values)
+        )
 
     @property
     def kind(self) -> str:
@@ -284,6 +290,8 @@ class Key:
     def _check_limits(self, value: Any, whole: Any) -> None:
         limits = self.metadata
         choices = limits.get("choices") or CHOICES.get(self.name)
+        if choices and value not in choices and self.name in BRINGING:
+            BRINGING[self.name](value)
         if choices and value not in choices:
             raise unknown(self.name, value, choices, "" if "choices" in limits else ADDED)
         low, high = limits.get("low", -math.inf), limits.get("high", MOST if self.type is int else math.inf)
@@ -342,8 +350,7 @@ def _key(name: str, hint: Any, item: dataclasses.Field[Any]) -> Key:
     base = typing.get_args(inner)[0] if is_list else inner
     made = item.default_factory
     default = item.default if made is dataclasses.MISSING else tuple(made())
-    shared = name.rpartition(".")[0] + ".name" if item.metadata.get("shared") else None
-    return Key(name, base, optional, is_list, default, item.metadata, shared)
+    return Key(name, base, optional, is_list, default, item.metadata, item.metadata.get("shared"))
 
 
 def _walk(schema: type, prefix: str) -> Iterator[Key]:
@@ -363,6 +370,8 @@ PREFIXES: dict[type, str] = {}
 ADDED = "imports=[MODULE] and --config-dir=DIR add one's own"
 #: The names that a key takes, for those that registries fill: `remedy.name`, for example.
 CHOICES: dict[str, list[str]] = {}
+#: Of such a key, what adds a name that stands for itself, as that of a function in a module does.
+BRINGING: dict[str, Callable[[str], None]] = {}
 #: Keys that hold trees of their own.
 TREES = ("factors", "grid", "rates")
 #: Every key of the configuration by its dotted name; `grid`, `factors` and `seeds`, which hold any value, included.
@@ -377,7 +386,8 @@ def declare(choice: str, reader: str, keys: Mapping[str, Any], reads: Iterable[s
     """Add what the value `reader` of the key `choice` brings: itself, and keys of its own.
 
     `keys` maps their last words to what `knob` or `static` returns; a key of that name that another reader has
-    declared must be the same. `reads` are last words of keys of the group that the core shares out so.
+    declared must be the same. `reads` are last words of keys of the group, or of groups in it, that the core shares out
+    so.
     """
     prefix = choice.rpartition(".")[0] + "."
     for leaf, item in keys.items():
@@ -391,7 +401,11 @@ def declare(choice: str, reader: str, keys: Mapping[str, Any], reads: Iterable[s
         for name in sorted(table.keys() - _CORE):
             table[name] = table.pop(name)
     for leaf in (*keys, *reads):
-        KEYS[prefix + leaf].readers.add(reader)
+        read = [key for name, key in KEYS.items() if key.choice == choice and f"{name}.".startswith(f"{prefix}{leaf}.")]
+        if not read:
+            raise KeyError(f"{choice} {reader!r} reads {prefix}{leaf}: there is no such key that is shared out")
+        for key in read:
+            key.readers.add(reader)
     CHOICES.setdefault(choice, []).append(reader)
 
 

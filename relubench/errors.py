@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import os
+import traceback
+from collections.abc import Iterable, Sequence
 
 MOST_NAMES_LISTED = 20  # a longer list would bury the hint
 MOST_LETTERS_SHOWN = 80
@@ -28,6 +30,21 @@ def shown(value: object) -> str:
     except ValueError:  # Python writes no number of more than 4,300 digits
         text = "a number of thousands of digits"
     return text if len(text) <= MOST_LETTERS_SHOWN else f"{text[:MOST_LETTERS_SHOWN]}…"
+
+
+def reason(error: BaseException, but: Sequence[str] = ()) -> str:
+    """Return in a line what a user's own code has raised, and where in it: frames of relubench are not theirs.
+
+    Files that begin with one of `but` are not, either.
+    """
+    calls = traceback.extract_tb(error.__traceback__)
+    theirs = [call for call in calls if not call.filename.startswith((_HERE, *but))]
+    where = f"line {theirs[-1].lineno} of {theirs[-1].filename} " if theirs else ""
+    told = traceback.format_exception_only(error)[-1].strip()
+    return f"{where}raises {told}"
+
+
+_HERE = os.path.dirname(__file__) + os.sep
 
 
 class Notice(UserWarning):

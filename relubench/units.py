@@ -11,15 +11,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
-
-import jax
-import jax.numpy as jnp
-from jax import Array
-from jax.typing import ArrayLike
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from relubench import checks, magnitudes
 from relubench.errors import UserError
+from relubench.lazy import jax, jnp
+
+if TYPE_CHECKING:
+    from jax import Array
+    from jax.typing import ArrayLike
 
 #: A unit is saturated when its slope stays within this on every input.
 SATURATED_SLOPE = 1e-3
@@ -27,6 +27,14 @@ SATURATED_SLOPE = 1e-3
 COLLAPSE_TOLERANCE = 1e-6
 #: With weights up to this, sums over 2^31 examples of any size stay finite in float32.
 LARGEST_WEIGHT = 2.0**32
+
+
+class Layer(NamedTuple):
+    """One hidden layer on a batch; each field is [examples, units], or with positions in between."""
+
+    z: Array  # pre-activation: the argument of the activation, after the norm
+    h: Array  # activation
+    slope: Array  # f'(z)
 
 
 class UnitStats(NamedTuple):

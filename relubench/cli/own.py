@@ -6,15 +6,14 @@ import contextlib
 import importlib
 import re
 import sys
-import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from relubench.errors import UserError, shown
+from relubench.errors import UserError, reason, shown
 from relubench.experiments.designs import USER_FOLDER
 
-#: Where the calls stand that lead to a user's module, and from there into relubench.
-_NOT_THEIRS = (str(Path(__file__).parents[1]), importlib.__file__, "<frozen importlib")
+#: Where the calls stand that lead to a user's module.
+_IMPORTING = (importlib.__file__, "<frozen importlib")
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
@@ -54,7 +53,4 @@ def _reason(name: str, error: BaseException, conf: Path | None) -> str:
         places = ", ".join(str(place) for place in (conf, Path.cwd()) if place is not None)
         hint = "" if conf else "; --config-dir=DIR adds a folder"
         return f"there is no module {error.name} in {places}, nor is one installed{hint}"
-    calls = traceback.extract_tb(error.__traceback__)
-    theirs = [call for call in calls if not call.filename.startswith(_NOT_THEIRS)]
-    where = f", line {theirs[-1].lineno} of {theirs[-1].filename}," if theirs else ""
-    return f"module {name}{where} raises {traceback.format_exception_only(error)[-1].strip()}"
+    return f"module {name}: {reason(error, _IMPORTING)}"

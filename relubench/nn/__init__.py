@@ -6,7 +6,7 @@ from relubench import registry
 from relubench.nn.activations import ACTIVATIONS, activation, local_slope, value_and_slope
 from relubench.nn.initializers import INITIALIZERS, initialize
 from relubench.nn.losses import LOSSES, batch_loss, correct, example_losses
-from relubench.nn.models import MODELS, Forward, HiddenLayer, Layer, Structure, build, structure
+from relubench.nn.models import MODELS, Forward, HiddenLayer, Structure, build
 
 __all__ = [
     "ACTIVATIONS",
@@ -15,7 +15,6 @@ __all__ = [
     "MODELS",
     "Forward",
     "HiddenLayer",
-    "Layer",
     "Structure",
     "activation",
     "batch_loss",
@@ -24,8 +23,7 @@ __all__ = [
     "example_losses",
     "initialize",
     "local_slope",
-    "structure",
     "value_and_slope",
 ]
 
-registry.load(sys.modules[__name__], but=["modules"])
+registry.load(sys.modules[__name__], but=["modules", "networks"])

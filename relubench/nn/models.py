@@ -1,32 +1,35 @@
-"""The networks by name, what a forward pass returns, and what a network reports of its layers.
+"""The networks by name, what a forward pass returns, and what is known of a network's layers.
 
-A network is an nnx module that maps (inputs [examples, features], train) to a `Forward`, and reports its
-`affine_layers()`, modules with a kernel [..., in, out] and a bias [out], and its `hidden_layers()`, a `HiddenLayer` for
-each of the forward pass. Remedies, probes and measures know no more of it.
+A builder takes a key, and by name what else it asks for of `model` (the group of the setting), `features`,
+`image_shape` and `outputs`; its own keys come by their names. It returns either of two:
+
+- (parameters, apply), of any library: trees of arrays and the function of (parameters, x [examples, features]) that
+  gives [examples, outputs]; or (parameters, state, apply) where apply takes (parameters, state, x, train) and gives
+  (outputs, state). Its hidden units are found in what the function does (`relubench.watch`).
+- an nnx module that maps (x, train) to a `Forward`, and reports its `affine_layers()`, modules with a kernel
+  [..., in, out] and a bias [out], and its `hidden_layers()`, a `HiddenLayer` for each of the forward pass.
+
+`relubench.nn.networks` makes one thing of both. Remedies, probes and measures know no more of a network than that.
 """
 
 from __future__ import annotations
 
-import functools
+import importlib
+import inspect
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from relubench import config
-from relubench.errors import UserError
+from relubench.errors import UserError, reason, shown
 from relubench.lazy import jax, jnp
 from relubench.registry import Registry
+from relubench.units import Layer
 
 if TYPE_CHECKING:
-    from flax import nnx
     from jax import Array
 
-
-class Layer(NamedTuple):
-    """One hidden layer on a batch; each field is [examples, (height, width,) units]."""
-
-    z: Array  # pre-activation: the argument of the activation, after the norm
-    h: Array  # activation
-    slope: Array  # f'(z)
+    #: (key, and by name what it asks for) -> the network
+    Builder = Callable[..., Any]
 
 
 class Forward(NamedTuple):
@@ -39,11 +42,12 @@ class Forward(NamedTuple):
 class HiddenLayer(NamedTuple):
     """How the units of a hidden layer are connected; affine layers are given by their places, from 0 at the input."""
 
-    incoming: int  # the affine layer whose outputs are its pre-activations, up to a norm
-    outgoing: int  # the affine layer whose inputs are its activations, up to pooling
+    incoming: int | None  # the affine layer whose outputs are its pre-activations, up to a norm
+    outgoing: tuple[int, ...]  # the affine layers whose inputs are its activations, up to pooling
     affine: bool  # no norm comes in between: z = x·W + b, x being the affine layer's own inputs
     plane: bool  # and x are the network's inputs: z is a plane over them
     units_first: bool = False  # its arrays lie in memory units first, as those of `modules.dense` do
+    lacks: str = ""  # why its units stand not between affine layers alone, in words; "" where they do
 
     def as_stored(self, layer: Layer) -> tuple[Layer, int]:
         """Return the arrays of the layer as they lie in memory, and the axis of their units: what sums go fast over."""
@@ -53,75 +57,108 @@ class HiddenLayer(NamedTuple):
 
 
 class Structure(NamedTuple):
-    """What a network reports of its layers."""
+    """What is known of a network's layers: in trees shaped like the parameters, as gradients and moments are."""
 
-    paths: tuple[tuple[Any, ...], ...]  # of the affine layers in a tree of parameters, in order from the input
     hidden: tuple[HiddenLayer, ...]
+    affine_layers: Callable[[Any], list[tuple[Array, Array]]]  # (kernel [..., in, out], bias [out]) of every one
+    with_affine_layers: Callable[[Any, Sequence[tuple[Array, Array]]], Any]  # the tree with these: the inverse
+    #: (key, affine layer from 1, shape of its kernel) -> a fresh draw of (kernel, bias)
+    draw: Callable[[Array, int, tuple[int, ...]], tuple[Array, Array]]
+    weights: Callable[[Any, Any], Any]  # (parameters, buffers) -> what a user is given of a trained network
+    unread: tuple[str, ...] = ()  # where parameters take part that are no affine layer's: file:line
 
-    def affine_layers(self, params: Any) -> list[tuple[Array, Array]]:
-        """Return (kernel [..., in, out], bias [out]) of every affine layer, given a tree shaped like the parameters."""
-        layers = [self._layer(params, path) for path in self.paths]
-        return [(layer["kernel"].get_value(), layer["bias"].get_value()) for layer in layers]
-
-    def with_affine_layers(self, params: Any, layers: Sequence[tuple[Array, Array]]) -> Any:
-        """Return `params` with these (kernel, bias) of every affine layer: the inverse of `affine_layers`."""
-        changed = jax.tree.map(lambda leaf: leaf, params)  # a copy: the state is mutable
-        for path, (kernel, bias) in zip(self.paths, layers, strict=True):
-            layer = self._layer(changed, path)
-            layer["kernel"].set_value(kernel)
-            layer["bias"].set_value(bias)
-        return changed
-
-    @staticmethod
-    def _layer(params: Any, path: tuple[Any, ...]) -> Any:
-        return functools.reduce(lambda node, name: node[name], path, params)
+    def incoming(self) -> list[int]:
+        """Return the affine layer that each hidden layer's pre-activations come from, where all come from one."""
+        return [hidden.incoming for hidden in self.hidden if hidden.incoming is not None]
 
 
-#: A builder takes (model, keys by layer number from 1, features, image shape, outputs) and its own keys by name.
-MODELS: Registry[Callable[..., nnx.Module]] = Registry("model.name")
+class _Models(Registry["Builder"]):
+    """The builders by name; one with a dot is that of a function in a module, imported when it is first asked for."""
+
+    def register(self, name: str, *, reads: Sequence[str] | None = None, **keys: Any) -> Callable[[Any], Any]:
+        """Return a decorator that files a builder; one that asks for `model` reads its keys, or those of `reads`."""
+
+        def add(builder: Any) -> Any:
+            asked = _READ if reads is None and "model" in _asked(builder) else reads or ()
+            return Registry.register(self, name, reads=asked, **keys)(builder)
+
+        return add
+
+    def bring(self, name: str) -> None:
+        """Add the function that a dotted name stands for; a name without a dot is left to those that are known."""
+        module, _, function = name.rpartition(".")
+        if not module or name in self:
+            return
+        try:
+            builder = getattr(importlib.import_module(module), function)
+        except (Exception, SystemExit) as error:  # a user's module may raise anything
+            raise UserError(f"{self.kind}={name}: {reason(error)}; it takes MODULE.FUNCTION") from error
+        if not callable(builder):
+            raise UserError(f"{self.kind}={name}: it is {shown(builder)}, no function of a key")
+        self.register(name)(builder)
+
+    @property
+    def brought(self) -> list[str]:
+        """The dotted names asked for so far."""
+        return [name for name in self if "." in name]
+
+
+#: The keys of a setting's `model` that networks share out.
+_READ = ("widths", "activation", "init", "norm")
+MODELS = _Models("model.name")
+config.BRINGING["model.name"] = MODELS.bring
+
+
+def _asked(builder: Builder) -> dict[str, inspect.Parameter]:
+    return dict(inspect.signature(builder).parameters)
 
 
 @MODELS.register("mlp")
-def _mlp(
-    model: config.Model, keys: Callable[[int], Array], features: int, image_shape: Any, outputs: int
-) -> nnx.Module:
+def _mlp(key: Array, model: config.Model, features: int, outputs: int) -> Any:
     from relubench.nn.modules import MLP
 
-    return MLP(model, keys, features, outputs)
+    return MLP(model, layer_keys(key), features, outputs)
 
 
 @MODELS.register("cnn")
-def _cnn(
-    model: config.Model, keys: Callable[[int], Array], features: int, image_shape: Any, outputs: int
-) -> nnx.Module:
-    if image_shape is None:
-        raise UserError("model.name='cnn': the data are no images; it takes data of images, such as data=digits")
+def _cnn(key: Array, model: config.Model, image_shape: tuple[int, int, int] | None, outputs: int) -> Any:
     from relubench.nn.modules import CNN
 
-    return CNN(model, keys, image_shape, outputs)
+    return CNN(model, layer_keys(key), of_images(model, image_shape), outputs)
+
+
+def of_images(model: config.Model, image_shape: tuple[int, int, int] | None) -> tuple[int, int, int]:
+    """Return (height, width, channels) of the data; data that are no images are refused."""
+    if image_shape is None:
+        raise UserError(f"model.name={model.name!r}: the data are no images; it takes such as data=digits")
+    return image_shape
+
+
+def layer_keys(key: Array) -> Callable[[int], Array]:
+    """Return the key that layer n, from 1, draws its weights from: the same whatever the other layers are."""
+    return lambda n: jax.random.fold_in(key, n)
 
 
 def build(
     model: config.Model, key: Array, *, features: int, image_shape: tuple[int, int, int] | None, outputs: int
-) -> nnx.Module:
-    """Return the network with its initial weights; layer n draws from `fold_in(key, n)`."""
-    own = MODELS.own(model)
-    return MODELS[model.name](model, lambda n: jax.random.fold_in(key, n), features, image_shape, outputs, **own)
+) -> Any:
+    """Return what the builder of a network makes of a key: its initial weights too."""
+    builder = MODELS[model.name]
+    known = {
+        "model": model, "keys": layer_keys(key), "features": features, "image_shape": image_shape, "outputs": outputs,
+        **MODELS.own(model),
+    }  # fmt: skip
+    given, positional = {}, []
+    for place, (name, parameter) in enumerate(_asked(builder).items()):
+        if name in known:
+            given[name] = known[name]
+        elif place == 0 or name == "key":
+            positional.append(key)
+        elif parameter.default is parameter.empty and parameter.kind not in _MANY:
+            raise UserError(
+                f"model.name={model.name}: it asks for {name!r}; it takes a key and any of {', '.join(known)}"
+            )
+    return builder(*positional, **given)
 
 
-def structure(network: nnx.Module) -> Structure:
-    """Return what a network, whole or of shapes alone, reports of its layers; a report that cannot be is refused."""
-    from flax import nnx
-
-    kind, reports = type(network).__name__, cast("Any", network)
-    for name in ("affine_layers", "hidden_layers"):
-        if not callable(getattr(network, name, None)):
-            raise UserError(f"model.name: the network {kind} has no {name}(); it reports its layers by it")
-    paths = {id(node): path for path, node in nnx.iter_graph(network)}
-    affine, hidden = list(reports.affine_layers()), tuple(reports.hidden_layers())
-    if not affine or not all(id(layer) in paths for layer in affine):
-        raise UserError(f"model.name: affine_layers() of the network {kind} takes modules that are parts of it")
-    for layer in hidden:
-        if not {layer.incoming, layer.outgoing} <= set(range(len(affine))):
-            raise UserError(f"model.name: {kind} reports {layer}; its places are those of {len(affine)} affine layers")
-    return Structure(tuple(paths[id(layer)] for layer in affine), hidden)
+_MANY = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)

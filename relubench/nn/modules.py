@@ -16,7 +16,8 @@ from jax.experimental.layout import with_layout_constraint
 from relubench import config
 from relubench.nn.activations import ACTIVATIONS, value_and_slope
 from relubench.nn.initializers import initialize
-from relubench.nn.models import Forward, HiddenLayer, Layer
+from relubench.nn.models import Forward, HiddenLayer
+from relubench.units import Layer
 
 #: Running statistics of a batch norm keep this share at each step (PyTorch's momentum of .1).
 BATCH_NORM_MOMENTUM = 0.9
@@ -159,7 +160,7 @@ class Chain(nnx.Module):
         dense = [isinstance(affine, Dense) for affine in self.affine]
         plain = [activate.norm is None for activate in self.activate]
         return [
-            HiddenLayer(n, n + 1, affine=plain[n], plane=plain[n] and dense[n] and n == 0, units_first=True)
+            HiddenLayer(n, (n + 1,), affine=plain[n], plane=plain[n] and dense[n] and n == 0, units_first=True)
             for n in range(len(plain))
         ]
 

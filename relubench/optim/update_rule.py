@@ -14,15 +14,6 @@ if TYPE_CHECKING:
     from jax import Array
 
 
-def _initialize(setting: config.Setting, structure: nn.Structure) -> remedies.Initialize:
-    hidden = {layer.incoming + 1 for layer in structure.hidden}
-
-    def draw(key: Array, layer: int, shape: tuple[int, ...]) -> tuple[Array, Array]:
-        return nn.initialize(setting.model.init, key, shape, hidden=layer in hidden)
-
-    return draw
-
-
 def make_update_rule(
     setting: config.Setting, structure: nn.Structure, key: Array
 ) -> optax.GradientTransformationExtraArgs:
@@ -30,11 +21,12 @@ def make_update_rule(
 
     `update` takes the hidden activations of the batch as `activations`: [examples, ..., units] a layer.
     """
-    around = [(layer.incoming, layer.outgoing) for layer in structure.hidden]
-    layers = remedies.AffineLayers(structure.affine_layers, structure.with_affine_layers, around)
+    around = [(layer.incoming, layer.outgoing) for layer in structure.hidden if layer.incoming is not None]
+    lacks = next((layer.lacks for layer in structure.hidden if layer.lacks), "")
+    layers = remedies.AffineLayers(structure.affine_layers, structure.with_affine_layers, around, lacks)
     optimizer = make_optimizer(setting.optimizer, setting.train.steps, layers)
     remedy, own = REMEDIES[setting.remedy.name], REMEDIES.own(setting.remedy)
-    rule = remedy(optimizer, layers=layers, initialize=_initialize(setting, structure), key=key, **own)
+    rule = remedy(optimizer, layers=layers, initialize=structure.draw, key=key, **own)
     if setting.optimizer.frozen:
         rule = remedies.freeze(rule, layers=layers, frozen=setting.optimizer.frozen)
     return rule

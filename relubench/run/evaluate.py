@@ -13,7 +13,8 @@ from jax import Array, lax
 from relubench import nn, units
 from relubench.config import Setting
 from relubench.data import streams
-from relubench.run.state import Arrays, Network
+from relubench.nn.networks import Network
+from relubench.run.state import Arrays
 
 #: Examples that pass through the network at once: small enough for a processor's cache.
 BLOCK = 256
@@ -56,7 +57,7 @@ def evaluate(
     return train, _merge(jax.tree.map(lambda a: a[train_blocks:], parts), data.x.shape[0] - data.train_examples)
 
 
-def _observe(layer: nn.Layer, axis: int, real: Array) -> units.UnitStats:
+def _observe(layer: units.Layer, axis: int, real: Array) -> units.UnitStats:
     """Return the statistics of a block's layer, with its units on an axis; `real` [examples] is false for padding.
 
     Padding repeats an example and so moves no extreme: only the sum must leave it out, and a mask elsewhere would

@@ -17,11 +17,11 @@ from jax import Array, lax
 from relubench import nn, units
 from relubench.config import Setting
 from relubench.data import streams
+from relubench.nn.networks import Network
 from relubench.optim import make_update_rule
 from relubench.run import batches, probe, recorder
 from relubench.run.state import (
     Arrays,
-    Network,
     RunState,
     batch_size,
     born,

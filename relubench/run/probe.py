@@ -9,9 +9,10 @@ from jax import Array
 from relubench import units
 from relubench.config import Setting
 from relubench.errors import UserError
+from relubench.nn.networks import Network
 from relubench.run import recorder
 from relubench.run.evaluate import Evaluation, evaluate, is_finite
-from relubench.run.state import Arrays, Network, RunState, first_non_finite
+from relubench.run.state import Arrays, RunState, first_non_finite
 
 
 def record(

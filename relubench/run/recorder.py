@@ -19,9 +19,10 @@ from relubench import nn, units
 from relubench.config import Setting
 from relubench.data import streams
 from relubench.errors import UserError
+from relubench.nn.networks import Network
 from relubench.registry import Registry
 from relubench.run.evaluate import Evaluation, over_training_set
-from relubench.run.state import Arrays, Network, RunState, born
+from relubench.run.state import Arrays, RunState, born
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -41,10 +42,11 @@ class Context:
         """Return (kernel [..., in, out], bias [out]) of every affine layer in order from the input."""
         return self.network.structure.affine_layers(self.state.params)
 
-    def incoming(self) -> list[tuple[Array, Array]]:
-        """Return the (kernel, bias) that each hidden layer's pre-activations come from."""
+    def incoming(self) -> list[Any]:
+        """Return the (kernel, bias) that each hidden layer's pre-activations come from, None of what is none such."""
         layers = self.affine_layers()
-        return [layers[hidden.incoming] for hidden in self.network.structure.hidden]
+        places = [hidden.incoming for hidden in self.network.structure.hidden]
+        return [None if place is None else layers[place] for place in places]
 
     @functools.cached_property
     def params_at_birth(self) -> Any:
@@ -158,7 +160,19 @@ def plane(structure: nn.Structure) -> str:
 
 def first_layer(structure: nn.Structure) -> str:
     """What a measure lacks that reads the weights of layer 1."""
-    return "" if structure.hidden else "a hidden layer"
+    return weights(structure._replace(hidden=structure.hidden[:1])) if structure.hidden else "a hidden layer"
+
+
+def weights(structure: nn.Structure) -> str:
+    """What a measure lacks that reads the weights of every unit."""
+    lacks = next((hidden.lacks for hidden in structure.hidden if hidden.incoming is None), "")
+    return lacks and f"units whose weights are known ({lacks})"
+
+
+def between(structure: nn.Structure) -> str:
+    """What a measure lacks that reads the weights before and after every unit."""
+    lacks = next((hidden.lacks for hidden in structure.hidden if hidden.lacks), "")
+    return lacks and f"units that stand between affine layers alone ({lacks})"
 
 
 class Records(NamedTuple):

@@ -15,13 +15,14 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 from jax import Array
 from jax.typing import ArrayLike
 
 from relubench import config, nn, units
 from relubench.config import Setting
 from relubench.errors import UserError
+from relubench.nn import networks
+from relubench.nn.networks import Network
 
 #: Where `probe.count` is not given: one probe for so many steps, from the fewest to the most.
 STEPS_A_PROBE, PROBES = 100, (5, 20)
@@ -78,8 +79,8 @@ class Arrays:
 class RunState(NamedTuple):
     """A run between two steps: all that the next one needs, and all that has been recorded."""
 
-    params: Any  # nnx.State of trained parameters
-    buffers: Any  # nnx.State of running statistics
+    params: Any  # trained parameters
+    buffers: Any  # running statistics and constants
     opt_state: Any
     epoch_words: Array  # uint32 [rounds]: what this epoch's order of the training set is made from
     view: Any  # what the stream's present task makes of the examples
@@ -117,55 +118,24 @@ def batch_size(train: config.Train, examples: int) -> int:
     return train.batch_size or examples
 
 
-class Network(NamedTuple):
-    """The network of a setting without its weights."""
+def _builder(setting: Setting, data: Arrays) -> Callable[[Array], Any]:
+    def build(key: Array) -> Any:
+        features = data.x.shape[1]
+        return nn.build(setting.model, key, features=features, image_shape=data.image_shape, outputs=data.outputs)
 
-    graphdef: Any
-    structure: nn.Structure  # what it reports of its layers
-
-    def __call__(self, params: Any, buffers: Any, x: Array, *, train: bool) -> tuple[nn.Forward, Any]:
-        """Return the forward pass and the running statistics after it."""
-        model = nnx.merge(self.graphdef, params, buffers, copy=True)
-        forward = model(x, train=train)
-        return forward, _split(model)[1]
-
-    def settled(self, params: Any, buffers: Any, x: Callable[[], Array]) -> Any:
-        """Return the running statistics of batch norms as those of the inputs `x()`; without one they stay."""
-        model = nnx.merge(self.graphdef, params, buffers, copy=True)
-        norms = [module for _, module in nnx.iter_modules(model) if isinstance(module, nnx.BatchNorm)]
-        if not norms:
-            return buffers
-        for norm in norms:
-            norm.momentum = 0.0  # of what ran before nothing is kept
-        model(x(), train=True)
-        return _split(model)[1]
-
-
-def _split(model: nnx.Module) -> tuple[Any, Any]:
-    """Return a network's (trained parameters, running statistics and constants)."""
-    parts: Any = nnx.split(model, nnx.Param, ...)
-    return parts[1], parts[2]
-
-
-def _build(setting: Setting, data: Arrays) -> nnx.Module:
-    return nn.build(
-        setting.model,
-        named_key(setting.seed, "weights"),
-        features=data.x.shape[1],
-        image_shape=data.image_shape,
-        outputs=data.outputs,
-    )
+    return build
 
 
 def born(setting: Setting, data: Arrays) -> tuple[Any, Any]:
     """Return the run's (parameters, running statistics and constants) before its first step."""
-    return _split(_build(setting, data))
+    return networks.born(_builder(setting, data), named_key(setting.seed, "weights"), data.x.dtype)
 
 
 def make_network(setting: Setting, data: Arrays) -> Network:
     """Return the network of a setting without its weights."""
-    network = nnx.eval_shape(lambda: _build(setting, data))
-    return Network(nnx.graphdef(network), nn.structure(network))
+    rows = batch_size(setting.train, data.train_examples)
+    x = jax.ShapeDtypeStruct((rows, data.x.shape[1]), jax.dtypes.canonicalize_dtype(data.x.dtype))
+    return networks.network(setting.model, _builder(setting, data), x, data.outputs)
 
 
 def first_non_finite(diverged_step: Array, finite: Array, step: Array) -> Array:

@@ -17,14 +17,15 @@ from relubench.sites.watching import Place, is_dynamic, parameter_path
 Arrays = dict[str, np.ndarray]  # by the path among the arguments of the function
 
 
-def _leaves(parameters: Any) -> list[tuple[str, Any]]:
+def parameter_leaves(parameters: Any) -> list[tuple[str, Any]]:
+    """Return (path among the arguments of the function, leaf) of all parameters, its first argument, in their order."""
     leaves = jax.tree_util.tree_flatten_with_path(((parameters,), {}))[0]
     return [(parameter_path(path), leaf) for path, leaf in leaves]
 
 
 def by_path(parameters: Any) -> Arrays:
     """Return the parameters that have a gradient, in their order."""
-    return {path: np.asarray(leaf, np.float64) for path, leaf in _leaves(parameters) if has_gradient(leaf)}
+    return {path: np.asarray(leaf, np.float64) for path, leaf in parameter_leaves(parameters) if has_gradient(leaf)}
 
 
 def has_gradient(leaf: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -57,6 +58,11 @@ class Activation:
     stretch: Stretch
     loops: tuple[int | None, ...]  # the turns of loops, and the devices along axes of a mesh
     inner_loops: tuple[int | None, ...] = ()  # those inside the last mesh
+
+    @property
+    def layers(self) -> int:
+        """How many layers it stands in: one, or one a turn of the loops over layers around it."""
+        return math.prod(length for length in self.loops if length is not None)
 
 
 def held(node: Node, plans: Sequence[Plan]) -> Iterator[Activation]:

@@ -15,7 +15,7 @@ from jax.extend import core
 
 from relubench import checks, units
 from relubench.errors import UserError, shown
-from relubench.sites import evaluate, graph, origins, plan, views
+from relubench.sites import evaluate, graph, layers, origins, plan, views
 from relubench.sites.origins import DATA, PARAMETERS
 from relubench.sites.plan import Activation, Plan
 from relubench.sites.stretches import Stretch
@@ -80,6 +80,21 @@ class Watch:
             return results, Sites(sites)
 
         return watched
+
+    def layers(
+        self, fn: Callable[..., Any], data: Data | None = None, axes: Axes | None = None
+    ) -> Callable[..., tuple[Any, tuple[units.Layer, ...]]]:
+        """Return the function that gives what `fn` returns, and z, f(z) and f'(z) of each of its hidden layers.
+
+        Each is [examples, (positions,) units], examples being the first axis of the data. An activation in a loop over
+        layers gives as many. It is what the remedies of `relubench.optim` take as activations.
+        """
+
+        @functools.wraps(fn, updated=())
+        def layered(*args: Any, **kwargs: Any) -> tuple[Any, tuple[units.Layer, ...]]:
+            return Traced.of(fn, args, kwargs, data, axes).layers()
+
+        return layered
 
     def explain(self, fn: Callable[..., Any], data: Data | None = None, axes: Axes | None = None) -> Callable[..., str]:
         """Return what tells, given the arguments of `fn`, its sites, and what looked like one and why it is none."""
@@ -195,6 +210,22 @@ class Traced:
             return self.call(), evaluate.see(self.plan, self.arrays, observer)
         results, seen = evaluate.run(self.plan, self.arrays, observer)
         return self.rebuild(results), seen
+
+    def names(self) -> list[str]:
+        """Return the name of each hidden layer: that of its site, and in a loop over layers which it is."""
+        return [
+            place.name if place.activation.layers == 1 else f"{place.name}, layer {n + 1} of its loop"
+            for place in self.places
+            for n in range(place.activation.layers)
+        ]
+
+    def layers(self) -> tuple[Any, tuple[units.Layer, ...]]:
+        """Return what the function returns, and the numbers of each of its hidden layers."""
+        seen = self.views()
+        placed = {p.stretch: layers.arrangement(p.name, p.stretch, seen[p.stretch]) for p in self.places}
+        results, numbers = self.run(layers.Layers(placed, seen))
+        parts = [layers.apart(p.activation, own) for p, own in zip(self.places, numbers, strict=True)]
+        return results, tuple(layer for part in parts for layer in part)
 
     def views(self) -> dict[Stretch, View]:
         """Return which axes of each site are units; refuse those of which it cannot be told."""

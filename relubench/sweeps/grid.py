@@ -9,7 +9,7 @@ import functools
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -114,9 +114,8 @@ class Grid:
         return None
 
     def _read(self, key: str) -> np.ndarray | bool:
-        choice = (SETTING_KEYS[key].choice if key in SETTING_KEYS else None) or ""
-        varied = self._raw(choice)
-        return is_read(key, self.base, {} if varied is None else {choice: varied})
+        varied = {choice: raw for choice in _choices(key) if (raw := self._raw(choice)) is not None}
+        return is_read(key, self.base, varied)
 
     def column(self, key: str, *, unread: Any = ...) -> np.ndarray:
         """Return one column's value for each run (dtype object where a value is null or a list).
@@ -227,8 +226,13 @@ def share_draws(values: Mapping[str, Any], others: Mapping[str, Any]) -> bool:
 
 def _drawn_by(values: Mapping[str, Any]) -> list[Any]:
     keys = (key for key in SETTING_KEYS.values() if key.kind == "static")
-    shaping = [values[key.name] for key in keys if key.name in _SHAPING or key.choice in ("data.name", "model.name")]
+    shaping = [values[key.name] for key in keys if key.name in _SHAPING or _is_own(key)]
     return [*shaping, values["engine.precision"] == "float64"]
+
+
+def _is_own(key: Key) -> bool:
+    """Whether a key is a source's, or a network's, own: those of all networks shape none but for their widths."""
+    return key.choice == "data.name" or (key.choice == "model.name" and "shared" not in key.metadata)
 
 
 def _added(key: Key, value: Any) -> int:
@@ -240,11 +244,21 @@ def is_read(name: str, base: Mapping[str, Any], varied: Mapping[str, Coded]) -> 
     key = SETTING_KEYS.get(name)
     if key is None or key.choice is None:
         return True
+    of_choice = is_read(key.choice, base, varied)
     if key.choice not in varied:
-        return base.get(key.choice, SETTING_KEYS[key.choice].default) in key.readers
+        return of_choice if base.get(key.choice, SETTING_KEYS[key.choice].default) in key.readers else False
     values, codes = varied[key.choice]
     read = np.array([value in key.readers for value in values])
-    return bool(read[0]) if (read == read[0]).all() else read[codes]
+    own = bool(read[0]) if (read == read[0]).all() else read[codes]
+    return own if of_choice is True else own & of_choice
+
+
+def _choices(name: str) -> Iterator[str]:
+    """Give the keys whose values decide whether a column's key is read."""
+    key = SETTING_KEYS.get(name)
+    while key is not None and key.choice is not None:
+        yield key.choice
+        key = SETTING_KEYS[key.choice]
 
 
 def _array(values: Sequence[Any]) -> np.ndarray:

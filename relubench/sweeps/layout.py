@@ -18,9 +18,10 @@ from jax import Array
 from relubench import config, memory, nn
 from relubench.data import Dataset, are_classes, split_of
 from relubench.errors import UserError, shown
+from relubench.nn.networks import Network
 from relubench.run.evaluate import BLOCK
 from relubench.run.loop import ARITHMETIC, init_state
-from relubench.run.state import Arrays, Network, RunState, batch_size, make_network, probe_steps
+from relubench.run.state import Arrays, RunState, batch_size, make_network, probe_steps
 from relubench.sweeps.grid import Grid, Group
 from relubench.sweeps.machine import Machine, check_precision, pinned
 
@@ -165,7 +166,8 @@ def _layout(grid: Grid, group: Group, load: Callable[[config.Data], tuple[Datase
         state = jax.eval_shape(functools.partial(init_state, network=network), one, arrays)
         width = machine.width(_layer_bytes(network, arrays, state, batch))
     budget = STATE_BYTES.get(machine.platform, DEFAULT_STATE_BYTES)
-    kernels = [kernel.shape for kernel, _ in network.structure.affine_layers(state.params)]
+    affine = jax.eval_shape(network.structure.affine_layers, state.params)
+    kernels = [kernel.shape for kernel, _ in affine] or [leaf.shape for leaf in jax.tree.leaves(state.params)]
     _require_probes(setting, state)
     layout = Layout(
         grid=grid,

@@ -23,6 +23,7 @@ import jax
 from jax.experimental import serialize_executable
 
 import relubench
+from relubench import nn
 from relubench.sweeps import compile_cache
 from relubench.sweeps.layout import Layout
 
@@ -62,12 +63,19 @@ class Store:
 def store(imports: Sequence[str]) -> Store | None:
     """Return where programs are kept; None where something else than they are known by may make them differ.
 
-    That is a user's module, be it one of `imports` or the one that calls relubench, a package below that is not a
-    release, and source that has changed since this process began.
+    That is a user's module (one of `imports`, that of a network, or the one that calls relubench), a package below that
+    is not a release, and source that has changed since this process began.
     """
     folder = jax.config.values["jax_compilation_cache_dir"]
     usable = folder and "://" not in folder and jax.config.values["jax_enable_compilation_cache"]
-    if not usable or imports or not _is_command_line() or jax.process_count() > 1 or not _are_releases():
+    if (
+        not usable
+        or imports
+        or nn.MODELS.brought
+        or not _is_command_line()
+        or jax.process_count() > 1
+        or not _are_releases()
+    ):
         return None
     if _source()[1] >= relubench.IMPORTED:
         return None

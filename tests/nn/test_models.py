@@ -8,6 +8,7 @@ from flax import nnx
 
 from relubench import config, nn
 from relubench.errors import UserError
+from relubench.nn import networks
 
 
 def build(outputs=10, features=64, image_shape=(8, 8, 1), **model):
@@ -18,7 +19,8 @@ def build(outputs=10, features=64, image_shape=(8, 8, 1), **model):
 
 def affine(network):
     return [
-        (np.asarray(k), np.asarray(b)) for k, b in nn.structure(network).affine_layers(nnx.state(network, nnx.Param))
+        (np.asarray(k), np.asarray(b))
+        for k, b in networks.structure(network, config.Model()).affine_layers(nnx.state(network, nnx.Param))
     ]
 
 
@@ -92,7 +94,7 @@ def test_a_cnn_is_that_of_pytorch(shape):
     output = h.mean((2, 3)) @ theirs[-1][0] + theirs[-1][1]
     np.testing.assert_allclose(forward.output, output.detach(), rtol=1e-3, atol=1e-5)
     (output * torch.tensor(above)).sum().backward()
-    ours = nn.structure(network).affine_layers(gradient)
+    ours = networks.structure(network, config.Model()).affine_layers(gradient)
     for layer, expected in zip(ours, theirs, strict=True):
         for found, array in zip(layer, expected, strict=True):
             np.testing.assert_allclose(found, array.grad, rtol=1e-3, atol=1e-4)
@@ -116,7 +118,7 @@ def test_losses_are_their_closed_forms():
         (
             {
                 "affine_layers": lambda self: [self.output],
-                "hidden_layers": lambda self: [nn.HiddenLayer(0, 1, affine=True, plane=True)],
+                "hidden_layers": lambda self: [nn.HiddenLayer(0, (1,), affine=True, plane=True)],
             },
             "places are those of 1 affine layers",
         ),
@@ -126,4 +128,4 @@ def test_a_network_that_reports_what_cannot_be_is_refused(report, error):
     network = type("Odd", (nnx.Module,), report)()
     network.output = nnx.Linear(2, 2, rngs=nnx.Rngs(0))
     with pytest.raises(UserError, match=error):
-        nn.structure(network)
+        networks.structure(network, config.Model())

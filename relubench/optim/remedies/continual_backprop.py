@@ -20,6 +20,7 @@ shibhansh/loss-of-plasticity) differs from it, and the paper is followed here bu
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -105,8 +106,8 @@ def continual_backprop(
         hidden = check_activations(layers, affine, activations)
         updates, inner_state = inner.update(updates, state.inner, params, activations=activations, **extra)
         step = optax.safe_increment(state.step)
-        outgoing = _outgoing(layers, optax.apply_updates(params, updates))
-        tested = [test(*three) for three in zip(state.hidden, hidden, outgoing, strict=True)]
+        strengths = _strengths(layers, optax.apply_updates(params, updates))
+        tested = [test(*three) for three in zip(state.hidden, hidden, strengths, strict=True)]
         replaced = [mask for mask, _ in tested]
 
         def resets() -> list[Reset]:
@@ -123,10 +124,17 @@ def _new_record(bias: Array) -> LayerRecord:
     return LayerRecord(jnp.zeros_like(bias), jnp.zeros(bias.shape, jnp.int32), jnp.zeros((), bias.dtype))
 
 
-def _outgoing(layers: AffineLayers, params: Any) -> list[Array]:
-    """Return the outgoing weights of each hidden layer: the kernel of the layer after it."""
+def _strengths(layers: AffineLayers, params: Any) -> list[Array]:
+    """Return the sum of |outgoing weights| of each unit: [units] a hidden layer."""
     affine = layers.get(params)
-    return [affine[after][0] for _, after in layers.around(affine)]
+
+    def of_layer(kernel: Array) -> Array:
+        return jnp.sum(jnp.abs(kernel), (*range(kernel.ndim - 2), -1))
+
+    return [
+        functools.reduce(operator.add, (of_layer(affine[after][0]) for after in following))
+        for _, following in layers.around(affine)
+    ]
 
 
 def _test(
@@ -135,15 +143,14 @@ def _test(
     utility_decay: ArrayLike,
     record: LayerRecord,
     h: Array,
-    outgoing: Array,
+    strength: Array,
 ) -> tuple[Array, LayerRecord]:
     """Return the units of a layer to replace, bool [units], and the record after it.
 
-    `h` [examples, ..., units] are its activations, `outgoing` [..., units, out] the next layer's kernel.
+    `h` [examples, ..., units] are its activations, `strength` [units] the sums of |outgoing weights|.
     """
     dtype = record.utility.dtype
     rate, decay = jnp.asarray(replacement_rate, dtype), jnp.asarray(utility_decay, dtype)
-    strength = jnp.sum(jnp.abs(outgoing), (*range(outgoing.ndim - 2), -1))
     size = magnitudes.mean(h, tuple(range(h.ndim - 1))).astype(dtype)
     contribution = _finite(size * _finite(strength))
     utility = decay * record.utility + (1 - decay) * contribution

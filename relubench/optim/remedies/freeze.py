@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from relubench import checks
 from relubench.errors import UserError
 from relubench.lazy import jnp, optax
-from relubench.optim.remedies.lens import AffineLayers, check_lens, check_start, read
+from relubench.optim.remedies.lens import AffineLayers, check_lens, check_start, read_layers
 
 if TYPE_CHECKING:
     from jax.typing import ArrayLike
@@ -41,7 +41,7 @@ def freeze(
     inner = optax.with_extra_args_support(inner)
 
     def flags_of(layers: AffineLayers, params: Any, updates: Any) -> list[bool]:
-        total = len(read(layers, params, updates))
+        total = len(read_layers(layers, params, updates))
         beyond = sorted(n for n in numbers if not 1 <= n <= total)
         if beyond:
             raise UserError(f"frozen={numbers}: there is no affine layer {beyond[0]}; it takes 1 to {total}")

@@ -11,7 +11,7 @@ from relubench import checks
 from relubench.config import knob
 from relubench.lazy import jax, jnp, optax
 from relubench.optim.remedies.choices import REMEDIES
-from relubench.optim.remedies.lens import Affine, AffineLayers, check_lens, check_start, read
+from relubench.optim.remedies.lens import Affine, AffineLayers, check_lens, check_start, read_layers
 
 if TYPE_CHECKING:
     from jax.typing import ArrayLike
@@ -43,11 +43,11 @@ def l2_init(
     inner = optax.with_extra_args_support(inner)
 
     def init(params: Any) -> L2InitState:
-        check_start(read, layers, params)
+        check_start(read_layers, layers, params)
         return L2InitState(inner.init(params), jax.tree.map(jnp.asarray, params))
 
     def update(updates: Any, state: L2InitState, params: Any = None, **extra: Any) -> tuple[Any, L2InitState]:
-        affine, gradients = read(layers, params, updates), layers.get(updates)
+        affine, gradients = read_layers(layers, params, updates), layers.get(updates)
         pulled = [_pulled(*three, strength) for three in zip(gradients, affine, layers.get(state.start), strict=True)]
         updates, inner_state = inner.update(layers.set(updates, pulled), state.inner, params, **extra)
         return updates, L2InitState(inner_state, state.start)

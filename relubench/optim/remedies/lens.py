@@ -24,12 +24,17 @@ class AffineLayers(NamedTuple):
 
     get: Callable[[Any], Sequence[Affine]]  # every affine layer in order from the input; the last is the output's
     set: Callable[[Any, Sequence[Affine]], Any]  # the same tree with these layers
-    #: Of each hidden layer the places, from 0, of the affine layers before and after it; None: they form a chain.
-    hidden: Sequence[tuple[int, int]] | None = None
+    #: Of each hidden layer the places, from 0, of the affine layer before it and of those after it; None: a chain.
+    hidden: Sequence[tuple[int, Sequence[int]]] | None = None
+    lacks: str = ""  # why units can't be told apart in these, in words; "" where they can
 
-    def around(self, affine: Sequence[Affine]) -> Sequence[tuple[int, int]]:
-        """Return (place of the affine layer before it, of the one after it) of each hidden layer."""
-        return list(itertools.pairwise(range(len(affine)))) if self.hidden is None else self.hidden
+    def around(self, affine: Sequence[Affine]) -> Sequence[tuple[int, Sequence[int]]]:
+        """Return (place of the affine layer before it, of those after it) of each hidden layer."""
+        if self.lacks:
+            raise UserError(f"{self.lacks}; a remedy of units takes those that stand between affine layers alone")
+        if self.hidden is None:
+            return [(before, (after,)) for before, after in itertools.pairwise(range(len(affine)))]
+        return self.hidden
 
 
 #: For parameters that are such a sequence of pairs themselves.
@@ -59,15 +64,23 @@ def find(layers: AffineLayers, params: Any, updates: Any) -> tuple[list[Affine],
 
 
 def read(layers: AffineLayers, params: Any, updates: Any) -> list[Affine]:
+    """Return the layers of `params`, which hidden units must stand between."""
+    affine = read_layers(layers, params, updates)
+    layers.around(affine)
+    return affine
+
+
+def read_layers(layers: AffineLayers, params: Any, updates: Any) -> list[Affine]:
     """Return the layers of `params`, which must fit together: the layer after a hidden one has an input a unit."""
     affine, _ = find(layers, params, updates)
-    for before, after in layers.around(affine):
-        units, inputs = affine[before][1].shape[0], affine[after][0].shape[-2]
-        if units != inputs:
-            raise UserError(
-                f"layers: layer {before + 1} has {units} units but layer {after + 1} {inputs} inputs; "
-                "it takes kernels [..., in, out] with an input a unit"
-            )
+    for before, following in () if layers.lacks else layers.around(affine):
+        for after in following:
+            units, inputs = affine[before][1].shape[0], affine[after][0].shape[-2]
+            if units != inputs:
+                raise UserError(
+                    f"layers: layer {before + 1} has {units} units but layer {after + 1} {inputs} inputs; "
+                    "it takes kernels [..., in, out] with an input a unit"
+                )
     return affine
 
 
@@ -121,7 +134,7 @@ def _get(layers: AffineLayers, tree: Any, name: str) -> list[Affine]:
     affine = _call("layers.get", name, layers.get, tree)
     if not isinstance(affine, Sequence) or isinstance(affine, str):
         raise UserError(f"{name}: layers.get gives {checks.shown(affine)} and no list of (kernel, bias); {_A_LENS}")
-    if not affine:
+    if not affine and layers.hidden is None:
         raise UserError(f"{name}: layers.get finds no affine layer; it takes at least one, the output's")
     return [_affine(name, n, layer) for n, layer in enumerate(affine, start=1)]
 

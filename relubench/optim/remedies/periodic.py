@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from relubench import checks
 from relubench.lazy import jnp, optax
-from relubench.optim.remedies.lens import Affine, AffineLayers, check_activations, check_lens, check_start, read
+from relubench.optim.remedies.lens import (
+    Affine,
+    AffineLayers,
+    check_activations,
+    check_lens,
+    check_start,
+    read,
+    read_layers,
+)
 from relubench.optim.remedies.reset import Reset, overwrite
 
 if TYPE_CHECKING:
@@ -39,6 +47,7 @@ def periodic(
     *,
     layers: AffineLayers,
     period: ArrayLike,
+    of_units: bool = True,
     reads_activations: bool = False,
     forgets: bool = True,
 ) -> optax.GradientTransformationExtraArgs:
@@ -49,19 +58,21 @@ def periodic(
         resets: gives a `Reset` of each affine layer.
         layers: how to find the affine layers.
         period: updates between two resets; the first comes with update number `period`.
+        of_units: whether it needs to know between which layers the hidden units stand.
         reads_activations: whether `update` must be given them.
         forgets: whether what is overwritten loses its moments.
     """
     check_lens(layers)
     checks.number("period", period, low=1, high=checks.MOST, whole=True)
     inner = optax.with_extra_args_support(inner)
+    reader = read if of_units else read_layers
 
     def init(params: Any) -> PeriodicState:
-        check_start(read, layers, params)
+        check_start(reader, layers, params)
         return PeriodicState(inner.init(params), jnp.zeros((), jnp.int32))
 
     def update(updates: Any, state: PeriodicState, params: Any = None, **extra: Any) -> tuple[Any, PeriodicState]:
-        affine = read(layers, params, updates)
+        affine = reader(layers, params, updates)
         hidden = check_activations(layers, affine, extra.get("activations")) if reads_activations else ()
         gradients = list(layers.get(updates))
         updates, inner_state = inner.update(updates, state.inner, params, **extra)

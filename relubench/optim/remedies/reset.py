@@ -54,8 +54,10 @@ def new_units(
     """
     own = [jnp.zeros_like(bias, bool) for _, bias in drawn]
     read = [jnp.zeros(kernel.shape[-2], bool) for kernel, _ in drawn]
-    for (before, after), mask in zip(layers.around(drawn), units, strict=True):
-        own[before], read[after] = mask, mask
+    for (before, following), mask in zip(layers.around(drawn), units, strict=True):
+        own[before] = mask
+        for after in following:
+            read[after] = mask
     resets = []
     for (kernel, bias), inputs, outputs in zip(drawn, read, own, strict=True):
         wide = (1,) * (kernel.ndim - 2)

@@ -56,7 +56,7 @@ def selective_weight_resets(
             for layer, gradient, fresh in zip(moment.affine, moment.gradients, drawn, strict=True)
         ]
 
-    return periodic(inner, resets, layers=layers, period=period)
+    return periodic(inner, resets, layers=layers, period=period, of_units=False)
 
 
 def _useless(layer: Affine, gradient: Affine, due: Array, threshold: ArrayLike) -> Affine:

@@ -58,7 +58,7 @@ def shrink_and_perturb(
             for layer, fresh in zip(moment.moved, drawn, strict=True)
         ]
 
-    return periodic(inner, resets, layers=layers, period=period, forgets=False)
+    return periodic(inner, resets, layers=layers, period=period, of_units=False, forgets=False)
 
 
 def _everywhere(layer: Affine, flag: Array) -> Affine:

@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from relubench import magnitudes, nn
+from relubench import magnitudes, nn, units
 from relubench.run.evaluate import once
-from relubench.run.recorder import Context, at_probe
+from relubench.run.recorder import Context, at_probe, weights
 
 
 @at_probe("unit_firing_rate")
@@ -28,7 +28,7 @@ def unit_firing_rate(context: Context) -> tuple[Array, ...]:
     return tuple(jnp.sum(of_layer, 0).astype(context.data.x.dtype) / examples for of_layer in counts)
 
 
-def first_place(context: Context, on: Callable[[nn.Layer], Array]) -> tuple[Array, ...]:
+def first_place(context: Context, on: Callable[[units.Layer], Array]) -> tuple[Array, ...]:
     """Return the place, from 0, of the first training example on which a unit is on: [units] a layer.
 
     `on` gives bool [examples, ..., units] of a layer. It is the number of examples where there is none.
@@ -61,7 +61,7 @@ def unit_first_positive(context: Context) -> tuple[Array, ...]:
     return first_place(context, lambda layer: layer.z > 0)
 
 
-@at_probe("unit_gradient_norm")
+@at_probe("unit_gradient_norm", needs=weights)
 def unit_gradient_norm(context: Context) -> tuple[Array, ...]:
     """Return the length of the gradient of each unit's weights and bias on the training set: [units] a layer."""
     x, labels = context.whole_training_set()
@@ -72,7 +72,7 @@ def unit_gradient_norm(context: Context) -> tuple[Array, ...]:
 
     structure = context.network.structure
     layers = structure.affine_layers(jax.grad(objective)(context.state.params))
-    return tuple(unit_lengths(*layers[hidden.incoming]) for hidden in structure.hidden)
+    return tuple(unit_lengths(*layers[place]) for place in structure.incoming())
 
 
 def unit_columns(kernel: Array, bias: Array) -> Array:
@@ -85,7 +85,7 @@ def unit_lengths(kernel: Array, bias: Array) -> Array:
     return magnitudes.length(unit_columns(kernel, bias), (0,))
 
 
-@at_probe("unit_weights")
+@at_probe("unit_weights", needs=weights)
 def unit_weights(context: Context) -> tuple[Array, ...]:
     """Return the incoming weights of each unit, then its bias: [inputs + 1, units] a layer; items count along units."""
     return tuple(unit_columns(*layer) for layer in context.incoming())

@@ -31,7 +31,8 @@ def _first_layer_gradient(context: Context) -> tuple[Array, Array]:
     gradient = jax.grad(objective)(state.params)
     if optimizer.clip_norm is not None:
         gradient, _ = optax.clip_by_global_norm(optimizer.clip_norm).update(gradient, optax.EmptyState())
-    first, structure = context.network.structure.hidden[0].incoming, context.network.structure
+    structure = context.network.structure
+    first = structure.incoming()[0]
     if first + 1 in optimizer.frozen:
         gradient = jax.tree.map(jnp.zeros_like, gradient)
     kernel, bias = structure.affine_layers(gradient)[first]

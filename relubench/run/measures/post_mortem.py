@@ -8,7 +8,7 @@ from typing import Any
 import jax.numpy as jnp
 from jax import Array, lax
 
-from relubench.run.recorder import Context, at_probe
+from relubench.run.recorder import Context, at_probe, between, weights
 
 
 def which_died(context: Context) -> tuple[Array, ...]:
@@ -21,7 +21,7 @@ def with_one_part(
 ) -> Any:
     """Return `params` with the kernel, or bias, of the hidden layer `place` that it has among `others`."""
     structure = context.network.structure
-    layers, affine = structure.affine_layers(params), structure.hidden[place].incoming
+    layers, affine = structure.affine_layers(params), structure.incoming()[place]
     (own_kernel, own_bias), (other_kernel, other_bias) = layers[affine], others[affine]
     layers[affine] = (other_kernel, own_bias) if kernel else (own_kernel, other_bias)
     return structure.with_affine_layers(params, layers)
@@ -44,32 +44,33 @@ def _still_dead(context: Context, swap_kernel: bool) -> tuple[Array, ...]:
     return tuple(still_dead)
 
 
-@at_probe("died_by_bias")
+@at_probe("died_by_bias", needs=weights)
 def died_by_bias(context: Context) -> tuple[Array, ...]:
     """Return the number of units that died and whose bias suffices: dead with the weights of birth as well."""
     return tuple(jnp.sum(units) for units in _still_dead(context, swap_kernel=True))
 
 
-@at_probe("died_by_weights")
+@at_probe("died_by_weights", needs=weights)
 def died_by_weights(context: Context) -> tuple[Array, ...]:
     """Return the number of units that died and whose weights suffice: dead with the bias of birth as well."""
     return tuple(jnp.sum(units) for units in _still_dead(context, swap_kernel=False))
 
 
-@at_probe("died_by_either")
+@at_probe("died_by_either", needs=weights)
 def died_by_either(context: Context) -> tuple[Array, ...]:
     """Return the number of units that died and for which the bias suffices, and the weights do: a scalar a layer."""
     by_bias, by_weights = (_still_dead(context, swap_kernel) for swap_kernel in (True, False))
     return tuple(jnp.sum(bias & weights) for bias, weights in zip(by_bias, by_weights, strict=True))
 
 
-@at_probe("masked_changes")
+@at_probe("masked_changes", needs=between)
 def masked_changes(context: Context) -> Array:
     """Return how many outputs on the training set change a bit when all dead units' outgoing weights are set to 0."""
     structure, masked = context.network.structure, context.affine_layers()
     for dead, hidden in zip(context.dead_now(), structure.hidden, strict=True):
-        kernel, bias = masked[hidden.outgoing]
-        masked[hidden.outgoing] = (jnp.where(dead.reshape(*(1,) * (kernel.ndim - 2), -1, 1), 0, kernel), bias)
+        for place in hidden.outgoing:
+            kernel, bias = masked[place]
+            masked[place] = (jnp.where(dead.reshape(*(1,) * (kernel.ndim - 2), -1, 1), 0, kernel), bias)
     params = structure.with_affine_layers(context.state.params, masked)
 
     def part(x: Array, labels: Array, rows: Array) -> Array:

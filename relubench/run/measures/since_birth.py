@@ -11,30 +11,30 @@ from jax import Array
 from relubench.run.evaluate import once
 from relubench.run.measures.firing import unit_lengths
 from relubench.run.measures.post_mortem import which_died, with_one_part
-from relubench.run.recorder import Context, at_probe
+from relubench.run.recorder import Context, at_probe, weights
 
 
 def _moves(context: Context) -> Iterator[tuple[Array, Array]]:
     """Yield the change since birth of each hidden layer's (kernel, bias)."""
     at_birth = context.layers_at_birth()
-    for hidden, (kernel, bias) in zip(context.network.structure.hidden, context.incoming(), strict=True):
-        yield kernel - at_birth[hidden.incoming][0], bias - at_birth[hidden.incoming][1]
+    for place, (kernel, bias) in zip(context.network.structure.incoming(), context.incoming(), strict=True):
+        yield kernel - at_birth[place][0], bias - at_birth[place][1]
 
 
-@at_probe("distance_from_birth")
+@at_probe("distance_from_birth", needs=weights)
 def distance_from_birth(context: Context) -> tuple[Array, ...]:
     """Return how far the weights and bias of each unit are from those of birth: [units] a layer."""
     return tuple(unit_lengths(*move) for move in _moves(context))
 
 
-@at_probe("died_bias_fell")
+@at_probe("died_bias_fell", needs=weights)
 def died_bias_fell(context: Context) -> tuple[Array, ...]:
     """Return the number of units that died and whose bias is lower than at birth: a scalar a layer."""
     moves = zip(which_died(context), _moves(context), strict=True)
     return tuple(jnp.sum(units & (bias < 0)) for units, (_, bias) in moves)
 
 
-@at_probe("died_weights_fell")
+@at_probe("died_weights_fell", needs=weights)
 def died_weights_fell(context: Context) -> tuple[Array, ...]:
     """Return the number of units that died and whose mean incoming weight is lower than at birth: a scalar a layer."""
     moves = zip(which_died(context), _moves(context), strict=True)
@@ -54,13 +54,13 @@ def _killed_alone(context: Context, *, kernel: bool) -> tuple[Array, ...]:
     return tuple(killed)
 
 
-@at_probe("killed_by_bias_alone")
+@at_probe("killed_by_bias_alone", needs=weights)
 def killed_by_bias_alone(context: Context) -> tuple[Array, ...]:
     """Return the number of units alive at birth that are dead when nothing but their bias has moved since."""
     return _killed_alone(context, kernel=False)
 
 
-@at_probe("killed_by_weights_alone")
+@at_probe("killed_by_weights_alone", needs=weights)
 def killed_by_weights_alone(context: Context) -> tuple[Array, ...]:
     """Return the number of units alive at birth that are dead when nothing but their weights have moved since."""
     return _killed_alone(context, kernel=True)
@@ -84,7 +84,7 @@ def _mean_change(context: Context, place: int) -> Array:
     return jnp.sum(context.over_training_set(part), 0)
 
 
-@at_probe("died_lowered_by_weights")
+@at_probe("died_lowered_by_weights", needs=weights)
 def died_lowered_by_weights(context: Context) -> tuple[Array, ...]:
     """Return the number of units that died and whose weights have moved so as to lower them where they were active."""
     died = which_died(context)

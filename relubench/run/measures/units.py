@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax.numpy as jnp
 from jax import Array
@@ -45,11 +45,16 @@ def margin(context: Context) -> Sequence[Array]:
 @column("units")
 def bias(context: Context) -> Sequence[Array]:
     """Return the unit's bias."""
-    return [bias for _, bias in context.incoming()]
+    return _of_incoming(context, lambda kernel, bias: bias)
 
 
 @column("units")
 def weight_norm(context: Context) -> Sequence[Array]:
     """Return the length of the unit's incoming weights."""
-    kernels = [kernel for kernel, _ in context.incoming()]
-    return [magnitudes.length(kernel, tuple(range(kernel.ndim - 1))) for kernel in kernels]
+    return _of_incoming(context, lambda kernel, bias: magnitudes.length(kernel, tuple(range(kernel.ndim - 1))))
+
+
+def _of_incoming(context: Context, of: Callable[[Array, Array], Array]) -> list[Array]:
+    """Return `of`(kernel, bias) of each hidden layer: [units]; NaN of one whose weights are not known."""
+    layers = zip(context.train.hidden, context.incoming(), strict=True)
+    return [jnp.full_like(stats.max_z, jnp.nan) if layer is None else of(*layer) for stats, layer in layers]

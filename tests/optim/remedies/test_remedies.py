@@ -9,6 +9,7 @@ from flax import nnx
 
 from relubench import config, nn
 from relubench.errors import UserError
+from relubench.nn import networks
 from relubench.optim import remedies
 from tests.support.hand_made import (
     FOREIGN,
@@ -162,7 +163,7 @@ def test_a_unit_of_a_convolution_is_a_channel():
     model = config.Model(name="cnn", widths=[3, 4])
     network = nn.build(model, KEY, features=16, image_shape=(4, 4, 1), outputs=2)
     params = nnx.state(network, nnx.Param)
-    report = nn.structure(network)
+    report = networks.structure(network, model)
     layers = remedies.AffineLayers(report.affine_layers, report.with_affine_layers)
     rule = redo(promoting(optax.adam(0.1)), layers=layers, period=1)
     first = jnp.ones((2, 4, 4, 3)).at[..., 1].set(0)
