@@ -26,4 +26,4 @@ __all__ = [
     "value_and_slope",
 ]
 
-registry.load(sys.modules[__name__], but=["modules", "networks"])
+registry.load(sys.modules[__name__], but=["functions", "modules", "networks"])

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
     #: (key, and by name what it asks for) -> the network
     Builder = Callable[..., Any]
+    #: A builder that has all else that it asks for.
+    Build = Callable[[Array], Any]
 
 
 class Forward(NamedTuple):
@@ -158,7 +161,17 @@ def build(
             raise UserError(
                 f"model.name={model.name}: it asks for {name!r}; it takes a key and any of {', '.join(known)}"
             )
-    return builder(*positional, **given)
+    return theirs(model.name, lambda: builder(*positional, **given))
+
+
+def theirs(name: str, call: Callable[[], Any]) -> Any:
+    """Return what the function of a user gives, who has a network of this name; it may raise anything."""
+    try:
+        return call()
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"model.name={name}: {reason(error, [os.path.dirname(jax.__file__) + os.sep])}") from error
 
 
 _MANY = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
