@@ -33,7 +33,7 @@ def unscaled(units: int) -> Parameters:
 
 
 def normalized(layer: Parameters, x: Array, axes: tuple[int, ...] = (-1,)) -> Array:
-    """Return x [..., units] with mean 0 and variance 1 over the axes, then scaled and shifted (Ba et al. 2016, eq. 4)."""
+    """Return x [..., units] with mean 0 and variance 1 over the axes, scaled and shifted (Ba et al. 2016, eq. 4)."""
     centred = x - jnp.mean(x, axes, keepdims=True)
     variance = jnp.mean(jnp.square(centred), axes, keepdims=True)
     return centred * jax.lax.rsqrt(variance + 1e-6) * layer["scale"] + layer["shift"]

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from relubench import config
-from relubench.config import knob
+from relubench.config import knob, static
 from relubench.lazy import jnp, optax
 from relubench.optim import remedies
+from relubench.optim.counted import scale_by_counted_adam
 from relubench.optim.schedules import schedule_factor
 from relubench.registry import Registry
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 OPTIMIZERS: Registry[Scaling] = Registry("optimizer.name")
 MOMENTUM = knob(0.9, "momentum", low=0.0, high=1.0)
+COUNTS = static(
+    "run", "whose steps the bias correction counts: also those of each unit from its reset on", choices=("run", "unit")
+)
 
 
 @OPTIMIZERS.register("sgd")
@@ -41,14 +45,18 @@ def _nesterov(decay: optax.GradientTransformation, momentum: ArrayLike) -> optax
     return optax.chain(decay, optax.trace(decay=momentum, nesterov=True))
 
 
-@OPTIMIZERS.register("adam")
-def _adam(decay: optax.GradientTransformation) -> optax.GradientTransformation:
-    return optax.chain(decay, optax.scale_by_adam())
+@OPTIMIZERS.register("adam", counts=COUNTS)
+def _adam(decay: optax.GradientTransformation, counts: str) -> optax.GradientTransformation:
+    return optax.chain(decay, _scale_by_adam(counts))
 
 
-@OPTIMIZERS.register("adamw")
-def _adamw(decay: optax.GradientTransformation) -> optax.GradientTransformation:
-    return optax.chain(optax.scale_by_adam(), decay)
+@OPTIMIZERS.register("adamw", counts=COUNTS)
+def _adamw(decay: optax.GradientTransformation, counts: str) -> optax.GradientTransformation:
+    return optax.chain(_scale_by_adam(counts), decay)
+
+
+def _scale_by_adam(counts: str) -> optax.GradientTransformation:
+    return optax.scale_by_adam() if counts == "run" else scale_by_counted_adam()
 
 
 @OPTIMIZERS.register("rmsprop")

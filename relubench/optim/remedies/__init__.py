@@ -24,6 +24,7 @@ from relubench.optim.remedies.self_normalized_resets import (
     self_normalized_resets,
 )
 from relubench.optim.remedies.shrink_and_perturb import shrink_and_perturb
+from relubench.optim.remedies.wired import drawn_by, lens_of
 
 __all__ = [
     "PLAIN",
@@ -38,8 +39,10 @@ __all__ = [
     "SilenceRecord",
     "continual_backprop",
     "decay",
+    "drawn_by",
     "freeze",
     "l2_init",
+    "lens_of",
     "redo",
     "regrama",
     "rerandomize",

@@ -10,9 +10,9 @@ shibhansh/loss-of-plasticity) differs from it, and the paper is followed here bu
   mean to 0 before), the paper doesn't;
 - number: the paper replaces one unit of a layer at a time, the code the whole part of what has accumulated (or,
   by default, doesn't accumulate but replaces one with the probability of the fraction);
-- moments: the code also resets Adam's step count, which it keeps for each weight, of a replaced unit; here the unit's
-  moments become 0 but optax's one count goes on, so that late in training a new unit's first updates under Adam are
-  larger (about .1 / sqrt(.001), some three times the rate);
+- moments: the code also resets Adam's step count, which it keeps for each weight, of a replaced unit; here that is
+  `optim.scale_by_counted_adam` (optimizer.counts=unit). Under optax's own Adam the unit's moments become 0 but the one
+  count goes on, so that late in training its first updates are larger (.1 / sqrt(.001), some three times the rate);
 - maturity: 100 in the paper's experiments; by default 100 in the code's wrapper and 20 in its generator, and 10 in
   some of its configurations.
 """

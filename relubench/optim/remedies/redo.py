@@ -33,7 +33,8 @@ def redo(
     A unit is dormant when its mean |activation| is at most `tau` times its layer's mean. Its incoming weights and
     its bias get a fresh draw, its outgoing weights 0, and all of these lose their moments. A weight from one dormant
     unit to another becomes 0, as in the authors' code. That code differs in one point: it draws with Glorot's
-    initialiser and a bias of 0, whatever the network began with.
+    initialiser and a bias of 0, whatever the network began with. With `optim.scale_by_counted_adam` in `inner` the
+    step count of Adam begins anew as well.
 
     Args:
         inner: the transformation that makes the updates.
