@@ -13,7 +13,7 @@ from jax import Array
 from relubench.errors import UserError, shown
 from relubench.nn.models import Forward, HiddenLayer, Structure, theirs
 from relubench.sites import wiring
-from relubench.sites.watching import Traced, is_dynamic
+from relubench.sites.watching import Traced, is_dynamic, is_traced
 
 if TYPE_CHECKING:
     from relubench.nn.models import Build
@@ -93,11 +93,16 @@ class Function:
             return parts[0].trained, parts[0].buffers
 
         trained, buffers = jax.eval_shape(shapes, key)
-        bare = parts[0]._replace(trained=None, buffers=(None, None))
+        bare, is_planned = parts[0]._replace(trained=None, buffers=(None, None)), not is_traced()
         read: list[tuple[wiring.Wiring, list[str]]] = []
 
         def trace(params: Any, buffers: Any, x: Array) -> Any:
             traced = theirs(name, lambda: _traced(bare, params, buffers, x, train=False))
+            if is_planned and any(isinstance(array, jax.core.Tracer) for array in traced.plan.graph.constants.values()):
+                raise UserError(
+                    f"model.name={name}: its function closes over arrays that are made of the key; they are trained, "
+                    "or kept, only as parameters or state"
+                )
             read.append((wiring.find(traced.plan, params), traced.names()))
             return traced.layers()[0][0]
 

@@ -23,8 +23,13 @@ def drawn(model: config.Model, key: Array, shape: tuple[int, ...], *, hidden: bo
 
 
 def affine(layer: Parameters, x: Array) -> Array:
-    """Return x · kernel + bias."""
-    return x @ layer["kernel"] + layer["bias"]
+    """Return x · kernel + bias: [..., out] of x [..., in]."""
+    return x @ layer["kernel"] + along(layer["bias"], x)
+
+
+def along(units: Array, x: Array) -> Array:
+    """Return numbers [units] so that they stand on the last axis of x."""
+    return units.reshape((1,) * (x.ndim - 1) + (-1,))
 
 
 def unscaled(units: int) -> Parameters:
@@ -36,7 +41,7 @@ def normalized(layer: Parameters, x: Array, axes: tuple[int, ...] = (-1,)) -> Ar
     """Return x [..., units] with mean 0 and variance 1 over the axes, scaled and shifted (Ba et al. 2016, eq. 4)."""
     centred = x - jnp.mean(x, axes, keepdims=True)
     variance = jnp.mean(jnp.square(centred), axes, keepdims=True)
-    return centred * jax.lax.rsqrt(variance + 1e-6) * layer["scale"] + layer["shift"]
+    return centred * jax.lax.rsqrt(variance + 1e-6) * along(layer["scale"], x) + along(layer["shift"], x)
 
 
 def activation(model: config.Model) -> tuple[Parameters, Parameters, Callable[[Parameters, Parameters, Array], Array]]:

@@ -58,7 +58,7 @@ def _convolved(layer: Any, x: Array) -> Array:
     height, width = x.shape[1:3]
     padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
     shifted = jnp.stack([padded[:, i : i + height, j : j + width] for i in range(3) for j in range(3)])
-    return jnp.einsum("sehwi,sio->ehwo", shifted, layer["kernel"]) + layer["bias"]
+    return jnp.einsum("sehwi,sio->ehwo", shifted, layer["kernel"]) + parts.along(layer["bias"], x)
 
 
 def _halved(x: Array) -> Array:

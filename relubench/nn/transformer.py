@@ -67,7 +67,7 @@ def _transformer(
         return parts.affine(layers[3], mixed.reshape(x.shape))
 
     def apply(parameters: Any, constant: Any, x: Array, train: bool) -> tuple[Array, Any]:
-        x = parts.affine(parameters["first"], x.reshape(-1, tokens, size)) + parameters["places"]
+        x = parts.affine(parameters["first"], x.reshape(-1, tokens, size)) + parameters["places"][None]
         for block in parameters["blocks"]:
             x = x + attention(block["attention"], parts.normalized(block["before_attention"], x))
             z = parts.affine(block["in"], parts.normalized(block["before_mlp"], x))

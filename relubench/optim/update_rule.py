@@ -22,10 +22,11 @@ def make_update_rule(
     `update` takes the hidden activations of the batch as `activations`: [examples, ..., units] a layer.
     """
     around = [(layer.incoming, layer.outgoing) for layer in structure.hidden if layer.incoming is not None]
-    lacks = next((layer.lacks for layer in structure.hidden if layer.lacks), "")
+    name = setting.remedy.name
+    lacks = next((f"remedy.name={name}: {layer.lacks}" for layer in structure.hidden if layer.lacks), "")
     layers = remedies.AffineLayers(structure.affine_layers, structure.with_affine_layers, around, lacks)
     optimizer = make_optimizer(setting.optimizer, setting.train.steps, layers)
-    remedy, own = REMEDIES[setting.remedy.name], REMEDIES.own(setting.remedy)
+    remedy, own = REMEDIES[name], REMEDIES.own(setting.remedy)
     rule = remedy(optimizer, layers=layers, initialize=structure.draw, key=key, **own)
     if setting.optimizer.frozen:
         rule = remedies.freeze(rule, layers=layers, frozen=setting.optimizer.frozen)

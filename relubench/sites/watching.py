@@ -206,7 +206,7 @@ class Traced:
         Where nothing is compiled around it the function is called as it is, as JAX compiles some of its own functions
         whole (`jnp.mean`), whose operations one by one give other bits.
         """
-        if not core.unsafe_am_i_under_a_jit_DO_NOT_USE():
+        if not is_traced():
             return self.call(), evaluate.see(self.plan, self.arrays, observer)
         results, seen = evaluate.run(self.plan, self.arrays, observer)
         return self.rebuild(results), seen
@@ -258,6 +258,11 @@ class Traced:
         lines += ["no site:"] * bool(rejected)
         lines += [f"  {r.node.name} at {r.node.source}: {r.reason}" for r in rejected]
         return "\n".join(lines)
+
+
+def is_traced() -> bool:
+    """Whether something is compiled, or its shapes found, around the caller."""
+    return bool(core.unsafe_am_i_under_a_jit_DO_NOT_USE())
 
 
 def is_dynamic(leaf: Any) -> bool:

@@ -192,20 +192,28 @@ def test_whatever_is_watched_is_wired_as_it_computes_or_told_why_not(name):
     check_units_stand_between(case.function, *case.arguments, wired)
 
 
+TWO, THREE = [W, normal(3, 6, 2)], [W, W + 1, normal(3, 6, 2)]
+SQUARE = [normal(1, 4, 4), normal(2, 4, 2)]
+
+
+def centred(h):
+    return h - h.mean(-1, keepdims=True)
+
+
+def normalised(w):
+    return w / jnp.linalg.norm(w, axis=0)
+
+
 LACKING = {
-    "a residual of units": (lambda p, x: (x + relu_(x @ p[0])) @ p[1], [normal(1, 4, 4), normal(2, 4, 2)], "meet others"),
-    "a gate": (lambda p, x: (jax.nn.silu(x @ p[0]) * (x @ p[1])) @ p[2], [W, W + 1, normal(3, 6, 2)], "meet others"),
+    "a residual of units": (lambda p, x: (x + relu_(x @ p[0])) @ p[1], SQUARE, "meet others"),
+    "a gate": (lambda p, x: (jax.nn.silu(x @ p[0]) * (x @ p[1])) @ p[2], THREE, "meet others"),
     "tied weights": (lambda p, x: relu_(x @ p) @ p.T, W, "used more than once"),
     "returned": (lambda p, x: relu_(x @ p), W, "leave the function"),
-    "a norm after": (
-        lambda p, x: (relu_(x @ p[0]) - relu_(x @ p[0]).mean(-1, keepdims=True)) @ p[1], [W, normal(3, 6, 2)], "several|mixed|others",
-    ),
-    "a weight that is computed": (
-        lambda p, x: relu_(x @ (p[0] / jnp.linalg.norm(p[0], axis=0))) @ p[1], [W, normal(3, 6, 2)], "no layer whose weights",
-    ),
-    "two layers that add up": (lambda p, x: relu_(x @ p[0] + x @ p[1]) @ p[2], [W, W + 1, normal(3, 6, 2)], "several"),
-    "a stream": (lambda p, x: relu_(x + x @ p[0]) @ p[1], [normal(1, 4, 4), normal(2, 4, 2)], "more than"),
-}  # fmt: skip
+    "a norm after": (lambda p, x: centred(relu_(x @ p[0])) @ p[1], TWO, "are mixed"),
+    "a weight that is computed": (lambda p, x: relu_(x @ normalised(p[0])) @ p[1], TWO, "no layer whose weights"),
+    "two layers that add up": (lambda p, x: relu_(x @ p[0] + x @ p[1]) @ p[2], THREE, "several"),
+    "a stream": (lambda p, x: relu_(x + x @ p[0]) @ p[1], SQUARE, "more than"),
+}
 
 
 @pytest.mark.parametrize("name", LACKING)

@@ -25,7 +25,11 @@ SETTINGS = {
     "decay": {"weights": 0.1, "biases": 0.0},
     "freeze": {"frozen": [1]},
 }
-FACTORIES = {name: getattr(remedies, name) for name in remedies.__all__ if inspect.isfunction(getattr(remedies, name))}
+FACTORIES = {
+    name: getattr(remedies, name)
+    for name in remedies.__all__
+    if inspect.isfunction(getattr(remedies, name)) and "wired" not in getattr(remedies, name).__module__
+}
 WITH_ACTIVATIONS = ["redo", "continual_backprop", "self_normalized_resets"]
 STORY = make_story(seed=1, steps=1)
 START, GRADIENT = (jax.tree.map(jnp.asarray, layers) for layers in (STORY.start, STORY.gradients[0]))

@@ -1,0 +1,210 @@
+"""Networks that are functions of a key, of any library, in a sweep."""
+
+import jax
+import numpy as np
+import polars as pl
+import pytest
+
+import relubench
+from relubench import config, nn, optim
+from relubench.errors import UserError
+from relubench.sweeps import engine, grid
+from tests.support.planned import layouts
+from tests.support.registered import forgetting
+
+HOME = "tests.support.networks"
+SHORT = {"train.steps": 30, "train.batch_size": 32, "probe.count": 3, "model.widths": [8, 8], "optimizer.name": "adam",
+         "optimizer.learning_rate": 0.02}  # fmt: skip
+TABLES = ("runs", "probes", "layers", "units")
+
+
+@pytest.fixture(autouse=True)
+def _foreign():
+    """Let other libraries promote as they do, and forget the networks afterwards."""
+    with forgetting(), jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        yield
+
+
+def sweep(name, setting=None, seeds=3, **options):
+    return relubench.sweep(SHORT | {"model.name": name} | (setting or {}), {"seed": range(seeds)}, **options)
+
+
+def same(one, other, but=()):
+    ids = one["runs"].select("seed", "run_id").join(other["runs"].select("seed", theirs="run_id"), on="seed")
+    for name in TABLES:
+        ours, theirs = one[name], other[name].rename({"run_id": "theirs"}).join(ids.drop("seed"), on="theirs")
+        order = [c for c in ("run_id", "step", "layer", "unit") if c in ours.columns]
+        columns = [c for c in ours.columns if c not in ("model.name", *but)]
+        assert ours.select(columns).sort(order).equals(theirs.select(columns).sort(order)), name
+
+
+@pytest.mark.parametrize("norm", ["none", "batch"])
+def test_the_built_in_mlp_has_the_same_numbers_as_a_function(norm):
+    setting = {"model.norm": norm, "model.activation.name": "prelu"}
+    reported, found = sweep("mlp", setting), sweep(f"{HOME}.built_in_mlp", setting)
+    if norm == "none":
+        same(reported, found)
+    else:  # which starts with the statistics of the training set where it is known to be a batch norm
+        assert found["runs"]["units"].to_list() == [16] * 3
+
+
+def test_the_built_in_cnn_has_the_same_numbers_as_a_function():
+    reported, found = (sweep(name, {"model.widths": [4]}) for name in ("cnn", f"{HOME}.built_in_cnn"))
+    same(reported, found, but=("margin", "weight_norm"))
+    for name in ("margin", "weight_norm"):  # sums over the weights in another order
+        np.testing.assert_allclose(reported["units"][name], found["units"][name], rtol=1e-5)
+
+
+def test_counts_are_those_of_a_recount_of_the_trained_parameters(tmp_path):
+    setting = SHORT | {"model.name": f"{HOME}.plain", "optimizer.name": "sgd", "optimizer.learning_rate": 3.0}
+    setting |= {"data.name": "moons", "data.examples": 200, "engine.precision": "float64"}
+    (run,) = engine.train_grid(layouts(setting, {"seed": [0, 1, 2, 3]}))
+    found = run.state.records.units["dead_train"][0]
+    source = run.layout.datasets[0]
+    dead = []
+    for n in range(4):
+        params = jax.tree.map(lambda leaf, n=n: np.asarray(leaf[n], np.float64), run.state.params)
+        assert params["in"].dtype == np.float64
+        dead.append(~(np.asarray(source.x_train) @ params["in"] + params["shift"] > 0).any(0))
+    np.testing.assert_array_equal(found, dead)
+    assert 0 < np.sum(dead) < np.size(dead)
+
+
+LIBRARIES = {"linen_cnn": [3, 4, 8], "equinox_mlp": [12, 12], "haiku_mlp": [12, 10], "nnx_normed": [12], "plain": [9]}
+
+
+def installed(name):
+    if name in ("equinox_mlp", "haiku_mlp"):
+        pytest.importorskip(name.split("_")[0], reason="extra zoo")
+    return f"{HOME}.{name}"
+
+
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_a_network_of_any_library_trains_and_all_tables_have_it(name):
+    tables = sweep(installed(name))
+    runs, layers, units = (tables[table] for table in ("runs", "layers", "units"))
+    assert not runs["diverged"].any()
+    losses = tables["probes"].sort("run_id", "step").group_by("run_id", maintain_order=True)
+    assert (losses.agg(pl.col("train_loss").last() < 0.9 * pl.col("train_loss").first())["train_loss"]).all()
+    last = layers.filter(pl.col("step") == 30, pl.col("run_id") == runs["run_id"][0]).sort("layer")
+    assert last["units"].to_list() == LIBRARIES[name]
+    assert units.filter(pl.col("run_id") == runs["run_id"][0]).height == sum(LIBRARIES[name])
+    assert units["weight_norm"].is_finite().all()
+
+
+@pytest.mark.parametrize("remedy", [name for name in optim.REMEDIES if name != "none"])
+@pytest.mark.parametrize("name", [pytest.param("linen_cnn", marks=pytest.mark.slow), "equinox_mlp"])
+def test_every_remedy_finds_the_layers(name, remedy):
+    acting = {"remedy.period": 10, "remedy.replacement_rate": 0.05, "remedy.maturity": 2, "remedy.patience": 3}
+    keys = {key: value for key, value in acting.items() if remedy in config.KEYS[key].readers}
+    changed = sweep(installed(name), {"remedy.name": remedy, **keys})["runs"]
+    assert not changed["diverged"].any()
+    assert not changed["train_loss"].equals(sweep(f"{HOME}.{name}")["runs"]["train_loss"])
+
+
+def test_a_reset_draws_as_the_network_itself_does():
+    """ReDo at every step with a threshold that all units are below: weights are always a fresh draw of the builder."""
+    setting = {"remedy.name": "redo", "remedy.period": 1, "remedy.tau": 1e9, "train.steps": 3, "probe.count": 2}
+    (run,) = engine.train_grid(layouts(SHORT | setting | {"model.name": f"{HOME}.plain"}, {"seed": [0]}))
+    weights = np.asarray(run.state.params["in"][0])
+    assert abs(weights.std() - 0.25) < 0.03
+    assert not np.asarray(run.state.params["out"]).any()
+
+
+UNITS = {"redo", "regrama", "continual_backprop", "self_normalized_resets"}
+
+
+@pytest.mark.parametrize("remedy", [name for name in optim.REMEDIES if name != "none"])
+def test_where_units_do_not_stand_between_layers_remedies_of_units_are_refused_by_name(remedy):
+    setting = {"remedy.name": remedy, "train.steps": 4, "probe.count": 2}
+    if remedy in UNITS or remedy == "rerandomize":
+        with pytest.raises(UserError, match=rf"remedy.name={remedy}.*relu.*meet others"):
+            layouts(SHORT | setting | {"model.name": f"{HOME}.residual"}, {"seed": [0]})
+    else:
+        assert not sweep(f"{HOME}.residual", setting)["runs"]["diverged"].any()
+
+
+def test_decay_and_frozen_layers_act_on_the_layers_that_are_found():
+    base = {"model.name": f"{HOME}.plain", "optimizer.name": "sgd", "train.steps": 1, "probe.count": 2}
+    states = {}
+    for name, more in {
+        "plain": {}, "decayed": {"optimizer.weight_decay": 0.5}, "shifts": {"optimizer.bias_decay": 0.5},
+        "frozen": {"optimizer.frozen": [1]},
+    }.items():  # fmt: skip
+        (run,) = engine.train_grid(layouts(SHORT | base | {"optimizer.learning_rate": 0.1} | more, {"seed": [0]}))
+        (still,) = engine.train_grid(layouts(SHORT | base | {"optimizer.learning_rate": 0.0}, {"seed": [0]}))
+        states[name] = jax.tree.map(np.asarray, run.state.params)
+        born = jax.tree.map(np.asarray, still.state.params)
+    for leaf in ("in", "out"):
+        expected = states["plain"][leaf] - 0.1 * 0.5 * born[leaf]
+        np.testing.assert_allclose(states["decayed"][leaf], expected, rtol=1e-4, atol=1e-6)
+        np.testing.assert_array_equal(states["shifts"][leaf], states["plain"][leaf])
+    np.testing.assert_array_equal(states["decayed"]["shift"], states["plain"]["shift"])
+    np.testing.assert_array_equal(states["frozen"]["in"], born["in"])
+    np.testing.assert_array_equal(states["frozen"]["shift"], born["shift"])
+    assert not np.array_equal(states["frozen"]["out"], born["out"])
+
+
+def test_running_statistics_are_kept_and_used_at_probes():
+    (run,) = engine.train_grid(layouts(SHORT | {"model.name": f"{HOME}.nnx_normed"}, {"seed": [0]}))
+    moved = [np.asarray(leaf) for leaf in jax.tree.leaves(run.state.buffers)]
+    assert any(np.abs(leaf).max() > 0.05 for leaf in moved)
+    assert float(run.state.records.probes["train_accuracy"][0, -1]) > 0.5
+
+
+@pytest.mark.parametrize("name", ["equinox_mlp", "nnx_normed"])
+def test_the_same_bits_on_one_device_in_another_grid_and_again(name):
+    name = installed(name)
+    whole, alone = sweep(name, seeds=5), sweep(name, seeds=2, devices=1)
+    for table in TABLES:
+        rows = whole[table].filter(pl.col("run_id").is_in(alone["runs"]["run_id"].implode()))
+        assert rows.equals(alone[table])
+
+
+def test_a_network_has_no_key_that_it_does_not_ask_for():
+    base = config.over_defaults({"model.name": f"{HOME}.plain"})
+    ids = {
+        grid.build(base | more, {}).run_ids()[0]
+        for more in (
+            {}, {"model.widths": (3,)}, {"model.norm": "batch"}, {"model.init.scale": 2.0},
+            {"model.activation.name": "leaky_relu", "model.activation.negative_slope": 0.5},
+        )
+    }  # fmt: skip
+    assert len(ids) == 1
+    asking = config.over_defaults({"model.name": f"{HOME}.built_in_mlp"})
+    assert len({grid.build(asking | {"model.widths": (n,)}, {}).run_ids()[0] for n in (3, 4)}) == 2
+
+
+REFUSED = {
+    f"{HOME}.raising": r"line \d+ of .*networks.py raises RuntimeError: no such luck",
+    f"{HOME}.misshapen": r"array of shape \(32, 7\).*\[examples, outputs\], here \(32, 10\)",
+    f"{HOME}.no_network": r"it is 3|network is 3",
+    f"{HOME}.without_numbers": "no array of floating-point numbers",
+    f"{HOME}.leaking": "closes over arrays that are made of the key",
+    f"{HOME}.asking": "asks for 'colour'.*features",
+    f"{HOME}.missing": "has no attribute 'missing'",
+    f"{HOME}.NOTHING": "no function of a key",
+    "tests.support.no_such_module.net": "No module named",
+    "mlpp": "did you mean 'mlp'",
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_no_network_is_refused_in_a_line(name):
+    with pytest.raises(UserError, match=REFUSED[name]) as refused:
+        sweep(name)
+    assert "\n" not in str(refused.value)
+    assert "model.name" in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["residual_mlp", "resnet", "transformer"])
+@pytest.mark.parametrize("activation", ["relu", "prelu", "leaky_relu"])
+def test_each_network_of_relubench_trains(name, activation):
+    with jax.numpy_rank_promotion("raise"):
+        tables = sweep(name, {"model.activation.name": activation, "model.widths": [5, 4], "train.steps": 60})
+    assert (tables["runs"]["train_accuracy"] > 0.3).all()
+    assert tables["layers"]["units"].unique().sort().to_list() == [4, 5]
+
+
+def test_every_network_is_known_here():
+    assert set(nn.MODELS) >= {"mlp", "cnn", "residual_mlp", "resnet", "transformer"}
