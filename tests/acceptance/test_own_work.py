@@ -1,5 +1,6 @@
 """Work of one's own: the files of docs/own-work.md, in a folder outside the checkout, are chosen and trained."""
 
+import contextlib
 import json
 import os
 import runpy
@@ -7,10 +8,13 @@ import shutil
 import subprocess
 import sys
 
+import jax
+import numpy as np
 import polars as pl
 import pytest
 
 import relubench
+from relubench.cli.own import importable
 from relubench.errors import Notice, UserError
 from tests.support.command_line import command
 from tests.support.pages import DOCS, shown_files, write_files
@@ -33,6 +37,13 @@ def own(tmp_path):
         yield write_files(PAGE, tmp_path)
 
 
+@contextlib.contextmanager
+def foreign():
+    """Let other libraries promote as they do."""
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        yield
+
+
 def run(folder, *words, statuses=(0,)):
     status, out, error = command(folder, *words)
     assert status in statuses, error
@@ -42,7 +53,7 @@ def run(folder, *words, statuses=(0,)):
 
 def test_the_page_shows_a_file_of_each_kind():
     assert {name.rpartition("/")[2] for name in shown_files(PAGE)} == {
-        "my_choices.py", "my_networks.py", "my_residual.py", "slow_adam.yaml", "init_scale.yaml", "my_init_scale.py",
+        "my_choices.py", "my_networks.py", "slow_adam.yaml", "init_scale.yaml", "my_init_scale.py",
         "my_arrays.py",
     }  # fmt: skip
 
@@ -70,11 +81,32 @@ def test_choices_of_one_s_own_train_from_the_command_line_and_from_python(own, m
 
 
 def test_a_network_a_remedy_and_a_file_of_keys_are_chosen_together(own):
-    words = ("model=residual", "optimizer=slow_adam", "remedy=weight_clipping", "remedy.largest=.1")
+    words = ("model=bottleneck", "optimizer=slow_adam", "remedy=weight_clipping", "remedy.largest=.1")
     run(own, CONF, "imports=[my_choices,my_networks]", "experiment=custom", "data=moons", *words, *TINY)
     row = relubench.load(own / "results/custom").runs.row(0, named=True)
-    assert (row["model.name"], row["optimizer.name"], row["optimizer.learning_rate"]) == ("residual", "adam", 0.001)
+    assert (row["model.name"], row["optimizer.name"], row["optimizer.learning_rate"]) == ("bottleneck", "adam", 0.001)
     assert (row["remedy.name"], row["remedy.largest"], row["diverged"]) == ("weight_clipping", 0.1, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "units"), [("conv_net", [8, 32]), ("normed", [32]), ("equinox_mlp", [32, 32])], ids=str
+)
+def test_a_network_of_another_library_is_chosen_by_its_module_and_name(own, name, units):
+    if name == "equinox_mlp":
+        pytest.importorskip("equinox", reason="extra zoo")
+    words = (f"model.name=my_networks.{name}", "remedy=redo", "remedy.period=2", *TINY, "out=other", "units=true")
+    with foreign():
+        run(own, CONF, "experiment=custom", *words)
+        assert "1 of 1 runs are on disk already" in run(own, CONF, "experiment=custom", *words)
+        results = relubench.load(own / "other")
+        last = results.layers.filter(pl.col("step") == 4).sort("layer")
+        assert last["units"].to_list() == units
+        assert results.units.height == sum(units)
+        assert results.runs["model.widths"].to_list() == [None]
+        with importable(own / "myconf"):
+            weights = relubench.retrain(own / "other", results.runs["run_id"][0])
+    assert all(isinstance(leaf, np.ndarray) or not hasattr(leaf, "shape") for leaf in jax.tree.leaves(weights))
+    assert "model.widths" not in run(own, "plan", CONF, "experiment=custom", *words)
 
 
 def test_an_experiment_of_one_s_own_is_listed_planned_swept_judged_and_drawn(own):
@@ -109,7 +141,7 @@ def test_arrays_given_from_python_have_ids_of_their_own(own):
     ("words", "told"),
     [
         (("imports=[my_choice]",), "imports=[my_choice]: there is no module my_choice in "),
-        ((CONF, "imports=[my_broken]"), "my_broken.py, raises ZeroDivisionError: division by zero"),
+        ((CONF, "imports=[my_broken]"), "my_broken.py raises ZeroDivisionError: division by zero"),
         ((CONF, "imports=[my_twice]"), "model.activation.name 'relu' is registered twice"),
         ((CONF, "imports=[my choices]"), "'my choices' is no name of a module"),
         (("imports=my_choices",), "imports='my_choices': it takes a list"),
