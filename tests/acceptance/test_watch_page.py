@@ -1,6 +1,8 @@
 """The examples of docs/watch.md run as they stand, one after another."""
 
+import importlib
 import re
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +14,7 @@ from tests.support.command_line import command
 PAGE = Path(__file__).parents[2] / "docs/watch.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
 OF_THE_ZOO = [block for block in BLOCKS if "equinox" in block]
+OF_TENSORBOARD = [block for block in BLOCKS if "tensorboardX" in block]
 
 
 def run(blocks, folder):
@@ -23,7 +26,7 @@ def run(blocks, folder):
 
 
 def test_the_examples_run(tmp_path):
-    out = run([block for block in BLOCKS if block not in OF_THE_ZOO], tmp_path)
+    out = run([block for block in BLOCKS if block not in OF_THE_ZOO + OF_TENSORBOARD], tmp_path)
     assert "first/relu relu" in out
     assert "stems from both data and parameters" in out
     assert "168 tokens" in out
@@ -33,6 +36,22 @@ def test_the_examples_run(tmp_path):
     assert status in {0, 1}
     assert "first/relu" in told
     assert (tmp_path / "autopsy.html").exists()
+
+
+def test_the_numbers_are_in_the_files_of_tensorboard(tmp_path):
+    pytest.importorskip("tensorboardX", reason="extra zoo")
+    event_pb2 = importlib.import_module("tensorboardX.proto.event_pb2")
+    (block,) = OF_TENSORBOARD
+    run([BLOCKS[0], block], tmp_path)
+    (path,) = (tmp_path / "board").iterdir()
+    data, found = path.read_bytes(), {}
+    while data:  # records of length, checksum, event, checksum
+        (size,) = struct.unpack("<Q", data[:8])
+        event = event_pb2.Event.FromString(data[12 : 12 + size])
+        found |= {value.tag: value.simple_value for value in event.summary.value}
+        data = data[16 + size :]
+    assert {"first/relu/dead", "first/relu/silent"} <= set(found)
+    assert 0 < found["first/relu/dead"] < 1
 
 
 def test_the_examples_of_other_libraries_run(tmp_path):
