@@ -14,6 +14,7 @@ from tests.support.command_line import command
 PAGE = Path(__file__).parents[2] / "docs/watch.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
 OF_THE_ZOO = [block for block in BLOCKS if "equinox" in block]
+OF_THE_FIGURE = [block for block in BLOCKS if "transformer.png" in block]
 OF_TENSORBOARD = [block for block in BLOCKS if "tensorboardX" in block]
 
 
@@ -26,7 +27,7 @@ def run(blocks, folder):
 
 
 def test_the_examples_run(tmp_path):
-    out = run([block for block in BLOCKS if block not in OF_THE_ZOO + OF_TENSORBOARD], tmp_path)
+    out = run([block for block in BLOCKS if block not in OF_THE_ZOO + OF_THE_FIGURE + OF_TENSORBOARD], tmp_path)
     assert "first/relu relu" in out
     assert "stems from both data and parameters" in out
     assert "168 tokens" in out
@@ -36,6 +37,17 @@ def test_the_examples_run(tmp_path):
     assert status in {0, 1}
     assert "first/relu" in told
     assert (tmp_path / "autopsy.html").exists()
+
+
+def test_the_figure_of_a_transformer_is_drawn(tmp_path):
+    (block,) = OF_THE_FIGURE
+    short = block.replace("probes, between = jnp.asarray(images) / 8 - 1, Transformer(), 30, 20", SHORTENED)
+    assert short != block
+    run([short, "print(dead.shape)"], tmp_path)
+    assert (tmp_path / "transformer.png").stat().st_size > 10_000
+
+
+SHORTENED = "probes, between = jnp.asarray(images[::20]) / 8 - 1, Transformer(), 2, 3"
 
 
 def test_the_numbers_are_in_the_files_of_tensorboard(tmp_path):
