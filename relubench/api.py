@@ -142,7 +142,9 @@ def retrain(out: str | Path, run_id: str, *, root: str | Path | None = None) -> 
     (trained,) = _train(grid.build(base, {}), root, width, devices=1)
     _compare(trained, stored, run_id)
     state = jax.tree.map(lambda leaf: np.asarray(leaf[0]), (trained.state.params, trained.state.buffers))
-    return jax.tree.map(np.asarray, trained.layout.structure.weights(*state))
+    return jax.tree.map(
+        lambda leaf: np.asarray(leaf) if isinstance(leaf, jax.Array) else leaf, trained.layout.structure.weights(*state)
+    )
 
 
 def _row(stored: Results, run_id: str) -> dict[str, Any]:

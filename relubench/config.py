@@ -120,7 +120,7 @@ class Model:
 
     name: str = static("mlp", "architecture; or MODULE.FUNCTION, a network of one's own")
     widths: list[int] = static(
-        [64, 64, 64], "units (mlp) or channels (cnn) per hidden layer", low=1, shared="model.name"
+        [64, 64, 64], "units, or channels, of each hidden layer or block", low=1, shared="model.name"
     )
     activation: Activation = field(default_factory=Activation)
     init: Init = field(default_factory=Init)

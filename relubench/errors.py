@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import importlib
 import os
 import traceback
 from collections.abc import Iterable, Sequence
@@ -33,18 +34,20 @@ def shown(value: object) -> str:
 
 
 def reason(error: BaseException, but: Sequence[str] = ()) -> str:
-    """Return in a line what a user's own code has raised, and where in it: frames of relubench are not theirs.
+    """Return in a line what a user's own code has raised, and at which of its lines.
 
-    Files that begin with one of `but` are not, either.
+    Lines of relubench, of installed packages, and of files whose names begin with one of `but`, are not the user's.
     """
     calls = traceback.extract_tb(error.__traceback__)
-    theirs = [call for call in calls if not call.filename.startswith((_HERE, *but))]
+    theirs = [call for call in calls if not call.filename.startswith((_HERE, *but)) and _PACKAGES not in call.filename]
     where = f"line {theirs[-1].lineno} of {theirs[-1].filename} " if theirs else ""
-    told = traceback.format_exception_only(error)[-1].strip()
+    told = "".join(traceback.format_exception_only(error)).strip().splitlines()[0]
     return f"{where}raises {told}"
 
 
-_HERE = os.path.dirname(__file__) + os.sep
+_HERE, _PACKAGES = os.path.dirname(__file__) + os.sep, f"{os.sep}site-packages{os.sep}"
+#: Where the calls stand that lead to a module that is imported.
+IMPORTING = (importlib.__file__, "<frozen importlib")
 
 
 class Notice(UserWarning):

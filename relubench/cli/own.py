@@ -9,11 +9,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from relubench.errors import UserError, reason, shown
+from relubench.errors import IMPORTING, UserError, reason, shown
 from relubench.experiments.designs import USER_FOLDER
 
-#: Where the calls stand that lead to a user's module.
-_IMPORTING = (importlib.__file__, "<frozen importlib")
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
@@ -53,4 +51,4 @@ def _reason(name: str, error: BaseException, conf: Path | None) -> str:
         places = ", ".join(str(place) for place in (conf, Path.cwd()) if place is not None)
         hint = "" if conf else "; --config-dir=DIR adds a folder"
         return f"there is no module {error.name} in {places}, nor is one installed{hint}"
-    return f"module {name}: {reason(error, _IMPORTING)}"
+    return f"module {name}: {reason(error, IMPORTING)}"

@@ -1,7 +1,8 @@
 """The networks by name, what a forward pass returns, and what is known of a network's layers.
 
-A builder takes a key, and by name what else it asks for of `model` (the group of the setting), `features`,
-`image_shape` and `outputs`; its own keys come by their names. It returns either of two:
+A builder takes a key, `key` or its first argument, and by name what else it asks for: `model` (the group of the
+setting), `features`, `image_shape`, `outputs`, `keys` (layer n draws from keys(n)), and keys of its own. It returns
+either of two:
 
 - (parameters, apply), of any library: trees of arrays and the function of (parameters, x [examples, features]) that
   gives [examples, outputs]; or (parameters, state, apply) where apply takes (parameters, state, x, train) and gives
@@ -16,12 +17,11 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from relubench import config
-from relubench.errors import UserError, reason, shown
+from relubench.errors import IMPORTING, UserError, reason, shown
 from relubench.lazy import jax, jnp
 from relubench.registry import Registry
 from relubench.units import Layer
@@ -68,10 +68,11 @@ class Structure(NamedTuple):
     #: (key, affine layer from 1, shape of its kernel) -> a fresh draw of (kernel, bias)
     draw: Callable[[Array, int, tuple[int, ...]], tuple[Array, Array]]
     weights: Callable[[Any, Any], Any]  # (parameters, buffers) -> what a user is given of a trained network
-    unread: tuple[str, ...] = ()  # where parameters take part that are no affine layer's: file:line
+    piecewise_linear: bool  # whether every activation is: what units of no negative z do is linear
+    unread: tuple[str, ...] = ()  # where parameters are multiplied that are no affine layer's: file:line
 
     def incoming(self) -> list[int]:
-        """Return the affine layer that each hidden layer's pre-activations come from, where all come from one."""
+        """Return the affine layer of each hidden layer, in their order; all of them have one (`recorder.weights`)."""
         return [hidden.incoming for hidden in self.hidden if hidden.incoming is not None]
 
 
@@ -95,9 +96,14 @@ class _Models(Registry["Builder"]):
         try:
             builder = getattr(importlib.import_module(module), function)
         except (Exception, SystemExit) as error:  # a user's module may raise anything
-            raise UserError(f"{self.kind}={name}: {reason(error)}; it takes MODULE.FUNCTION") from error
-        if not callable(builder):
-            raise UserError(f"{self.kind}={name}: it is {shown(builder)}, no function of a key")
+            missing = isinstance(error, ModuleNotFoundError) and f"{module}.".startswith(f"{error.name}.")
+            hint = "; modules are looked for in the working folder and in --config-dir=DIR" if missing else ""
+            told = reason(error, IMPORTING)
+            raise UserError(f"{self.kind}={name}: {told}; it takes MODULE.FUNCTION{hint}") from error
+        try:
+            _asked(builder)
+        except (TypeError, ValueError):
+            raise UserError(f"{self.kind}={name}: it is {shown(builder)}, no function of a key") from None
         self.register(name)(builder)
 
     @property
@@ -151,11 +157,12 @@ def build(
         "model": model, "keys": layer_keys(key), "features": features, "image_shape": image_shape, "outputs": outputs,
         **MODELS.own(model),
     }  # fmt: skip
-    given, positional = {}, []
+    given: dict[str, Any] = {}
+    positional: list[Array] = []
     for place, (name, parameter) in enumerate(_asked(builder).items()):
-        if name in known:
-            given[name] = known[name]
-        elif place == 0 or name == "key":
+        if name in known or name == "key":
+            given[name] = key if name == "key" else known[name]
+        elif place == 0 and parameter.kind is not parameter.KEYWORD_ONLY:
             positional.append(key)
         elif parameter.default is parameter.empty and parameter.kind not in _MANY:
             raise UserError(
@@ -170,8 +177,8 @@ def theirs(name: str, call: Callable[[], Any]) -> Any:
         return call()
     except UserError:
         raise
-    except Exception as error:
-        raise UserError(f"model.name={name}: {reason(error, [os.path.dirname(jax.__file__) + os.sep])}") from error
+    except (Exception, SystemExit) as error:
+        raise UserError(f"model.name={name}: {reason(error)}") from error
 
 
 _MANY = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)

@@ -6,9 +6,7 @@ The other kind, a function of parameters, is in `relubench.nn.functions`.
 from __future__ import annotations
 
 import functools
-import importlib
 from collections.abc import Callable, Sequence
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import jax
@@ -17,6 +15,7 @@ from jax import Array
 
 from relubench import config
 from relubench.errors import UserError
+from relubench.nn.activations import ACTIVATIONS
 from relubench.nn.initializers import initialize
 from relubench.nn.models import Forward, Structure
 
@@ -38,10 +37,14 @@ class Network(Protocol):
         """Return the running statistics of batch norms as those of the inputs `x()`; without one they stay."""
 
 
-def born(build: Build, key: Array, dtype: Any) -> tuple[Any, Any]:
+def born(name: str, build: Build, key: Array, dtype: Any) -> tuple[Any, Any]:
     """Return a network's (trained parameters, running statistics and constants) with its initial weights."""
     built = build(key)
-    return _split(built) if isinstance(built, nnx.Module) else _functions().Parts.of(built, dtype)[:2]
+    if isinstance(built, nnx.Module):
+        return _split(built)
+    from relubench.nn.functions import Parts  # what reads functions takes long to import
+
+    return Parts.of(name, built, dtype)[:2]
 
 
 def network(model: config.Model, build: Build, x: jax.ShapeDtypeStruct, outputs: int) -> Network:
@@ -55,12 +58,11 @@ def network(model: config.Model, build: Build, x: jax.ShapeDtypeStruct, outputs:
 
     key = jax.eval_shape(lambda: jax.random.key(0, impl="threefry2x32"))
     jax.eval_shape(shapes, key)
-    return made[0] if made else _functions().Function.of(model.name, build, key, x, outputs)
+    if made:
+        return made[0]
+    from relubench.nn.functions import Function
 
-
-def _functions() -> ModuleType:
-    """Return the module of the other kind, imported where there is one."""
-    return importlib.import_module("relubench.nn.functions")
+    return Function.of(model.name, build, key, x, outputs)
 
 
 class _Reporting(NamedTuple):
@@ -110,7 +112,10 @@ def structure(module: Any, model: config.Model) -> Structure:
         return initialize(model.init, key, shape, hidden=layer - 1 in of_units)
 
     lens = _Reported(tuple(paths[id(layer)] for layer in affine))
-    return Structure(hidden, lens.get, lens.set, draw, weights=lambda params, buffers: lens.get(params))
+    kind_of = ACTIVATIONS[model.activation.name]
+    return Structure(
+        hidden, lens.get, lens.set, draw, lambda params, buffers: lens.get(params), kind_of.piecewise_linear
+    )
 
 
 class _Reported(NamedTuple):

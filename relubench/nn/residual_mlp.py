@@ -19,20 +19,20 @@ STREAM = static(64, "numbers that blocks read and add to", low=1)
 def _residual_mlp(key: Array, model: config.Model, features: int, outputs: int, stream: int) -> Any:
     """Return blocks x + W2 f(W1 norm(x) + b1) + b2 of `widths` units each, between two affine layers."""
     keys, blocks = layer_keys(key), []
+    learned, constant, f = parts.activation(model)
     for place, width in enumerate(model.widths):
-        learned, constant, f = parts.activation(model)
         blocks.append(
             {
                 "norm": parts.unscaled(stream),
-                "in": parts.drawn(model, keys(2 * place + 2), (stream, width), hidden=True),
+                "in": parts.drawn(model, keys(2 * place + 3), (stream, width), hidden=True),
                 "f": learned,
-                "out": parts.drawn(model, keys(2 * place + 3), (width, stream)),
+                "out": parts.drawn(model, keys(2 * place + 4), (width, stream)),
             }
         )
     parameters = {
         "first": parts.drawn(model, keys(1), (features, stream)),
         "blocks": blocks,
-        "last": parts.drawn(model, keys(2 * len(blocks) + 2), (stream, outputs)),
+        "last": parts.drawn(model, keys(2), (stream, outputs)),
     }
 
     def apply(parameters: Any, constant: Any, x: Array, train: bool) -> tuple[Array, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from relubench import magnitudes
 from relubench.lazy import jax, jnp, optax
 
 if TYPE_CHECKING:
@@ -29,10 +30,13 @@ def scale_by_counted_adam(b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8)
     """
 
     def init(params: Any) -> CountedAdamState:
-        return CountedAdamState(*(jax.tree.map(jnp.zeros_like, params) for _ in CountedAdamState._fields))
+        moments = (jax.tree.map(jnp.zeros_like, params) for _ in range(2))
+        # In half precision their sums would stand still before they are 1.
+        weights = (jax.tree.map(lambda p: magnitudes.floating(jnp.zeros_like(p)), params) for _ in range(2))
+        return CountedAdamState(*moments, *weights)
 
     def update(updates: Any, state: CountedAdamState, params: Any = None) -> tuple[Any, CountedAdamState]:
-        ones = jax.tree.map(jnp.ones_like, updates)
+        ones = jax.tree.map(jnp.ones_like, state.mu_weight)
         squares = jax.tree.map(jnp.square, updates)
         moved = CountedAdamState(
             mu=_averaged(state.mu, updates, b1),
@@ -43,7 +47,8 @@ def scale_by_counted_adam(b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8)
         return jax.tree.map(_step, *moved), moved
 
     def _step(mu: Any, nu: Any, mu_weight: Any, nu_weight: Any) -> Any:
-        return mu / mu_weight / (jnp.sqrt(nu / nu_weight) + eps)
+        first, second = (moment / weight.astype(moment.dtype) for moment, weight in ((mu, mu_weight), (nu, nu_weight)))
+        return first / (jnp.sqrt(second) + eps)
 
     return optax.GradientTransformation(init, update)
 

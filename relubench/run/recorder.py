@@ -42,11 +42,10 @@ class Context:
         """Return (kernel [..., in, out], bias [out]) of every affine layer in order from the input."""
         return self.network.structure.affine_layers(self.state.params)
 
-    def incoming(self) -> list[Any]:
-        """Return the (kernel, bias) that each hidden layer's pre-activations come from, None of what is none such."""
+    def incoming(self) -> list[tuple[Array, Array]]:
+        """Return the (kernel, bias) that each hidden layer's pre-activations come from; who asks needs `weights`."""
         layers = self.affine_layers()
-        places = [hidden.incoming for hidden in self.network.structure.hidden]
-        return [None if place is None else layers[place] for place in places]
+        return [layers[place] for place in self.network.structure.incoming()]
 
     @functools.cached_property
     def params_at_birth(self) -> Any:
@@ -155,7 +154,7 @@ def plane(structure: nn.Structure) -> str:
     """What a measure lacks that takes the pre-activations of layer 1 for planes x·W + b over the network's inputs."""
     if structure.hidden and structure.hidden[0].plane:
         return ""
-    return "a first layer whose pre-activations are planes in the inputs: model.name=mlp with model.norm=none"
+    return "a first layer whose pre-activations are planes in the inputs, as of model.name=mlp with model.norm=none"
 
 
 def first_layer(structure: nn.Structure) -> str:

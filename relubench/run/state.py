@@ -128,7 +128,7 @@ def _builder(setting: Setting, data: Arrays) -> Callable[[Array], Any]:
 
 def born(setting: Setting, data: Arrays) -> tuple[Any, Any]:
     """Return the run's (parameters, running statistics and constants) before its first step."""
-    return networks.born(_builder(setting, data), named_key(setting.seed, "weights"), data.x.dtype)
+    return networks.born(setting.model.name, _builder(setting, data), named_key(setting.seed, "weights"), data.x.dtype)
 
 
 def make_network(setting: Setting, data: Arrays) -> Network:

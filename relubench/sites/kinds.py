@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from jax import numpy as jnp
 from jax.extend import core
 
 from relubench.lazy import special
@@ -87,11 +88,16 @@ class Formula(NamedTuple):
         return bool(np.all(np.abs(self.values - function) <= self.tolerance * (1 + np.abs(function))))
 
 
-def formula(base: Value, end: Value, nodes: Sequence[Node], makers: Mapping[Value, Node]) -> Formula | None:
-    """Return the function that `nodes` make, or None where it holds arrays or operations that are not known here."""
+def formula(
+    base: Value, end: Value, nodes: Sequence[Node], makers: Mapping[Value, Node], given: float | None = None
+) -> Formula | None:
+    """Return the function that `nodes` make, or None where it holds arrays or operations that are not known here.
+
+    With `given`, arrays that the program is given count as that number.
+    """
     try:
         with np.errstate(all="ignore"):
-            values = np.asarray(_on_grid(base, end, nodes, makers), np.float64)
+            values = np.asarray(_on_grid(base, end, nodes, makers, given), np.float64)
     except _Unknowable:
         return None
     return (
@@ -118,15 +124,23 @@ def family(own: Formula) -> str:
     return ""
 
 
-def _on_grid(base: Value, end: Value, nodes: Sequence[Node], makers: Mapping[Value, Node]) -> Any:
+def learned(base: Value, end: Value, nodes: Sequence[Node], makers: Mapping[Value, Node]) -> str:
+    """Return the name of a family whose number is a parameter, or nothing."""
+    own = formula(base, end, nodes, makers, given=0.25)
+    return "prelu" if own is not None and family(own) == "leaky_relu" else ""
+
+
+def _on_grid(base: Value, end: Value, nodes: Sequence[Node], makers: Mapping[Value, Node], given: float | None) -> Any:
     known: dict[Value, Any] = {base: GRID}
     for node in nodes:
-        result = _evaluate(node, [_operand(v, known, makers) for v in node.inputs])
+        result = _evaluate(node, [_operand(v, known, makers, given) for v in node.inputs])
         known[node.outputs[0]] = result
     return known[end]
 
 
-def _operand(operand: Operand, known: Mapping[Value, Any], makers: Mapping[Value, Node]) -> Any:
+def _operand(
+    operand: Operand, known: Mapping[Value, Any], makers: Mapping[Value, Node], given: float | None = None
+) -> Any:
     """Return a value on the grid, or a number of the program; what is an array of its own is not known."""
     if isinstance(operand, core.Literal):
         return np.asarray(operand.val)
@@ -134,10 +148,12 @@ def _operand(operand: Operand, known: Mapping[Value, Any], makers: Mapping[Value
         return known[operand]
     node = makers.get(operand)
     if node is None:
-        raise _Unknowable
-    if node.name in {"broadcast_in_dim", "transpose"}:
-        return _operand(node.inputs[0], known, makers)
-    return _evaluate(node, [_operand(v, known, makers) for v in node.inputs])
+        if given is None or not jnp.issubdtype(operand.aval.dtype, jnp.floating):
+            raise _Unknowable
+        return np.asarray(given)
+    if node.name in {"broadcast_in_dim", "transpose", "reshape"}:
+        return _operand(node.inputs[0], known, makers, given)
+    return _evaluate(node, [_operand(v, known, makers, given) for v in node.inputs])
 
 
 def _evaluate(node: Node, values: Sequence[Any]) -> Any:

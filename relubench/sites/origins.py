@@ -136,7 +136,7 @@ def kinds_of(axis: Iterable[Factor]) -> frozenset[str]:
 def merged(axes: Sequence[Axis], size: int) -> Axis:
     """Return the axis of an array that combines arrays with these axes, all of one length."""
     result = axes[0]
-    for axis in axes[1:]:
+    for axis in axes[1:] if size else ():
         result = _refined(result, axis, size)
     return result
 

@@ -38,6 +38,17 @@ class Plan:
         inner = [(places[node], list(held(node, plans))) for node, plans in self.inside.items()]
         return [activation for _, group in sorted(own + inner, key=lambda pair: pair[0]) for activation in group]
 
+    def standing_in_branches(self) -> Iterator[tuple[Stretch, str]]:
+        """Give the activations that not every example meets, or no device whole, and what they stand in."""
+        for node, plans in self.inside.items():
+            for plan in plans:
+                if node.name == "scan":
+                    yield from plan.standing_in_branches()
+                else:
+                    yield from (
+                        (activation.stretch, f"it stands in a {node.name}") for activation in plan.activations()
+                    )
+
     def leave_out(self, stretches: set[Stretch]) -> None:
         """Forget these activations, wherever they stand."""
         self.stretches = [stretch for stretch in self.stretches if stretch not in stretches]

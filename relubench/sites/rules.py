@@ -183,7 +183,19 @@ def _sliced(node: Node, given: Sequence[Origin]) -> list[Origin]:
 
 
 def _sorted(node: Node, given: Sequence[Origin]) -> list[Origin]:
-    return [dataclasses.replace(origin, affine=False) for origin in given]
+    along = node.params["dimension"]
+    return [dataclasses.replace(_unplaced(origin, [along]), affine=False) for origin in given]
+
+
+def _turned(node: Node, given: Sequence[Origin]) -> list[Origin]:
+    """Reversals and running sums: entries along an axis are no longer those at the same places."""
+    along = node.params.get("dimensions", [node.params.get("axis")])
+    return [_unplaced(origin, along) for origin in _sliced(node, given)]
+
+
+def _unplaced(origin: Origin, along: Sequence[int]) -> Origin:
+    axes = (tuple(f._replace(of=None) for f in axis) if n in along else axis for n, axis in enumerate(origin.axes))
+    return dataclasses.replace(origin, axes=tuple(axes))
 
 
 def _concatenate(node: Node, given: Sequence[Origin]) -> list[Origin]:
@@ -318,6 +330,8 @@ def _dot(node: Node, given: Sequence[Origin]) -> list[Origin]:
         (right, left, contracted[1], contracted[0], batch[1]),
     ):
         free = [_plain(axis) for n, axis in enumerate(origin.axes) if n not in {*gone, *shared}]
+        if origin.varies and _is_weight(other):
+            free = [_positions(axis) for axis in free]
         if not origin.varies and not origin.parameters:  # a fixed matrix makes of an axis another of its kind
             kinds = origins.kinds_of(factor for n in others_gone for factor in _plain(other.axes[n]))
             free = [axis if origins.kinds_of(axis) else tuple(f.also(kinds) for f in axis) for axis in free]
@@ -365,15 +379,24 @@ def _convolution(node: Node, given: Sequence[Origin]) -> list[Origin]:
     shape = node.outputs[0].shape
     axes: list[Axis] = [()] * len(shape)
     groups = node.params["batch_group_count"]
-    batch = _plain(left.axes[numbers.lhs_spec[0]])
+    positions = _positions if left.varies and _is_weight(right) else _plain
+    batch = positions(_plain(left.axes[numbers.lhs_spec[0]]))
     axes[numbers.out_spec[0]] = batch if groups == 1 else _resized(batch, shape[numbers.out_spec[0]])
     features = right.axes[numbers.rhs_spec[0]]
     if not origins.kinds_of(features):  # a fixed kernel, applied to each channel
         features = left.axes[numbers.lhs_spec[1]]
     axes[numbers.out_spec[1]] = _resized(_plain(features), shape[numbers.out_spec[1]])
     for own, place in zip(numbers.lhs_spec[2:], numbers.out_spec[2:], strict=True):
-        axes[place] = _resized(_plain(left.axes[own]), shape[place])
+        axes[place] = _resized(positions(_plain(left.axes[own])), shape[place])
     return [_product(node, axes, left, right)]
+
+
+def _positions(axis: Axis) -> Axis:
+    """Return an axis of data that a product with parameters leaves: its weights are the same all along it."""
+    of_units = PARAMETERS in origins.kinds_of(axis)
+    if not of_units:
+        return axis
+    return tuple(Factor(f.size, (f.kinds - {PARAMETERS}) | {DATA}) if PARAMETERS in f.kinds else f for f in axis)
 
 
 def _ragged(node: Node, given: Sequence[Origin]) -> list[Origin]:
@@ -399,8 +422,8 @@ _RULES: dict[str, Rule] = {
 _SHARED: dict[Rule, str] = {
     _concatenate: "concatenate stack",
     _ragged: "ragged_dot ragged_dot_general",
-    _sliced: "slice pad rev split top_k cumsum cummax cummin cumprod cumlogsumexp reduce_window "
-    "reduce_window_max reduce_window_min reduce_window_sum",
+    _turned: "rev cumsum cummax cummin cumprod cumlogsumexp",
+    _sliced: "slice pad split top_k reduce_window reduce_window_max reduce_window_min reduce_window_sum",
     _updated: "dynamic_update_slice scatter scatter-add scatter_add scatter-mul scatter_mul scatter-min scatter_min "
     "scatter-max scatter_max",
     _reduced: "reduce reduce_sum reduce_max reduce_min reduce_prod reduce_and reduce_or reduce_xor argmax argmin",

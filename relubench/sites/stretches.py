@@ -279,7 +279,8 @@ def _known(links: Links, pairs: Sequence[tuple[Value, Value]]) -> tuple[Value, V
             if kind := kinds.name(formula):
                 return start, end, kind
             formulas.append((start, end, formula))
-    named = ((start, end, kinds.family(formula)) for start, end, formula in formulas)
+    named = [(start, end, kinds.family(formula)) for start, end, formula in formulas]
+    named += [(*pair, kinds.learned(*pair, _between(links, *pair), links.makers)) for pair in pairs if not formulas]
     return next((found for found in named if found[2]), None)
 
 

@@ -200,6 +200,21 @@ class Traced:
         kept = [place for place in places if place.stretch not in none]
         return cls(lambda: fn(*args, **kwargs), made, kept, axes, arrays, rebuild)
 
+    def leave_out_unclear(self) -> list[str]:
+        """Leave out the activations whose layers can't be told, by their axes or by where they stand; return why."""
+        unclear = dict(self.plan.standing_in_branches())
+        for place in self.places:
+            if place.stretch not in unclear:
+                try:
+                    seen = views.view(place.name, place.source, place.stretch, self.axes.get(place.name))
+                    layers.arrangement(place.name, place.stretch, seen)
+                except UserError as error:
+                    unclear[place.stretch] = str(error).partition(";")[0]
+        reasons = [f"{p.name} at {p.source}: {unclear[p.stretch]}" for p in self.places if p.stretch in unclear]
+        self.plan.leave_out(set(unclear))
+        self.places[:] = [place for place in self.places if place.stretch not in unclear]
+        return reasons
+
     def run(self, observer: evaluate.Observer) -> tuple[Any, list[Any]]:
         """Return what the function returns, and what the observer sees of each site.
 

@@ -20,7 +20,7 @@ from jax import numpy as jnp
 from relubench.sites import graph, loops, origins, primitives
 from relubench.sites.graph import Node, Operand, Value
 from relubench.sites.incoming import parameter_leaves
-from relubench.sites.origins import PARAMETERS, Factor, Origin, Place
+from relubench.sites.origins import DATA, PARAMETERS, Factor, Origin, Place
 from relubench.sites.plan import Plan
 from relubench.sites.stretches import Links, Stretch
 
@@ -68,7 +68,8 @@ class Wired(NamedTuple):
 class Wiring(NamedTuple):
     """The affine layers of a function's first argument in the order of its operations, and how its units lie in them.
 
-    An activation in a loop over layers counts once a layer.
+    Those of a loop over layers follow each other turn by turn, one operation after the other; an activation in such a
+    loop counts once a layer.
     """
 
     layers: tuple[Affine, ...]
@@ -112,12 +113,14 @@ class _Product:
 
     @property
     def units(self) -> tuple[Place, ...]:
-        """What the outputs come from: axes of the parameter."""
-        return tuple(Place(self.weight, axis + (self.turns is not None)) for axis in self.outs)
+        """What the outputs come from: axes of the parameter; of a single unit none."""
+        offset = int(self.turns is not None)
+        return tuple(Place(self.weight, axis + offset) for axis in self.outs if self.sizes[axis] > 1)
 
     def reads(self, units: Sequence[Place]) -> bool:
-        """Whether all these units are among its inputs."""
-        return set(units) <= {factor.of for factors in self.ins.values() for factor in factors}
+        """Whether all these units are among its inputs, each once."""
+        read = Counter(factor.of for factors in self.ins.values() for factor in factors)
+        return all(read[unit] == 1 for unit in units)
 
     def layers(self, units: Sequence[Place]) -> list[Affine]:
         """Return the layer, or that of each turn; where its inputs are some of these `units`, `in` counts those."""
@@ -159,35 +162,47 @@ class _Between:
     lacks: str
 
 
+@dataclasses.dataclass(frozen=True)
+class _Found:
+    """What is met in a graph and in the loops in it."""
+
+    products: dict[Node, _Product] = dataclasses.field(default_factory=dict)
+    unread: list[str] = dataclasses.field(default_factory=list)  # where other products with parameters stand
+    uses: Counter[str] = dataclasses.field(default_factory=Counter)  # how many operations take each parameter
+
+
 def find(plan: Plan, parameters: Any) -> Wiring:
     """Return the wiring of a function whose first argument is `parameters`."""
-    products: dict[Node, _Product] = {}
-    unread: list[str] = []
+    found = _Found()
     given = {path: tuple(jnp.shape(leaf)) for path, leaf in parameter_leaves(parameters)}
-    hidden = list(_hidden(plan, _Standing(given, dict.fromkeys(plan.graph.inputs)), products, unread))
-    tied = {weight for weight, uses in Counter(product.weight for product in products.values()).items() if uses > 1}
+    hidden = list(_hidden(plan, _Standing(given, dict.fromkeys(plan.graph.inputs)), found))
     units = {product: between.before.units for between in hidden if between.before for product in between.after}
     layers: list[Affine] = []
     places: dict[tuple[_Product, int | None], int] = {}
-    for product in products.values():
-        if product.weight not in tied:
-            for layer in product.layers(units.get(product, ())):
-                places[product, layer.kernel.turn] = len(layers)
-                layers.append(layer)
+    for node, product in found.products.items():
+        if found.uses[product.weight] > 1 or found.uses[product.bias] > 1:
+            found.unread.append(node.source)
+            continue
+        for layer in product.layers(units.get(product, ())):
+            places[product, layer.kernel.turn] = len(layers)
+            layers.append(layer)
     wired = [
-        _wired(between, turn if activation.layers > 1 else None, places)
+        _wired(between, turn, places)
         for between, activation in zip(hidden, plan.activations(), strict=True)
         for turn in range(activation.layers)
     ]
-    return Wiring(tuple(layers), tuple(wired), tuple(dict.fromkeys(unread)))
+    return Wiring(tuple(layers), tuple(wired), tuple(dict.fromkeys(found.unread)))
 
 
 def _wired(between: _Between, turn: int | None, places: dict[tuple[_Product, int | None], int]) -> Wired:
+    def place(product: _Product) -> int | None:
+        return places.get((product, None if product.turns is None else turn))
+
     ends = [product for product in (between.before, *between.after) if product is not None]
-    tied = next((product.weight for product in ends if (product, turn) not in places), "")
-    lacks = between.lacks or (f"the parameter {tied} is used more than once" if tied else "")
-    incoming = None if between.before is None else places.get((between.before, turn))
-    outgoing = () if lacks else tuple(places[product, turn] for product in between.after)
+    tied = next((product.weight for product in ends if place(product) is None), "")
+    lacks = between.lacks or (f"the parameter {tied}, or its bias, is used more than once" if tied else "")
+    incoming = None if between.before is None else place(between.before)
+    outgoing = tuple(n for n in map(place, between.after) if n is not None and not lacks)
     plane = between.affine and between.before is not None and between.before.of_inputs
     return Wired(incoming, outgoing, between.affine, plane, lacks)
 
@@ -214,68 +229,113 @@ class _Standing:
     def inside(self, node: Node, links: Links) -> _Standing:
         """Return what stands so in the body of a loop."""
         fixed, carried = loops.sizes(node)
-        body, turns = node.graphs[0].inputs, dict[Value, int | None]()
-        for place, (operand, value) in enumerate(zip(node.inputs, body, strict=True)):
+        turns: dict[Value, int | None] = {}
+        for place, (operand, value) in enumerate(zip(node.inputs, node.graphs[0].inputs, strict=True)):
             known = self.parameter(operand, links)
-            if known is not None and not fixed <= place < fixed + carried:
-                by_turns = place >= fixed
-                if not (by_turns and known[1] is not None):  # of a loop in a loop
-                    turns[value] = node.params["length"] if by_turns else known[1]
+            if known is not None and place < fixed:
+                turns[value] = known[1]
+            elif known is not None and place >= fixed + carried and known[1] is None:  # else of a loop in a loop
+                turns[value] = node.params["length"]
         return _Standing(self.shapes, turns)
 
 
-#: What leaves the numbers of an array as they are.
+#: What leaves the numbers of an array as they are, and in their order.
 _RESHAPING = primitives.SAME | {"broadcast_in_dim", "convert_element_type", "reshape", "squeeze", "transpose"}
+#: What takes numbers of other examples or positions, each unit by itself; reductions do if they leave units alone.
+_POOLING = frozenset(
+    {"reduce_window", "reduce_window_max", "reduce_window_min", "reduce_window_sum", "pad", "slice", "dynamic_slice"}
+)
+_REDUCING = frozenset({"reduce_sum", "reduce_max", "reduce_min"})
 
 
-def _hidden(plan: Plan, standing: _Standing, products: dict[Node, _Product], unread: list[str]) -> Iterator[_Between]:
-    """Give what lies around each activation in the plan's order, and put down the layers met."""
+def _hidden(plan: Plan, standing: _Standing, found: _Found) -> Iterator[_Between]:
+    """Give what lies around each activation in the plan's order, and put down what is met."""
     links, own = plan.links, {stretch.nodes[-1]: stretch for stretch in plan.stretches}
-    for node in plan.graph.nodes():
-        if node.name in _PRODUCTS and not node.backward:
-            product = _product(node, standing, links)
+    live = _live(plan)
+    nodes = [node for node in plan.graph.nodes() if node in live and not node.backward]
+    for node in nodes:
+        if node.name in _PRODUCTS:
+            product = _product(node, standing, links, live)
             if product is not None:
-                products[node] = product
+                found.products[node] = product
             elif _joins_parameters(node, links):
-                unread.append(node.source)
-    for node in plan.graph.nodes():
+                found.unread.append(node.source)
+        if node.name not in _RESHAPING:
+            inner = standing.inside(node, links) if node in plan.inside and node.name == "scan" else None
+            for place, operand in enumerate(node.inputs):
+                known = standing.parameter(operand, links)
+                if known is not None and (inner is None or node.graphs[0].inputs[place] not in inner.turns):
+                    found.uses[known[0]] += 1
+    for node in nodes:
         if node in own:
-            yield _between(own[node], plan, products)
-        for inner in plan.inside.get(node, ()):
+            yield _between(own[node], plan, standing, found.products, live)
+        for inside in plan.inside.get(node, ()):
             if node.name == "scan":
-                yield from _hidden(inner, standing.inside(node, links), products, unread)
+                yield from _hidden(inside, standing.inside(node, links), found)
             else:
-                yield from (_Between(None, (), False, f"it stands in a {node.name}") for _ in inner.activations())
+                yield from (_Between(None, (), False, f"it stands in a {node.name}") for _ in inside.activations())
+
+
+def _live(plan: Plan) -> set[Node]:
+    """Return the operations that the results of a graph, or its activations, need."""
+    makers, live = plan.links.makers, set[Node]()
+    stack: list[Operand] = [*plan.graph.outputs, *(stretch.output for stretch in plan.stretches)]
+    stack += [operand for node in plan.inside for operand in node.outputs]
+    while stack:
+        operand = stack.pop()
+        node = makers.get(operand) if isinstance(operand, Value) else None
+        if node is not None and node not in live:
+            live.add(node)
+            stack += node.inputs
+    return live
 
 
 def _joins_parameters(node: Node, links: Links) -> bool:
+    """Whether a product is one of data with parameters, however these are made."""
     given = [links.origins[v] for v in node.inputs if isinstance(v, Value)]
     return any(o.varies for o in given) and any(o.parameters and not o.varies for o in given)
 
 
-def _product(node: Node, standing: _Standing, links: Links) -> _Product | None:
+def _product(node: Node, standing: _Standing, links: Links, live: set[Node]) -> _Product | None:
     """Return the layer that a product of data is, None where it is none."""
     for place in (0, 1):
         weight, data = node.inputs[place], node.inputs[1 - place]
         known = standing.parameter(weight, links)
-        if known is not None and isinstance(data, Value) and links.origins[data].varies:
-            break
-    else:
-        return None
-    (path, turns), origin = known, links.origins[weight]  # type: ignore[index]
+        if known is not None and isinstance(weight, Value) and isinstance(data, Value) and links.origins[data].varies:
+            return _layer(node, place, known, links.origins[weight], data, standing, links, live)
+    return None
+
+
+def _layer(
+    node: Node,
+    place: int,
+    parameter: tuple[str, int | None],
+    weight: Origin,
+    data: Value,
+    standing: _Standing,
+    links: Links,
+    live: set[Node],
+) -> _Product | None:
+    path, turns = parameter
     shape = standing.shapes[path][turns is not None :]
-    axes = [[f.of.axis - (turns is not None) for f in axis if f.of and f.of.path == path] for axis in origin.axes]
-    summed = _PRODUCTS[node.name](node, place, links.origins[data])
-    if summed is None or sorted(n for own in axes for n in own if shape[n] > 1) != [
-        n for n in range(len(shape)) if shape[n] > 1
-    ]:
+    axes = [[f.of.axis - (turns is not None) for f in axis if f.of and f.of.path == path] for axis in weight.axes]
+    summed, known = _PRODUCTS[node.name](node, place, links.origins[data]), {n for own in axes for n in own}
+    if summed is None or any(size > 1 and n not in known for n, size in enumerate(shape)):
         return None
     ins, outs = summed
-    of_data = {own: factors for axis, factors in ins for own, factors in _shared_out(axes[axis], shape, factors)}
     of_weight = tuple(own for axis in outs for own in axes[axis])
-    bias = _bias(node, [shape[n] for n in of_weight], turns, standing, links)
-    of_inputs = node.name == "dot_general" and _unconverted(data, links) in links.graph.inputs and not links.depths
-    return _Product(path, bias, turns, shape, of_data, of_weight, of_inputs and len(shape) == 2)
+    return _Product(
+        weight=path,
+        bias=_bias(node, path, [n for n in of_weight if shape[n] > 1], turns, standing, links, live),
+        turns=turns,
+        sizes=shape,
+        ins={own: factors for axis, factors in ins for own, factors in _shared_out(axes[axis], shape, factors)},
+        outs=of_weight,
+        of_inputs=node.name == "dot_general"
+        and len(shape) == 2
+        and not links.depths
+        and _unconverted(data, links) in links.graph.inputs,
+    )
 
 
 #: Axes of a weight that are summed over, each with what the data have there; and those that the result has, in order.
@@ -326,35 +386,67 @@ def _unconverted(operand: Operand, links: Links) -> Operand:
     return operand
 
 
-def _bias(node: Node, sizes: Sequence[int], turns: int | None, standing: _Standing, links: Links) -> str:
-    """Return the path of the parameter that is added to a product next, one number a unit; nothing where none is."""
-    value = node.outputs[0]
+def _standing_at(value: Value, path: str, links: Links) -> list[tuple[int, int]]:
+    """Return on which axes of a value, from the last (-1), those of a parameter longer than 1 stand, and which."""
+    axes = links.origins[value].axes
+    return [
+        (n - len(axes), factor.of.axis)
+        for n, axis in enumerate(axes)
+        for factor in axis
+        if factor.of and factor.of.path == path and factor.size > 1
+    ]
+
+
+def _bias(
+    node: Node,
+    weight: str,
+    outs: Sequence[int],
+    turns: int | None,
+    standing: _Standing,
+    links: Links,
+    live: set[Node],
+) -> str:
+    """Return the path of the parameter that is added to a product next, one number a unit; nothing where none is.
+
+    `outs` are the axes of the weight that are units, those of length 1 left out.
+    """
+    value, offset = node.outputs[0], int(turns is not None)
     while True:
-        users = [user for user in links.users.get(value, ()) if not user.backward]
-        for user in users:
-            if user.name != "add":
-                continue
-            for operand in user.inputs:
-                known = standing.parameter(operand, links)
-                if known is not None and known[1] == turns:
-                    shape = standing.shapes[known[0]][turns is not None :]
-                    if [n for n in shape if n > 1] == [n for n in sizes if n > 1]:
-                        return known[0]
-        if len(users) != 1 or users[0].name not in _RESHAPING:
+        users = [user for user in links.users.get(value, ()) if user in live and not user.backward]
+        if len(users) != 1:
             return ""
-        value = users[0].outputs[0]
+        (user,) = users
+        if user.name == "add":
+            break
+        if user.name not in _RESHAPING:
+            return ""
+        value = user.outputs[0]
+    others = [operand for operand in user.inputs if operand is not value and isinstance(operand, Value)]
+    known = standing.parameter(others[0], links) if len(others) == 1 else None
+    if known is None or known[1] != turns:
+        return ""
+    path, units = known[0], _standing_at(value, weight, links)
+    axes = [n for n, size in enumerate(standing.shapes[path]) if size > 1 and n >= offset]
+    is_one_a_unit = [axis for _, axis in units] == [axis + offset for axis in outs]
+    is_aligned = _standing_at(others[0], path, links) == [(n, own) for (n, _), own in zip(units, axes, strict=False)]
+    return path if is_one_a_unit and is_aligned and len(axes) == len(units) else ""
 
 
-def _between(stretch: Stretch, plan: Plan, products: dict[Node, _Product]) -> _Between:
-    before, affine, lacks = _before(stretch, plan, products)
-    after, why = _after(stretch, plan, products, before)
+def _between(
+    stretch: Stretch, plan: Plan, standing: _Standing, products: dict[Node, _Product], live: set[Node]
+) -> _Between:
+    before, affine, lacks = _before(stretch, plan, standing, products, live)
+    after, why = _after(stretch, plan, products, before, live)
     return _Between(before, tuple(after), affine, lacks or why)
 
 
-def _before(stretch: Stretch, plan: Plan, products: dict[Node, _Product]) -> tuple[_Product | None, bool, str]:
+def _before(
+    stretch: Stretch, plan: Plan, standing: _Standing, products: dict[Node, _Product], live: set[Node]
+) -> tuple[_Product | None, bool, str]:
     """Return (the layer that an activation's argument comes from, whether it is its very output, what it lacks)."""
     links, affine = plan.links, True
     found: set[Node] = set()
+    added: list[tuple[str, int | None] | None] = []
     stack, seen = [stretch.base], set[Value]()
     while stack:
         value = stack.pop()
@@ -367,57 +459,111 @@ def _before(stretch: Stretch, plan: Plan, products: dict[Node, _Product]) -> tup
         if node.name in _PRODUCTS and _joins_parameters(node, links):
             found.add(node)
             continue
+        if not (node.is_elementwise or node.name in _RESHAPING | _POOLING | _REDUCING):
+            return None, False, f"its argument is made by {node.name}"
         varying = [v for v in node.inputs if isinstance(v, Value) and links.origins[v].data]
-        affine &= node.name in _RESHAPING or (node.name == "add" and len(varying) == 1)
+        if node.name not in _REDUCING and _mixes(node, varying, None, links):
+            return None, False, f"its units are mixed by {node.name}"
+        if node.name in {"add", "sub"} and len(varying) == 1:
+            other = next(operand for operand in node.inputs if operand is not varying[0])
+            added.append(standing.parameter(other, links))
+            if added[-1] is None and isinstance(other, Value) and links.origins[other].parameters:
+                return None, False, "its bias is no parameter as it stands"
+        elif node.name not in _RESHAPING:
+            affine = False
         stack += varying
     if len(found) != 1 or found.isdisjoint(products):
         many = "several layers" if len(found) > 1 else "no layer whose weights are parameters as they stand"
         return None, False, f"its argument comes from {many}"
-    product = products[found.pop()]
-    axes = [f.of for axis in stretch.origin.axes for f in axis if PARAMETERS in f.kinds and f.size > 1]
-    if sorted(axes, key=repr) != sorted(
-        (p for p, n in zip(product.units, _lengths(product), strict=True) if n > 1), key=repr
-    ):
-        return None, False, "its units are not the outputs of one layer"
+    (made_by,) = found
+    product = products[made_by]
+    axes = [f.of for n in stretch.order for f in stretch.origin.axes[n] if PARAMETERS in f.kinds and f.size > 1]
+    if axes != list(product.units):
+        return None, False, "its units are not the outputs of one layer, in their order"
+    on_the_way = {links.makers[value] for value in seen} | {*stretch.nodes}
+    if _goes_elsewhere(made_by, on_the_way, stretch.output, links, live):
+        return None, False, "its pre-activations go elsewhere too"
+    known = [path for path in added if path is not None]
+    affine &= len(known) == len(added) == bool(product.bias) and all(path == product.bias for path, _ in known)
     return product, affine, ""
 
 
-def _lengths(product: _Product) -> list[int]:
-    return [product.sizes[axis] for axis in product.outs]
+def _goes_elsewhere(product: Node, on_the_way: set[Node], activation: Value, links: Links, live: set[Node]) -> bool:
+    """Whether what a product makes is used for more than its activation; statistics over all examples may be kept."""
+    stack, seen = [*product.outputs], {activation}
+    while stack:
+        value = stack.pop()
+        if value in seen or not _is_of_examples(value, links):
+            continue
+        seen.add(value)
+        if value in links.returned:
+            return True
+        for user in links.users.get(value, ()):
+            if user.backward or user not in live:
+                continue
+            if user in on_the_way:
+                stack += user.outputs
+            elif any(_is_of_examples(output, links) for output in user.outputs):
+                return True
+    return False
+
+
+def _is_of_examples(value: Value, links: Links) -> bool:
+    return any(DATA in origins.kinds_of(axis) for axis in links.origins[value].axes)
 
 
 def _after(
-    stretch: Stretch, plan: Plan, products: dict[Node, _Product], before: _Product | None
+    stretch: Stretch, plan: Plan, products: dict[Node, _Product], before: _Product | None, live: set[Node]
 ) -> tuple[list[_Product], str]:
     """Return the layers that take an activation's units for their inputs, and what they lack: where else units go."""
-    links = plan.links
+    links, units = plan.links, () if before is None else before.units
     made, after = {stretch.output}, list[_Product]()
     begun = links.places[stretch.nodes[-1]]
     for node in plan.graph.nodes():
         taken = [v for v in node.inputs if isinstance(v, Value) and v in made]
-        if not taken or node.backward or links.places[node] <= begun:
+        if not taken or node.backward or node not in live or links.places[node] <= begun:
             continue
         if node.name in _PRODUCTS and _joins_parameters(node, links):
             product = products.get(node)
-            if product is None or before is None or not product.reads(before.units):
+            if product is None or before is None or not product.reads(units):
                 return [], "its activations go into a layer in which they cannot be told from others"
             after.append(product)
-        elif any(links.origins[v].data and v not in made for v in links.varying(node)) or node.graphs:
+        elif node in plan.inside or any(links.origins[v].data and v not in made for v in links.varying(node)):
             return [], "its activations meet others before the next layer"
-        elif _mixes(node, links):
-            return [], "its units are mixed before the next layer"
+        elif _mixes(node, taken, units, links):
+            return [], f"its units are mixed before the next layer, by {node.name}"
         else:
             made.update(node.outputs)
-    if made & links.returned or not after:
+    if any(_is_of_examples(value, links) for value in made & links.returned) or not after:
         return [], "its activations leave the function, or a turn of a loop"
     return after, ""
 
 
-def _mixes(node: Node, links: Links) -> bool:
-    """Whether an operation other than a reshape sums, or the like, over units."""
-    gone = node.params.get("axes", ()) if node.name.startswith("reduce_") else ()
-    operand = node.inputs[0]
-    if not isinstance(operand, Value):
+def _mixes(node: Node, taken: Sequence[Value], units: Sequence[Place] | None, links: Links) -> bool:
+    """Whether an operation may make of one unit's numbers those of another; units are all that stem from parameters."""
+
+    def is_unit(factor: Factor) -> bool:
+        return PARAMETERS in factor.kinds if units is None else factor.of in units
+
+    axes = [links.origins[value].axes for value in taken]
+    if node.name in _REDUCING | _POOLING:
+        return any(is_unit(factor) for n in _touched(node) for factor in axes[0][n])
+    if node.name in _RESHAPING:
         return False
-    axes = links.origins[operand].axes
-    return node.name in _PRODUCTS or any(PARAMETERS in origins.kinds_of(axes[axis]) for axis in gone)
+    # Where several arrays join, each unit meets itself alone.
+    placed = {
+        tuple((n - len(own), units and f.of) for n, axis in enumerate(own) for f in axis if is_unit(f)) for own in axes
+    }
+    return not node.is_elementwise or len(placed - {()}) > 1
+
+
+def _touched(node: Node) -> list[int]:
+    """Return the axes that a reduction takes together, or of which a window or a slice leaves not all as it is."""
+    given, params = graph.shape_of(node.inputs[0]), node.params
+    if node.name in _REDUCING:
+        return list(params["axes"])
+    if "window_dimensions" in params:
+        return [n for n, size in enumerate(params["window_dimensions"]) if size > 1]
+    if node.name == "pad":
+        return [n for n, config in enumerate(params["padding_config"]) if any(config)]
+    return [n for n, size in enumerate(node.outputs[0].shape) if size != given[n]]

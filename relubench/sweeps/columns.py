@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 import polars as pl
 
-from relubench import nn
 from relubench.data import are_classes
 
 if TYPE_CHECKING:
@@ -54,8 +53,7 @@ def _from_divergence_on(trained: Trained) -> np.ndarray:
 
 
 def _smooth(trained: Trained) -> np.ndarray:
-    kind = nn.ACTIVATIONS[trained.layout.setting.model.activation.name]
-    return np.full(len(trained.grid), not kind.piecewise_linear)
+    return np.full(len(trained.grid), not trained.layout.structure.piecewise_linear)
 
 
 DIVERGED = Gap("of a diverged run", _diverged)

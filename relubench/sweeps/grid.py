@@ -361,7 +361,7 @@ def _refuse_shared_keys(axes: Sequence[Axis]) -> None:
 def _without_doubles(base: dict[str, Any], axes: list[Axis]) -> list[Axis]:
     """Return the axes, those between which keys are read or not made one where some of their cells are the same run."""
     conditional = {key for axis in axes for key in axis.keys if key in SETTING_KEYS and SETTING_KEYS[key].choice}
-    choices = {SETTING_KEYS[key].choice for key in conditional}
+    choices = {choice for key in conditional for choice in _choices(key)}
     bound = [axis for axis in axes if any(key in conditional or key in choices for key in axis.keys)]
     if not conditional:
         return axes

@@ -164,9 +164,9 @@ def _layout(grid: Grid, group: Group, load: Callable[[config.Data], tuple[Datase
         one = jax.tree.map(lambda a: jax.ShapeDtypeStruct((), a.dtype), setting)
         network = make_network(config.build_setting(grid.setting(int(group.rows[0]))), arrays)
         state = jax.eval_shape(functools.partial(init_state, network=network), one, arrays)
+        affine = jax.eval_shape(network.structure.affine_layers, state.params)
         width = machine.width(_layer_bytes(network, arrays, state, batch))
     budget = STATE_BYTES.get(machine.platform, DEFAULT_STATE_BYTES)
-    affine = jax.eval_shape(network.structure.affine_layers, state.params)
     kernels = [kernel.shape for kernel, _ in affine] or [leaf.shape for leaf in jax.tree.leaves(state.params)]
     _require_probes(setting, state)
     layout = Layout(
@@ -221,11 +221,18 @@ def _require_memory(layout: Layout, arrays: Arrays, examples: int) -> None:
     working = layout.width * (2 * params + 3 * examples * units * arrays.x.dtype.itemsize)
     needed = layout.state_bytes + machine.partitions * (working + len(layout.datasets) * _bytes((arrays.x, arrays.y)))
     memory.require(
-        f"model.widths={shown(list(setting.model.widths))} in blocks of engine.width={layout.width} runs",
+        f"{_size(setting)} in blocks of engine.width={layout.width} runs",
         needed,
         machine.memory(),
-        hint="it takes a smaller model.widths, engine.width, train.batch_size or probe.count",
+        hint="it takes a smaller network, engine.width, train.batch_size or probe.count",
     )
+
+
+def _size(setting: config.Setting) -> str:
+    """Return what makes a network large, in words."""
+    name = setting.model.name
+    is_sized = name in config.KEYS["model.widths"].readers
+    return f"model.widths={shown(list(setting.model.widths))}" if is_sized else f"model.name={name}"
 
 
 def _of_all(digests: Iterable[str]) -> str:

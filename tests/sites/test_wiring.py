@@ -204,7 +204,78 @@ def normalised(w):
     return w / jnp.linalg.norm(w, axis=0)
 
 
+NAMED = {"a": normal(40, 4, 8), "b": normal(41, 8), "c": normal(42, 8, 2), "d": normal(43, 8, 8), "f": normal(44, 8, 2)}
+TOKENS = jnp.arange(60).reshape(20, 3) % 7
+#: What is made of activations before the next layer.
+MIXING = {
+    "reversed": lambda h: h[:, ::-1], "summed": lambda h: jnp.cumsum(h, -1), "sorted": lambda h: jnp.sort(h, -1),
+    "largest so far": lambda h: jax.lax.cummax(h, axis=1), "the best": lambda h: jax.lax.top_k(h, 8)[0],
+    "with its reverse": lambda h: h + h[:, ::-1], "rolled": lambda h: jnp.roll(h, 1, -1),
+    "in windows": lambda h: jax.lax.reduce_window(h, 0.0, jax.lax.add, (1, 3), (1, 1), "SAME"),
+    "moved": lambda h: jax.lax.pad(h, 0.0, ((0, 0, 0), (1, -1, 0))),
+    "by a fixed matrix": lambda h: h @ jnp.eye(8), "by index": lambda h: h[:, jnp.arange(8)[::-1]],
+}  # fmt: skip
 LACKING = {
+    **{
+        f"{name} after": (lambda p, x, of=of: of(relu_(x @ p["a"] + p["b"])) @ p["c"], NAMED, "mixed|told|meet")
+        for name, of in MIXING.items()
+    },
+    **{
+        f"{name} before": (
+            lambda p, x, of=of: relu_(of(x @ p["a"] + p["b"])) @ p["c"],
+            NAMED,
+            "mixed|order|made by|units",
+        )
+        for name, of in MIXING.items()
+        if name != "sorted"  # which is no longer affine: there is no activation
+    },
+    "turned around": (
+        lambda p, x: jnp.einsum("kbh,khd->bd", relu_(jnp.einsum("bi,hik->kbh", x, p[0])), p[1]),
+        [normal(1, 3, 4, 2), normal(2, 2, 3, 2)],
+        "in their order",
+    ),
+    "a product of two units": (
+        lambda p, x: (lambda h: (h[:, :, None] * h[:, None, :]).reshape(9, 64) @ p["o"])(relu_(x @ p["a"])),
+        NAMED | {"o": normal(8, 64, 2)},
+        "mixed|told",
+    ),
+    "a residual of pre-activations": (
+        lambda p, x: (lambda z: (z + relu_(z) @ p["d"]) @ p["c"])(x @ p["a"] + p["b"]),
+        NAMED,
+        "elsewhere|others",
+    ),
+    "a linear skip": (
+        lambda p, x: (lambda z: relu_(z) @ p["c"] + z @ p["f"])(x @ p["a"] + p["b"]),
+        NAMED,
+        "elsewhere",
+    ),
+    "z returned": (lambda p, x: (lambda z: (relu_(z) @ p["c"], z))(x @ p["a"] + p["b"]), NAMED, "elsewhere"),
+    "both signs": (
+        lambda p, x: (lambda z: relu_(z) @ p["c"] + relu_(-z) @ p["f"])(x @ p["a"] + p["b"]),
+        NAMED,
+        "elsewhere",
+    ),
+    "two biases": (
+        lambda p, x: (lambda z: relu_(z + p["b"]) @ p["c"] + relu_(z + p["g"]) @ p["f"])(x @ p["a"]),
+        NAMED | {"g": normal(45, 8)},
+        "elsewhere",
+    ),
+    "a shared bias": (
+        lambda p, x: relu_(relu_(x @ p["a"] + p["b"]) @ p["d"] + p["b"]) @ p["c"],
+        NAMED,
+        "more than once",
+    ),
+    "a weight that is also sliced": (
+        lambda p, x: relu_(x @ p["a"] + p["b"]) @ p["c"] + x @ p["a"][:, :2],
+        NAMED,
+        "more than once",
+    ),
+    "a weight that is also summed": (
+        lambda p, x: relu_(x @ p["a"] + p["b"]) @ p["c"] + p["a"].sum(),
+        NAMED,
+        "more than once",
+    ),
+    "a bias that is computed": (lambda p, x: relu_(x @ p["a"] + (p["b"] - 50)) @ p["c"], NAMED, "its bias"),
     "a residual of units": (lambda p, x: (x + relu_(x @ p[0])) @ p[1], SQUARE, "meet others"),
     "a gate": (lambda p, x: (jax.nn.silu(x @ p[0]) * (x @ p[1])) @ p[2], THREE, "meet others"),
     "tied weights": (lambda p, x: relu_(x @ p) @ p.T, W, "used more than once"),
@@ -219,12 +290,80 @@ LACKING = {
 @pytest.mark.parametrize("name", LACKING)
 def test_units_that_do_not_stand_between_layers_are_told_and_refused_by_remedies(name):
     function, params, why = LACKING[name]
+    if name != "a stream":  # of which no one can tell the units
+        check_units_stand_between(function, params, X, find(function, params, X))
     lens = remedies.lens_of(function, params, X)
     rule = remedies.redo(
         optax.adam(0.1), layers=lens, initialize=lambda key, layer, shape: None, key=KEY, tau=0.1, period=1
     )
     with pytest.raises(UserError, match=why):
         rule.init(params)
+
+
+def test_an_embedding_that_is_the_output_too_is_tied():
+    def function(p, tokens):
+        return relu_(p["e"][tokens].reshape(20, -1) @ p["w"]) @ p["e"].T
+
+    (hidden,) = find(function, {"e": normal(6, 7, 6), "w": normal(7, 18, 6)}, TOKENS).hidden
+    assert "more than once" in hidden.lacks
+
+
+NO_PLANES = {
+    "a number more": lambda p, x: relu_(x @ p["a"] + p["b"] + 1) @ p["c"],
+    "its bias twice as large": lambda p, x: relu_(x @ p["a"] + 2 * p["b"]) @ p["c"],
+    "two biases": lambda p, x: relu_(x @ p["a"] + p["b"] + p["g"]) @ p["c"],
+    "a scale": lambda p, x: relu_(x @ p["a"] * p["g"]) @ p["c"],
+    "numbers": lambda p, x: relu_(x @ p["a"] + jnp.arange(8.0)[None] + p["b"]) @ p["c"],
+}
+
+
+@pytest.mark.parametrize("name", NO_PLANES)
+def test_z_is_a_plane_only_where_nothing_is_added_but_the_bias(name):
+    (hidden,) = find(NO_PLANES[name], NAMED | {"g": normal(45, 8)}, X).hidden
+    assert not hidden.affine
+    assert not hidden.plane
+    plain = find(lambda p, x: relu_(x @ p["a"] + p["b"]) @ p["c"], NAMED, X)
+    assert plain.hidden[0].plane
+
+
+POSITIONS = {
+    "at positions": (lambda p, x: relu_(x @ p["a"] + p["b"][:, None]) @ p["c"], NAMED, normal(30, 5, 8, 4)),
+    "turned": (
+        lambda p, x: jnp.einsum("bkh,khd->bd", relu_(jnp.einsum("bi,ihk->bkh", x, p["w"]) + p["s"]), p["v"]),
+        {"w": normal(1, 4, 3, 3), "s": normal(2, 3, 3), "v": normal(3, 3, 3, 2)},
+        X,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", POSITIONS)
+def test_what_is_added_by_position_is_no_bias_of_units(name):
+    wired = find(*POSITIONS[name])
+    assert all(layer.bias is None for layer in wired.layers)
+    check_units_stand_between(*POSITIONS[name], wired)
+
+
+def test_a_layer_of_one_unit_and_a_loop_of_one_turn_are_wired():
+    narrow = {"a": normal(50, 4, 1), "b": normal(51, 1), "c": normal(52, 1, 2)}
+    function = NETWORKS["two heads"][0]
+    one = {"trunk": narrow["a"], "bias": narrow["b"], "policy": narrow["c"], "value": normal(53, 1, 1)}
+    single = jax.tree.map(lambda leaf: leaf[:1], STACK) | {"in": STACK["in"]}
+    for case in ((function, one, X), (stacked, single, X)):
+        wired = find(*case)
+        assert [hidden.lacks for hidden in wired.hidden] == [""]
+        check_units_stand_between(*case, wired)
+
+
+def test_weights_are_shared_by_what_stems_from_other_units():
+    """A mixer's hidden units see each channel in turn; a decoder's channels see each place."""
+
+    def mixer(p, x):
+        return (relu_(jnp.swapaxes(x @ p["a"], 1, 2) @ p["d"]) @ p["c"]).mean(1)
+
+    (layer,) = relubench.watch.layers(mixer)(
+        NAMED | {"d": normal(60, 7, 5), "c": normal(61, 5, 2)}, normal(62, 3, 7, 4)
+    )[1]
+    assert layer.z.shape == (3, 8, 5)
 
 
 def test_layers_are_examples_positions_units():

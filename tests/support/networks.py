@@ -108,6 +108,100 @@ def _as_function(module):
     return params, state, apply
 
 
+class Dropping(nnx.Module):
+    """A hidden layer with dropout, whose random keys are state."""
+
+    def __init__(self, features, outputs, rngs):
+        self.first, self.last = nnx.Linear(features, 9, rngs=rngs), nnx.Linear(9, outputs, rngs=rngs)
+        self.drop = nnx.Dropout(0.2, rngs=rngs)
+
+    def __call__(self, x):
+        """Return the outputs."""
+        return self.last(self.drop(jax.nn.relu(self.first(x))))
+
+
+def dropping(key, features, outputs):
+    """Return a network whose state holds keys of random numbers."""
+    graph, params, state = nnx.split(Dropping(features, outputs, nnx.Rngs(key)), nnx.Param, ...)
+
+    def apply(params, state, x, train):
+        net = nnx.merge(graph, params, state)
+        net.set_attributes(deterministic=not train, raise_if_not_found=False)
+        return net(x), nnx.split(net, nnx.Param, ...)[2]
+
+    return params, state, apply
+
+
+def of_its_own_class(key, features, outputs):
+    """Return a module of a class that is another at each call."""
+    import equinox
+
+    class Net(equinox.Module):
+        first: equinox.nn.Linear
+        last: equinox.nn.Linear
+        act: object = equinox.field(static=True)
+
+        def __call__(self, x):
+            """Return the outputs of one example."""
+            return self.last(self.act(self.first(x)))
+
+    first, last = jax.random.split(key)
+    net = Net(
+        equinox.nn.Linear(features, 9, key=first), equinox.nn.Linear(9, outputs, key=last), lambda z: jnp.maximum(z, 0)
+    )
+    return net, lambda net, x: jax.vmap(net)(x)
+
+
+def key_last(features, outputs, *, key):
+    """Take the key by its name."""
+    return plain(key, features, outputs)
+
+
+def branching(key, features, outputs):
+    """Return a network one of whose activations not every batch meets."""
+    params, apply = plain(key, features, outputs)
+    params["more"] = jax.random.normal(key, (features, outputs)) / 8
+
+    def both(p, x):
+        return apply(p, x) + jax.lax.cond(x.sum() > 0, lambda: jax.nn.relu(x @ p["more"]), lambda: 0 * x @ p["more"])
+
+    return params, both
+
+
+def whole_numbers(key, features, outputs):
+    """Return outputs that are no floats."""
+    return jnp.ones((features, outputs)), lambda w, x: (x @ w).astype(int)
+
+
+def leaving(key):
+    """End the program."""
+    raise SystemExit(3)
+
+
+def unsteady(key, features, outputs):
+    """Return a network of one more activation in training."""
+    params, apply = plain(key, features, outputs)
+    return params, {}, lambda p, state, x, train: (jax.nn.relu(apply(p, x)) if train else apply(p, x), state)
+
+
+def growing(key, features, outputs):
+    """Return a network whose state becomes larger."""
+    params, apply = plain(key, features, outputs)
+    return params, jnp.ones(2), lambda p, state, x, train: (apply(p, x), jnp.ones(3))
+
+
+def forgetful(key, features, outputs):
+    """Return a network that returns no state."""
+    params, apply = plain(key, features, outputs)
+    return params, jnp.ones(2), lambda p, state, x, train: apply(p, x)
+
+
+def deciding(key, features, outputs):
+    """Return a network that looks at numbers."""
+    params, apply = plain(key, features, outputs)
+    return params, lambda p, x: apply(p, x) if x.sum() > 0 else x
+
+
 def raising(key):
     """Raise."""
     raise RuntimeError("no such luck")

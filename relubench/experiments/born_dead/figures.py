@@ -35,8 +35,8 @@ def _cells(frames: Frames) -> pl.DataFrame:
     rows = frames.summary_of("born_collapsed")
     sizes = rows[WIDTHS].to_list()
     return rows.with_columns(
-        width=pl.Series([widths[0] for widths in sizes], dtype=pl.Int64),
-        layers=pl.Series([len(widths) + 1 for widths in sizes], dtype=pl.Int64),
+        width=pl.Series([widths[0] if widths else None for widths in sizes], dtype=pl.Int64),
+        layers=pl.Series([len(widths or ()) + 1 for widths in sizes], dtype=pl.Int64),
         start=pl.Series([_start(row) for row in rows.iter_rows(named=True)], dtype=pl.String),
     )
 

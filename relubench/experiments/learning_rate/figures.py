@@ -33,7 +33,7 @@ def _with_panels(rows: pl.DataFrame, drawn: Sequence[str]) -> pl.DataFrame:
 def _of_one(rows: pl.DataFrame) -> tuple[pl.DataFrame, str]:
     """Return the rows of ReLU, or where a grid has none, of its first activation; and its name."""
     shown = "relu" if "relu" in rows[ACTIVATION] else rows[ACTIVATION][0]
-    return rows.filter(pl.col(ACTIVATION) == shown), style.name(shown)
+    return rows.filter(pl.col(ACTIVATION).eq_missing(shown)), style.name(shown)
 
 
 def _over_rate(frames: Frames, suffix: str, setting: str) -> Figure:

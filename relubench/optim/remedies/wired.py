@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +27,8 @@ def lens_of(
     may lead to several of them. Where the units of one do not stand between such layers alone (a residual is added, a
     gate multiplies them), remedies of units refuse the function, and say which; decays and the like work.
     """
-    watching, wiring = (importlib.import_module(f"relubench.sites.{name}") for name in ("watching", "wiring"))
+    from relubench.sites import watching, wiring  # with JAX, which is imported when it is used
+
     found: list[AffineLayers] = []
 
     def trace(arrays: Sequence[Array]) -> None:

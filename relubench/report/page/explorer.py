@@ -13,7 +13,7 @@ from relubench.report.page.dimensions import NUMBERS, Dimension, dimensions
 
 _WIDTHS = "model.widths"
 #: The keys by which a network is picked, whether they vary or not.
-_PICKED = ("data.name", _WIDTHS, "optimizer.name", "model.activation.name")
+_PICKED = ("data.name", "model.name", _WIDTHS, "optimizer.name", "model.activation.name")
 
 
 def explorer(frames: Frames) -> dict[str, Any] | None:

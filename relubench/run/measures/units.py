@@ -56,5 +56,8 @@ def weight_norm(context: Context) -> Sequence[Array]:
 
 def _of_incoming(context: Context, of: Callable[[Array, Array], Array]) -> list[Array]:
     """Return `of`(kernel, bias) of each hidden layer: [units]; NaN of one whose weights are not known."""
-    layers = zip(context.train.hidden, context.incoming(), strict=True)
-    return [jnp.full_like(stats.max_z, jnp.nan) if layer is None else of(*layer) for stats, layer in layers]
+    affine, places = context.affine_layers(), [hidden.incoming for hidden in context.network.structure.hidden]
+    return [
+        jnp.full_like(stats.max_z, jnp.nan) if place is None else of(*affine[place])
+        for stats, place in zip(context.train.hidden, places, strict=True)
+    ]
