@@ -18,6 +18,10 @@ class UserError(ValueError):
     exit_status = 2
 
 
+class MissingCode(UserError):
+    """A module of the user's that a setting names is not there, or fails: what is stored is sound."""
+
+
 class StorageError(UserError):
     """The disk refused: full, read-only, or a file that cannot be read. Nothing written so far is lost."""
 

@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from relubench import config
-from relubench.errors import IMPORTING, UserError, reason, shown
+from relubench.errors import IMPORTING, MissingCode, UserError, reason, shown
 from relubench.lazy import jax, jnp
 from relubench.registry import Registry
 from relubench.units import Layer
@@ -99,7 +99,7 @@ class _Models(Registry["Builder"]):
             missing = isinstance(error, ModuleNotFoundError) and f"{module}.".startswith(f"{error.name}.")
             hint = "; modules are looked for in the working folder and in --config-dir=DIR" if missing else ""
             told = reason(error, IMPORTING)
-            raise UserError(f"{self.kind}={name}: {told}; it takes MODULE.FUNCTION{hint}") from error
+            raise MissingCode(f"{self.kind}={name}: {told}; it takes MODULE.FUNCTION{hint}") from error
         try:
             _asked(builder)
         except (TypeError, ValueError):

@@ -188,6 +188,8 @@ def _convert(node: Node, x: Any) -> Any:
 
 
 def _select(node: Node, which: Any, *cases: Any) -> Any:
+    if not 0 <= np.min(which) <= np.max(which) < len(cases):
+        raise _Unknowable
     return np.choose(np.asarray(which).astype(int), [np.broadcast_to(case, GRID.shape) for case in cases])
 
 

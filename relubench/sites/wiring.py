@@ -8,6 +8,7 @@ activation, `in` counts these, and positions that a reshape has merged with them
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -175,7 +176,7 @@ def find(plan: Plan, parameters: Any) -> Wiring:
     """Return the wiring of a function whose first argument is `parameters`."""
     found = _Found()
     given = {path: tuple(jnp.shape(leaf)) for path, leaf in parameter_leaves(parameters)}
-    hidden = list(_hidden(plan, _Standing(given, dict.fromkeys(plan.graph.inputs)), found))
+    hidden = list(_hidden(_Scope.of(plan, _Standing(given, dict.fromkeys(plan.graph.inputs)), found)))
     units = {product: between.before.units for between in hidden if between.before for product in between.after}
     layers: list[Affine] = []
     places: dict[tuple[_Product, int | None], int] = {}
@@ -248,14 +249,47 @@ _POOLING = frozenset(
 _REDUCING = frozenset({"reduce_sum", "reduce_max", "reduce_min"})
 
 
-def _hidden(plan: Plan, standing: _Standing, found: _Found) -> Iterator[_Between]:
+@dataclasses.dataclass(frozen=True)
+class _Scope:
+    """A graph, what stands in it, and what was found."""
+
+    plan: Plan
+    standing: _Standing
+    nodes: list[Node]  # operations that its results or activations need
+    found: _Found
+
+    @classmethod
+    def of(cls, plan: Plan, standing: _Standing, found: _Found) -> _Scope:
+        """Return the scope of a plan."""
+        live = _live(plan)
+        return cls(plan, standing, [n for n in plan.graph.nodes() if n in live and not n.backward], found)
+
+    @property
+    def links(self) -> Links:
+        """Who makes and uses each value."""
+        return self.plan.links
+
+    def users(self, value: Value) -> list[Node]:
+        """Return the operations that use a value, to some end."""
+        return [user for user in self.links.users.get(value, ()) if user in self.needed]
+
+    @functools.cached_property
+    def needed(self) -> set[Node]:
+        """The operations, as a set."""
+        return set(self.nodes)
+
+    def parameter(self, operand: Operand) -> tuple[str, int | None] | None:
+        """Return (path, turns) of the parameter that a value is but for its shape, None where it is none."""
+        return self.standing.parameter(operand, self.links)
+
+
+def _hidden(scope: _Scope) -> Iterator[_Between]:
     """Give what lies around each activation in the plan's order, and put down what is met."""
-    links, own = plan.links, {stretch.nodes[-1]: stretch for stretch in plan.stretches}
-    live = _live(plan)
-    nodes = [node for node in plan.graph.nodes() if node in live and not node.backward]
-    for node in nodes:
+    plan, links, standing, found = scope.plan, scope.links, scope.standing, scope.found
+    own = {stretch.nodes[-1]: stretch for stretch in plan.stretches}
+    for node in scope.nodes:
         if node.name in _PRODUCTS:
-            product = _product(node, standing, links, live)
+            product = _product(node, scope)
             if product is not None:
                 found.products[node] = product
             elif _joins_parameters(node, links):
@@ -266,12 +300,12 @@ def _hidden(plan: Plan, standing: _Standing, found: _Found) -> Iterator[_Between
                 known = standing.parameter(operand, links)
                 if known is not None and (inner is None or node.graphs[0].inputs[place] not in inner.turns):
                     found.uses[known[0]] += 1
-    for node in nodes:
+    for node in scope.nodes:
         if node in own:
-            yield _between(own[node], plan, standing, found.products, live)
+            yield _between(own[node], scope)
         for inside in plan.inside.get(node, ()):
             if node.name == "scan":
-                yield from _hidden(inside, standing.inside(node, links), found)
+                yield from _hidden(_Scope.of(inside, standing.inside(node, links), found))
             else:
                 yield from (_Between(None, (), False, f"it stands in a {node.name}") for _ in inside.activations())
 
@@ -296,28 +330,22 @@ def _joins_parameters(node: Node, links: Links) -> bool:
     return any(o.varies for o in given) and any(o.parameters and not o.varies for o in given)
 
 
-def _product(node: Node, standing: _Standing, links: Links, live: set[Node]) -> _Product | None:
+def _product(node: Node, scope: _Scope) -> _Product | None:
     """Return the layer that a product of data is, None where it is none."""
     for place in (0, 1):
         weight, data = node.inputs[place], node.inputs[1 - place]
-        known = standing.parameter(weight, links)
-        if known is not None and isinstance(weight, Value) and isinstance(data, Value) and links.origins[data].varies:
-            return _layer(node, place, known, links.origins[weight], data, standing, links, live)
+        known, of = scope.parameter(weight), scope.links.origins
+        if known is not None and isinstance(weight, Value) and isinstance(data, Value) and of[data].varies:
+            return _layer(node, place, known, of[weight], data, scope)
     return None
 
 
 def _layer(
-    node: Node,
-    place: int,
-    parameter: tuple[str, int | None],
-    weight: Origin,
-    data: Value,
-    standing: _Standing,
-    links: Links,
-    live: set[Node],
+    node: Node, place: int, parameter: tuple[str, int | None], weight: Origin, data: Value, scope: _Scope
 ) -> _Product | None:
+    links = scope.links
     path, turns = parameter
-    shape = standing.shapes[path][turns is not None :]
+    shape = scope.standing.shapes[path][turns is not None :]
     axes = [[f.of.axis - (turns is not None) for f in axis if f.of and f.of.path == path] for axis in weight.axes]
     summed, known = _PRODUCTS[node.name](node, place, links.origins[data]), {n for own in axes for n in own}
     if summed is None or any(size > 1 and n not in known for n, size in enumerate(shape)):
@@ -326,7 +354,7 @@ def _layer(
     of_weight = tuple(own for axis in outs for own in axes[axis])
     return _Product(
         weight=path,
-        bias=_bias(node, path, [n for n in of_weight if shape[n] > 1], turns, standing, links, live),
+        bias=_bias(node, path, [n for n in of_weight if shape[n] > 1], turns, scope),
         turns=turns,
         sizes=shape,
         ins={own: factors for axis, factors in ins for own, factors in _shared_out(axes[axis], shape, factors)},
@@ -397,22 +425,14 @@ def _standing_at(value: Value, path: str, links: Links) -> list[tuple[int, int]]
     ]
 
 
-def _bias(
-    node: Node,
-    weight: str,
-    outs: Sequence[int],
-    turns: int | None,
-    standing: _Standing,
-    links: Links,
-    live: set[Node],
-) -> str:
+def _bias(node: Node, weight: str, outs: Sequence[int], turns: int | None, scope: _Scope) -> str:
     """Return the path of the parameter that is added to a product next, one number a unit; nothing where none is.
 
     `outs` are the axes of the weight that are units, those of length 1 left out.
     """
     value, offset = node.outputs[0], int(turns is not None)
     while True:
-        users = [user for user in links.users.get(value, ()) if user in live and not user.backward]
+        users = scope.users(value)
         if len(users) != 1:
             return ""
         (user,) = users
@@ -422,29 +442,27 @@ def _bias(
             return ""
         value = user.outputs[0]
     others = [operand for operand in user.inputs if operand is not value and isinstance(operand, Value)]
-    known = standing.parameter(others[0], links) if len(others) == 1 else None
+    known = scope.parameter(others[0]) if len(others) == 1 else None
     if known is None or known[1] != turns:
         return ""
-    path, units = known[0], _standing_at(value, weight, links)
-    axes = [n for n, size in enumerate(standing.shapes[path]) if size > 1 and n >= offset]
+    path, units = known[0], _standing_at(value, weight, scope.links)
+    axes = [n for n, size in enumerate(scope.standing.shapes[path]) if size > 1 and n >= offset]
     is_one_a_unit = [axis for _, axis in units] == [axis + offset for axis in outs]
-    is_aligned = _standing_at(others[0], path, links) == [(n, own) for (n, _), own in zip(units, axes, strict=False)]
+    is_aligned = _standing_at(others[0], path, scope.links) == [
+        (n, own) for (n, _), own in zip(units, axes, strict=False)
+    ]
     return path if is_one_a_unit and is_aligned and len(axes) == len(units) else ""
 
 
-def _between(
-    stretch: Stretch, plan: Plan, standing: _Standing, products: dict[Node, _Product], live: set[Node]
-) -> _Between:
-    before, affine, lacks = _before(stretch, plan, standing, products, live)
-    after, why = _after(stretch, plan, products, before, live)
+def _between(stretch: Stretch, scope: _Scope) -> _Between:
+    before, affine, lacks = _before(stretch, scope)
+    after, why = _after(stretch, before, scope)
     return _Between(before, tuple(after), affine, lacks or why)
 
 
-def _before(
-    stretch: Stretch, plan: Plan, standing: _Standing, products: dict[Node, _Product], live: set[Node]
-) -> tuple[_Product | None, bool, str]:
+def _before(stretch: Stretch, scope: _Scope) -> tuple[_Product | None, bool, str]:
     """Return (the layer that an activation's argument comes from, whether it is its very output, what it lacks)."""
-    links, affine = plan.links, True
+    links, products, affine = scope.links, scope.found.products, True
     found: set[Node] = set()
     added: list[tuple[str, int | None] | None] = []
     stack, seen = [stretch.base], set[Value]()
@@ -454,7 +472,7 @@ def _before(
             continue
         seen.add(value)
         node = links.makers.get(value)
-        if node is None or node in plan.inside:
+        if node is None or node in scope.plan.inside:
             return None, False, "its argument takes more than the outputs of a layer"
         if node.name in _PRODUCTS and _joins_parameters(node, links):
             found.add(node)
@@ -466,8 +484,8 @@ def _before(
             return None, False, f"its units are mixed by {node.name}"
         if node.name in {"add", "sub"} and len(varying) == 1:
             other = next(operand for operand in node.inputs if operand is not varying[0])
-            added.append(standing.parameter(other, links))
-            if added[-1] is None and isinstance(other, Value) and links.origins[other].parameters:
+            added.append(scope.parameter(other))
+            if added[-1] is None and isinstance(other, Value) and links.origins[other].weight in scope.standing.shapes:
                 return None, False, "its bias is no parameter as it stands"
         elif node.name not in _RESHAPING:
             affine = False
@@ -481,16 +499,16 @@ def _before(
     if axes != list(product.units):
         return None, False, "its units are not the outputs of one layer, in their order"
     on_the_way = {links.makers[value] for value in seen} | {*stretch.nodes}
-    if _goes_elsewhere(made_by, on_the_way, stretch.output, links, live):
+    if _goes_elsewhere(made_by, on_the_way, stretch.output, scope):
         return None, False, "its pre-activations go elsewhere too"
     known = [path for path in added if path is not None]
     affine &= len(known) == len(added) == bool(product.bias) and all(path == product.bias for path, _ in known)
     return product, affine, ""
 
 
-def _goes_elsewhere(product: Node, on_the_way: set[Node], activation: Value, links: Links, live: set[Node]) -> bool:
+def _goes_elsewhere(product: Node, on_the_way: set[Node], activation: Value, scope: _Scope) -> bool:
     """Whether what a product makes is used for more than its activation; statistics over all examples may be kept."""
-    stack, seen = [*product.outputs], {activation}
+    links, stack, seen = scope.links, [*product.outputs], {activation}
     while stack:
         value = stack.pop()
         if value in seen or not _is_of_examples(value, links):
@@ -498,9 +516,7 @@ def _goes_elsewhere(product: Node, on_the_way: set[Node], activation: Value, lin
         seen.add(value)
         if value in links.returned:
             return True
-        for user in links.users.get(value, ()):
-            if user.backward or user not in live:
-                continue
+        for user in scope.users(value):
             if user in on_the_way:
                 stack += user.outputs
             elif any(_is_of_examples(output, links) for output in user.outputs):
@@ -512,23 +528,21 @@ def _is_of_examples(value: Value, links: Links) -> bool:
     return any(DATA in origins.kinds_of(axis) for axis in links.origins[value].axes)
 
 
-def _after(
-    stretch: Stretch, plan: Plan, products: dict[Node, _Product], before: _Product | None, live: set[Node]
-) -> tuple[list[_Product], str]:
+def _after(stretch: Stretch, before: _Product | None, scope: _Scope) -> tuple[list[_Product], str]:
     """Return the layers that take an activation's units for their inputs, and what they lack: where else units go."""
-    links, units = plan.links, () if before is None else before.units
+    links, products, units = scope.links, scope.found.products, () if before is None else before.units
     made, after = {stretch.output}, list[_Product]()
     begun = links.places[stretch.nodes[-1]]
-    for node in plan.graph.nodes():
+    for node in scope.nodes:
         taken = [v for v in node.inputs if isinstance(v, Value) and v in made]
-        if not taken or node.backward or node not in live or links.places[node] <= begun:
+        if not taken or links.places[node] <= begun:
             continue
         if node.name in _PRODUCTS and _joins_parameters(node, links):
             product = products.get(node)
             if product is None or before is None or not product.reads(units):
                 return [], "its activations go into a layer in which they cannot be told from others"
             after.append(product)
-        elif node in plan.inside or any(links.origins[v].data and v not in made for v in links.varying(node)):
+        elif node in scope.plan.inside or any(links.origins[v].data and v not in made for v in links.varying(node)):
             return [], "its activations meet others before the next layer"
         elif _mixes(node, taken, units, links):
             return [], f"its units are mixed before the next layer, by {node.name}"

@@ -169,6 +169,7 @@ def _layout(grid: Grid, group: Group, load: Callable[[config.Data], tuple[Datase
     budget = STATE_BYTES.get(machine.platform, DEFAULT_STATE_BYTES)
     kernels = [kernel.shape for kernel, _ in affine] or [leaf.shape for leaf in jax.tree.leaves(state.params)]
     _require_probes(setting, state)
+    _require_layers(group, network.structure)
     layout = Layout(
         grid=grid,
         group=group,
@@ -207,6 +208,26 @@ def _require_probes(setting: config.Setting, state: RunState) -> None:
             f"{widest:,} units are more than are counted ({config.MOST:,}); it takes more probes, or "
             "probe.spacing=linear"
         )
+
+
+def _require_layers(group: Group, structure: nn.Structure) -> None:
+    """Refuse what acts on affine layers where a network multiplies parameters that are none: it would miss them."""
+    if not structure.unread:
+        return
+    neutral = {"optimizer.weight_decay": 0.0, "optimizer.bias_decay": 0.0, "optimizer.bias_rate": 1.0}
+    acting = [key for key, value in neutral.items() if np.any(group.knobs[key] != value)]
+    acting += ["optimizer.frozen"] if group.static["optimizer.frozen"] else []
+    acting += ["remedy.name"] if group.static["remedy.name"] in _OF_LAYERS else []
+    if acting:
+        name = group.static["model.name"]
+        raise UserError(
+            f"{acting[0]}: it would miss parameters of model.name={name}, which at {structure.unread[0]} multiplies "
+            "some that are no dense layer or convolution as they stand, or that are used more than once"
+        )
+
+
+#: Remedies that act on all affine layers, wherever the units are.
+_OF_LAYERS = {"l2_init", "shrink_and_perturb", "selective_weight_resets"}
 
 
 def _require_memory(layout: Layout, arrays: Arrays, examples: int) -> None:

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from relubench.errors import StorageError, UserError
+from relubench.errors import MissingCode, StorageError, UserError
 from relubench.lazy import pl
 
 #: Version of the columns of every Parquet file, stored in its metadata.
@@ -53,7 +53,7 @@ def refusing(path: Path, remedy: str) -> Iterator[None]:
     """Turn whatever the content of a file makes its readers raise into one line: the file, why, and the remedy."""
     try:
         yield
-    except MemoryError:
+    except (MemoryError, MissingCode):
         raise
     except (Exception, pl.exceptions.PanicException) as error:  # a panic of polars is no Exception
         raise UserError(f"{path}: it cannot be read ({_reason(error)}); {remedy}") from error

@@ -16,6 +16,7 @@ from tests.support.registered import forgetting
 HOME = "tests.support.networks"
 SHORT = {"train.steps": 30, "train.batch_size": 32, "probe.count": 3, "model.widths": [8, 8], "optimizer.name": "adam",
          "optimizer.learning_rate": 0.02}  # fmt: skip
+SLOW = pytest.mark.slow
 TABLES = ("runs", "probes", "layers", "units")
 
 
@@ -39,7 +40,7 @@ def same(one, other, but=()):
         assert ours.select(columns).sort(order).equals(theirs.select(columns).sort(order)), name
 
 
-@pytest.mark.parametrize("norm", ["none", "layer"])
+@pytest.mark.parametrize("norm", ["none", pytest.param("layer", marks=SLOW)])
 def test_the_built_in_mlp_has_the_same_numbers_as_a_function(norm):
     setting = {"model.norm": norm, "model.activation.name": "prelu"}
     same(sweep("mlp", setting), sweep(f"{HOME}.built_in_mlp", setting))
@@ -76,7 +77,7 @@ def installed(name):
     return f"{HOME}.{name}"
 
 
-@pytest.mark.parametrize("name", LIBRARIES)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=SLOW if n == "haiku_mlp" else ()) for n in LIBRARIES])
 def test_a_network_of_any_library_trains_and_all_tables_have_it(name):
     tables = sweep(installed(name))
     runs, layers, units = (tables[table] for table in ("runs", "layers", "units"))
@@ -89,8 +90,10 @@ def test_a_network_of_any_library_trains_and_all_tables_have_it(name):
     assert units["weight_norm"].is_finite().all()
 
 
-@pytest.mark.parametrize("remedy", [name for name in optim.REMEDIES if name != "none"])
-@pytest.mark.parametrize("name", [pytest.param("linen_cnn", marks=pytest.mark.slow), "equinox_mlp"])
+@pytest.mark.parametrize(
+    "remedy", [pytest.param(name, marks=() if name == "redo" else SLOW) for name in optim.REMEDIES if name != "none"]
+)
+@pytest.mark.parametrize("name", [pytest.param("linen_cnn", marks=SLOW), "equinox_mlp"])
 def test_every_remedy_finds_the_layers(name, remedy):
     acting = {"remedy.period": 10, "remedy.replacement_rate": 0.05, "remedy.maturity": 2, "remedy.patience": 3}
     keys = {key: value for key, value in acting.items() if remedy in config.KEYS[key].readers}
@@ -99,6 +102,7 @@ def test_every_remedy_finds_the_layers(name, remedy):
     assert not changed["train_loss"].equals(sweep(f"{HOME}.{name}")["runs"]["train_loss"])
 
 
+@pytest.mark.slow
 def test_a_reset_draws_as_the_network_itself_does():
     """ReDo at every step with a threshold that all units are below: weights are always a fresh draw of the builder."""
     setting = {"remedy.name": "redo", "remedy.period": 1, "remedy.tau": 1e9, "train.steps": 3, "probe.count": 2}
@@ -111,7 +115,10 @@ def test_a_reset_draws_as_the_network_itself_does():
 UNITS = {"redo", "regrama", "continual_backprop", "self_normalized_resets"}
 
 
-@pytest.mark.parametrize("remedy", [name for name in optim.REMEDIES if name != "none"])
+@pytest.mark.parametrize(
+    "remedy",
+    [pytest.param(n, marks=() if n in UNITS or n == "l2_init" else SLOW) for n in optim.REMEDIES if n != "none"],
+)
 def test_where_units_do_not_stand_between_layers_remedies_of_units_are_refused_by_name(remedy):
     setting = {"remedy.name": remedy, "train.steps": 4, "probe.count": 2}
     if remedy in UNITS or remedy == "rerandomize":
@@ -119,6 +126,15 @@ def test_where_units_do_not_stand_between_layers_remedies_of_units_are_refused_b
             layouts(SHORT | setting | {"model.name": f"{HOME}.residual"}, {"seed": [0]})
     else:
         assert not sweep(f"{HOME}.residual", setting)["runs"]["diverged"].any()
+
+
+@pytest.mark.parametrize(
+    "acting", [{"optimizer.weight_decay": 0.1}, {"optimizer.frozen": [1]}, {"remedy.name": "l2_init"}], ids=str
+)
+def test_what_would_miss_parameters_is_refused(acting):
+    (key,) = acting
+    with pytest.raises(UserError, match=rf"{key}: it would miss parameters of model.name=.*tied.*networks.py:\d+"):
+        layouts(SHORT | acting | {"model.name": f"{HOME}.tied"}, {"seed": [0]})
 
 
 def test_decay_and_frozen_layers_act_on_the_layers_that_are_found():
@@ -149,7 +165,7 @@ def test_running_statistics_are_kept_and_used_at_probes():
     assert float(run.state.records.probes["train_accuracy"][0, -1]) > 0.5
 
 
-@pytest.mark.parametrize("name", ["equinox_mlp", "nnx_normed"])
+@pytest.mark.parametrize("name", [pytest.param("equinox_mlp", marks=SLOW), "nnx_normed"])
 def test_the_same_bits_on_one_device_in_another_grid_and_again(name):
     name = installed(name)
     whole, alone = sweep(name, seeds=5), sweep(name, seeds=2, devices=1)
@@ -205,7 +221,7 @@ NETWORKS = ["residual_mlp", "resnet", "transformer"]
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.parametrize("activation", ["relu", "prelu", "leaky_relu"])
+@pytest.mark.parametrize("activation", ["relu", *(pytest.param(name, marks=SLOW) for name in ("prelu", "leaky_relu"))])
 def test_each_network_of_relubench_trains(name, activation):
     with jax.numpy_rank_promotion("raise"):
         tables = sweep(name, {"model.activation.name": activation, "model.widths": [5, 4], "train.steps": 60})
@@ -224,7 +240,7 @@ def test_a_network_without_hidden_layers_is_trained():
         )
 
 
-@pytest.mark.parametrize("name", ["dropping", "of_its_own_class", "key_last"])
+@pytest.mark.parametrize("name", ["dropping", "of_its_own_class", pytest.param("key_last", marks=SLOW)])
 def test_other_ways_to_say_it_are_known(name):
     runs = sweep(installed_or(name))["runs"]
     assert not runs["diverged"].any()
@@ -243,11 +259,11 @@ def test_what_cannot_be_counted_is_left_out_with_a_notice():
     assert tables["runs"]["units"].to_list() == [9] * 3
 
 
-@pytest.mark.parametrize("activation", ["gelu", "relu", "leaky_relu"])
+@pytest.mark.parametrize("activation", ["gelu", *(pytest.param(name, marks=SLOW) for name in ("relu", "leaky_relu"))])
 def test_linear_units_are_counted_where_all_activations_are_piecewise_linear(activation):
-    for name in ("residual_mlp", f"{HOME}.built_in_mlp"):
-        layers = sweep(name, {"model.activation.name": activation, "train.steps": 2, "probe.count": 2})["layers"]
-        assert layers["linear_train"].null_count() == (layers.height if activation == "gelu" else 0)
+    setting = {"model.activation.name": activation, "train.steps": 2, "probe.count": 2}
+    layers = sweep(f"{HOME}.built_in_mlp", setting)["layers"]
+    assert layers["linear_train"].null_count() == (layers.height if activation == "gelu" else 0)
 
 
 def test_cells_of_a_grid_that_a_network_does_not_read_are_one():
@@ -268,6 +284,23 @@ def test_retrain_gives_the_parameters_that_the_network_takes(tmp_path):
     assert jax.vmap(net)(np.ones((2, 64), np.float32)).shape == (2, 10)
 
 
+@pytest.mark.slow
+def test_a_module_that_is_gone_is_told_and_nothing_else_is_said_to_be_broken(tmp_path):
+    own = tmp_path / "my_conf"
+    own.mkdir()
+    (own / "my_net.py").write_text("from tests.support.networks import plain as net\n")
+    words = ["experiment=custom", "model.name=my_net.net", "train.steps=3", "probe.count=2", f"out={tmp_path}/out"]
+    with forgetting():
+        assert command(tmp_path, f"--config-dir={own}", *words)[0] == 0
+    with forgetting():
+        status, _, err = command(tmp_path, "figures", f"out={tmp_path}/out")
+    assert status == 2
+    assert "model.name=my_net.net: raises ModuleNotFoundError: No module named 'my_net'" in err
+    assert "--config-dir" in err
+    assert "cannot be read" not in err
+
+
+@pytest.mark.slow
 def test_an_experiment_of_many_figures_takes_a_network_without_activation(tmp_path):
     words = [
         "experiment=learning_rate", f"model.name={HOME}.plain", "seeds=2", "train.steps=4", "probe.count=2",

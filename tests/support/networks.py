@@ -88,6 +88,12 @@ def residual(key, features, outputs):
     return params, apply
 
 
+def tied(key, features, outputs):
+    """Return a network that uses a weight twice."""
+    params, _ = plain(key, features, outputs, width=features)
+    return params, lambda p, x: jax.nn.relu(jax.nn.relu(x @ p["in"]) @ p["in"]) @ p["out"]
+
+
 def built_in_mlp(key, model, features, outputs):
     """Return relubench's own MLP as any other function, so that its units are found and not reported."""
     return _as_function(modules.MLP(model, layer_keys(key), features, outputs))
