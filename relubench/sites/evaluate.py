@@ -54,6 +54,8 @@ def differentiated(stretch: Stretch, z: Array, others: Mapping[Value, Any]) -> t
     # Backwards, as some functions have a rule for gradients alone.
     h, back = jax.vjp(lambda z: _applied(stretch, z, others), z)
     (slope,) = back(jnp.ones_like(h))
+    # Else XLA computes an exponential anew for each of the statistics that are taken of them.
+    h, slope = lax.optimization_barrier((h, slope))
     return z.transpose(stretch.order), h, slope.transpose(stretch.order)
 
 
