@@ -146,9 +146,8 @@ class _Product:
 
         def layer(turn: int | None) -> Affine:
             kernel = Leaf(self.weight, turn, tuple(sizes), (*others, *inner, *outer), shape)
-            return Affine(
-                kernel, Leaf(self.bias, turn, tuple(own), tuple(range(len(own))), ends[1:]) if self.bias else None
-            )
+            bias = Leaf(self.bias, turn, tuple(own), tuple(range(len(own))), ends[1:])
+            return Affine(kernel, bias if self.bias else None)
 
         return [layer(None)] if self.turns is None else [layer(turn) for turn in range(self.turns)]
 
@@ -343,6 +342,7 @@ def _product(node: Node, scope: _Scope) -> _Product | None:
 def _layer(
     node: Node, place: int, parameter: tuple[str, int | None], weight: Origin, data: Value, scope: _Scope
 ) -> _Product | None:
+    """Return the layer whose weight, a parameter (path, turns), is the operand at this place; None where it is none."""
     links = scope.links
     path, turns = parameter
     shape = scope.standing.shapes[path][turns is not None :]
@@ -447,11 +447,10 @@ def _bias(node: Node, weight: str, outs: Sequence[int], turns: int | None, scope
         return ""
     path, units = known[0], _standing_at(value, weight, scope.links)
     axes = [n for n, size in enumerate(scope.standing.shapes[path]) if size > 1 and n >= offset]
-    is_one_a_unit = [axis for _, axis in units] == [axis + offset for axis in outs]
-    is_aligned = _standing_at(others[0], path, scope.links) == [
-        (n, own) for (n, _), own in zip(units, axes, strict=False)
-    ]
-    return path if is_one_a_unit and is_aligned and len(axes) == len(units) else ""
+    if [axis for _, axis in units] != [axis + offset for axis in outs] or len(axes) != len(units):
+        return ""
+    aligned = [(place, own) for (place, _), own in zip(units, axes, strict=True)]
+    return path if _standing_at(others[0], path, scope.links) == aligned else ""
 
 
 def _between(stretch: Stretch, scope: _Scope) -> _Between:
