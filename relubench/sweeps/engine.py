@@ -127,25 +127,31 @@ def _compiled_ahead(
 def compile_group(layout: Layout, programs: Store | None = None) -> Program:
     """Return a group's program: traced, and compiled or loaded from JAX's cache; or kept in `programs`, if they are."""
     with pinned(layout.setting.engine.precision):
-        machine = layout.machine
-        arrays = split_arrays(layout.datasets, layout.group.static["engine.precision"])
-        lead = (machine.partitions * layout.capacity, layout.width)
-        sharding = NamedSharding(machine.mesh, PartitionSpec("runs"))
-        state = jax.tree.map(
-            lambda leaf: jax.ShapeDtypeStruct(lead + leaf.shape, leaf.dtype, sharding=sharding), layout.state
-        )
-        knobs = group_setting(layout.group, slice(0, 1), arrays.x.dtype)
-        settings = jax.tree.map(lambda a: jax.ShapeDtypeStruct(lead, a.dtype), knobs)
-        splits = jax.ShapeDtypeStruct(lead[:1], np.int32)
-        blocks = jax.ShapeDtypeStruct((machine.partitions,), np.int32)
-        scalar = jax.ShapeDtypeStruct((), np.int32)
-        arguments = (settings, arrays, splits, blocks, scalar, scalar, state)
+        function, arguments = traceable(layout)
 
         def lower() -> Any:
-            return jitted(machine.mesh, _signature(arguments)).lower(*arguments)
+            return function.lower(*arguments)
 
         call = programs.program(layout, arguments, lower) if programs else lower().compile()
-        return Program(layout, arrays, call, state, layout.guessed_rate)
+        return Program(layout, arguments[1], call, arguments[-1], layout.guessed_rate)
+
+
+def traceable(layout: Layout) -> tuple[Any, tuple[Any, ...]]:
+    """Return the jitted function of a group's program, and what it is called with: the data, else shapes alone."""
+    machine = layout.machine
+    arrays = split_arrays(layout.datasets, layout.group.static["engine.precision"])
+    lead = (machine.partitions * layout.capacity, layout.width)
+    sharding = NamedSharding(machine.mesh, PartitionSpec("runs"))
+    state = jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(lead + leaf.shape, leaf.dtype, sharding=sharding), layout.state
+    )
+    knobs = group_setting(layout.group, slice(0, 1), arrays.x.dtype)
+    settings = jax.tree.map(lambda a: jax.ShapeDtypeStruct(lead, a.dtype), knobs)
+    splits = jax.ShapeDtypeStruct(lead[:1], np.int32)
+    blocks = jax.ShapeDtypeStruct((machine.partitions,), np.int32)
+    scalar = jax.ShapeDtypeStruct((), np.int32)
+    arguments = (settings, arrays, splits, blocks, scalar, scalar, state)
+    return jitted(machine.mesh, _signature(arguments)), arguments
 
 
 def _block_loop(setting: Any, arrays: Any, splits: Any, blocks: Any, first: Any, last: Any, state: Any) -> Any:
