@@ -229,7 +229,7 @@ class Config(Setting):
     grid: dict[str, Any] = outside({}, "lists to cross")
     rates: dict[str, Any] = outside({}, "learning rates by rule; none: those of conf/rates.yaml")
     reduced: str = outside("", "what is less, or other, than at the source of the published numbers")
-    shard: str | None = outside(None, "i/n: train only the i-th of n shares, from 0")
+    shard: str | None = outside(None, "i/n: train only the i-th of n shares, from 0; auto, auto/n: of a cluster")
     out: str = outside("results/${name}", "folder of the results", filled=True, path=True)
     figures: bool = outside(True, "draw the figures after a run")
     imports: list[str] = outside([], "modules of one's own that are imported before anything is looked up")

@@ -26,7 +26,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from relubench import config
-from relubench.cli import own, sweeper
+from relubench.cli import own, shards, sweeper
 from relubench.cli.groups import EXPERIMENT, Groups, user_folder
 from relubench.config import KEYS, SETTING_KEYS, Config
 from relubench.errors import Notice, StorageError, UserError, shown, unknown
@@ -508,7 +508,7 @@ def _request(composed: DictConfig, overrides: Sequence[str], groups: Groups, aga
         base=built.base,
         grid=built,
         factors=tuple(kept),
-        shard=_shard(checked.shard),
+        shard=shards.read(checked.shard),
         overrides=tuple(overrides),
         notes=(*notes, *touched, *built.notes),
         yaml=yaml.safe_dump(tree, sort_keys=False, default_flow_style=None, allow_unicode=True),
@@ -634,12 +634,3 @@ def _keys_set(written: Mapping[str, str], groups: Groups) -> Iterator[str]:
         elif name in choices and name != EXPERIMENT:
             for value in _values(_parse(f"{name}={text}")):
                 yield from (f"{name}.{leaf}" for leaf in config.flatten(groups.tree(name, str(value))))
-
-
-def _shard(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    match = re.fullmatch(r"([0-9]{1,18})/([0-9]{1,18})", text)
-    if match and int(match[1]) < int(match[2]):
-        return int(match[1]), int(match[2])
-    raise UserError(f"shard={shown(text)}: it takes i/n with i from 0 to n - 1, such as 0/4")

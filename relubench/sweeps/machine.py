@@ -190,7 +190,7 @@ class Machine:
 def make_machine(engine: config.Engine) -> Machine:
     """Return the machine that the configuration asks for."""
     try:
-        devices = jax.devices()
+        devices = jax.local_devices()  # of several processes each has its own share of the runs
     except (RuntimeError, AssertionError) as error:  # the platform that JAX is to use isn't there
         reason = next(iter(str(error).splitlines()), "none of that platform")
         raise UserError(f"JAX_PLATFORMS={os.environ.get('JAX_PLATFORMS')}: JAX finds no device ({reason})") from error
