@@ -349,7 +349,7 @@ CASES = {
         lambda w, x: jnp.where((z := x @ w["w"]) > 0, z, w["slope"] * z) @ V,
         ({"w": W, "slope": jnp.float32(0.1)}, X),
         lambda w, x: one(x, w["w"]),
-        ("elementwise",),
+        ("prelu",),
     ),
     "scaled before and after": Case(
         lambda w, x: (jax.nn.relu(2 * (x @ w) + B[None]) / 3 + 1) @ V,
