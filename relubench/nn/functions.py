@@ -151,7 +151,7 @@ class Function:
                         "trained, or kept, only as parameters or state"
                     )
                 left_out = found.leave_out_unclear()
-                wired = wiring.find(found.plan, params)
+                wired = wiring.find(found, params)
                 read[train] = _Read(wired, found.names(), [place.stretch.kind for place in found.places], left_out)
                 return found.layers()[0][0]
 
@@ -173,10 +173,7 @@ class Function:
         def draw(key: Array, layer: int, shape: tuple[int, ...]) -> tuple[Array, Array]:
             return own.wired.get(Parts.of(name, build(key), x.dtype).trained)[layer - 1]
 
-        hidden = tuple(
-            HiddenLayer(w.incoming, w.outgoing, w.affine, w.plane, lacks=w.lacks and f"{site}: {w.lacks}")
-            for w, site in zip(own.wired.hidden, own.names, strict=True)
-        )
+        hidden = tuple(HiddenLayer(**wired._asdict()) for wired in own.wired.hidden)
         piecewise = all(kind in PIECEWISE_LINEAR for kind in own.kinds)
         lens = own.wired
         return cls(form, Structure(hidden, lens.get, lens.set, draw, form.whole, piecewise, lens.unread))

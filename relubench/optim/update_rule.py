@@ -21,10 +21,10 @@ def make_update_rule(
 
     `update` takes the hidden activations of the batch as `activations`: [examples, ..., units] a layer.
     """
-    around = [(layer.incoming, layer.outgoing) for layer in structure.hidden if layer.incoming is not None]
     name = setting.remedy.name
-    lacks = next((f"remedy.name={name}: {layer.lacks}" for layer in structure.hidden if layer.lacks), "")
-    layers = remedies.AffineLayers(structure.affine_layers, structure.with_affine_layers, around, lacks)
+    layers = remedies.AffineLayers.of(
+        structure.affine_layers, structure.with_affine_layers, structure.hidden, f"remedy.name={name}: "
+    )
     optimizer = make_optimizer(setting.optimizer, setting.train.steps, layers)
     remedy, own = REMEDIES[name], REMEDIES.own(setting.remedy)
     rule = remedy(optimizer, layers=layers, initialize=structure.draw, key=key, **own)

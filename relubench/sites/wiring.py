@@ -24,6 +24,7 @@ from relubench.sites.incoming import parameter_leaves
 from relubench.sites.origins import DATA, PARAMETERS, Factor, Origin, Place
 from relubench.sites.plan import Plan
 from relubench.sites.stretches import Links, Stretch
+from relubench.sites.watching import Traced
 
 
 class Leaf(NamedTuple):
@@ -63,7 +64,7 @@ class Wired(NamedTuple):
     outgoing: tuple[int, ...]  # whose inputs are its activations, up to pooling
     affine: bool  # no norm comes in between
     plane: bool  # and the inputs of `incoming` are the function's own
-    lacks: str  # why its units stand not between such layers alone, in words; "" where they do
+    lacks: str  # its name, and why its units stand not between such layers alone, in words; "" where they do
 
 
 class Wiring(NamedTuple):
@@ -171,9 +172,9 @@ class _Found:
     uses: Counter[str] = dataclasses.field(default_factory=Counter)  # how many operations take each parameter
 
 
-def find(plan: Plan, parameters: Any) -> Wiring:
-    """Return the wiring of a function whose first argument is `parameters`."""
-    found = _Found()
+def find(traced: Traced, parameters: Any) -> Wiring:
+    """Return the wiring of a function whose first argument is `parameters`; what a layer lacks begins with its name."""
+    plan, found, names = traced.plan, _Found(), iter(traced.names())
     given = {path: tuple(jnp.shape(leaf)) for path, leaf in parameter_leaves(parameters)}
     hidden = list(_hidden(_Scope.of(plan, _Standing(given, dict.fromkeys(plan.graph.inputs)), found)))
     units = {product: between.before.units for between in hidden if between.before for product in between.after}
@@ -187,14 +188,14 @@ def find(plan: Plan, parameters: Any) -> Wiring:
             places[product, layer.kernel.turn] = len(layers)
             layers.append(layer)
     wired = [
-        _wired(between, turn, places)
+        _wired(next(names), between, turn, places)
         for between, activation in zip(hidden, plan.activations(), strict=True)
         for turn in range(activation.layers)
     ]
     return Wiring(tuple(layers), tuple(wired), tuple(dict.fromkeys(found.unread)))
 
 
-def _wired(between: _Between, turn: int | None, places: dict[tuple[_Product, int | None], int]) -> Wired:
+def _wired(name: str, between: _Between, turn: int, places: dict[tuple[_Product, int | None], int]) -> Wired:
     def place(product: _Product) -> int | None:
         return places.get((product, None if product.turns is None else turn))
 
@@ -204,7 +205,7 @@ def _wired(between: _Between, turn: int | None, places: dict[tuple[_Product, int
     incoming = None if between.before is None else place(between.before)
     outgoing = tuple(n for n in map(place, between.after) if n is not None and not lacks)
     plane = between.affine and between.before is not None and between.before.of_inputs
-    return Wired(incoming, outgoing, between.affine, plane, lacks)
+    return Wired(incoming, outgoing, between.affine, plane, lacks and f"{name}: {lacks}")
 
 
 @dataclasses.dataclass(frozen=True)

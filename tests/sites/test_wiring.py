@@ -92,7 +92,7 @@ NETWORKS = {
 
 def find(function, params, x):
     traced = Traced.of(function, (params, x), {}, None, None)
-    return wiring.find(traced.plan, params)
+    return wiring.find(traced, params)
 
 
 def of_equinox():

@@ -28,6 +28,21 @@ class AffineLayers(NamedTuple):
     hidden: Sequence[tuple[int, Sequence[int]]] | None = None
     lacks: str = ""  # why units can't be told apart in these, in words; "" where they can
 
+    @classmethod
+    def of(
+        cls,
+        get: Callable[[Any], Sequence[Affine]],
+        set: Callable[[Any, Sequence[Affine]], Any],
+        hidden: Sequence[Any],
+        whose: str = "",
+    ) -> AffineLayers:
+        """Return the lens of hidden layers that tell their `incoming` and `outgoing` layers, and what they lack.
+
+        `whose` begins the words of what is lacking.
+        """
+        around = [(layer.incoming, layer.outgoing) for layer in hidden if layer.incoming is not None]
+        return cls(get, set, around, next((whose + layer.lacks for layer in hidden if layer.lacks), ""))
+
     def around(self, affine: Sequence[Affine]) -> Sequence[tuple[int, Sequence[int]]]:
         """Return (place of the affine layer before it, of those after it) of each hidden layer."""
         if self.lacks:

@@ -35,12 +35,8 @@ def lens_of(
         filled = iter(arrays)
         own, *others = jax.tree.unflatten(tree, [next(filled) if dynamic else leaf for leaf, dynamic in leaves])
         traced = watching.Traced.of(fn, (own, *others), {}, data, axes)
-        wired = wiring.find(traced.plan, own)
-        around = [(hidden.incoming, hidden.outgoing) for hidden in wired.hidden if hidden.incoming is not None]
-        lacks = next(
-            (f"{name}: {w.lacks}" for name, w in zip(traced.names(), wired.hidden, strict=True) if w.lacks), ""
-        )
-        found.append(AffineLayers(wired.get, wired.set, around, lacks))
+        wired = wiring.find(traced, own)
+        found.append(AffineLayers.of(wired.get, wired.set, wired.hidden))
 
     flat, tree = jax.tree.flatten((params, *args))
     leaves = [(leaf, watching.is_dynamic(leaf) or isinstance(leaf, jax.ShapeDtypeStruct)) for leaf in flat]
