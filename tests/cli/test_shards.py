@@ -12,7 +12,7 @@ from relubench.errors import UserError
 
 ARRAY = {"SLURM_ARRAY_TASK_COUNT": "4", "SLURM_ARRAY_TASK_MIN": "0", "SLURM_ARRAY_TASK_STEP": "1"}
 EVERY_THIRD = ARRAY | {"SLURM_ARRAY_TASK_MIN": "5", "SLURM_ARRAY_TASK_STEP": "3"}
-NONE = ("4/4", "a", "1", "1/", "/4", "auto/", "auto4", "²/4", "0/0", "-1/2", "")
+NO_SHARES = ("4/4", "a", "1", "1/", "/4", "auto/", "auto4", "²/4", "0/0", "-1/2", "")
 
 
 @pytest.mark.parametrize(
@@ -22,11 +22,7 @@ NONE = ("4/4", "a", "1", "1/", "/4", "auto/", "auto4", "²/4", "0/0", "-1/2", ""
         ("0/4", {}, (0, 4)),
         ("3/4", ARRAY | {"SLURM_ARRAY_TASK_ID": "0"}, (3, 4)),
         ("auto", ARRAY | {"SLURM_ARRAY_TASK_ID": "2"}, (2, 4)),
-        (
-            "auto",
-            ARRAY | {"SLURM_ARRAY_TASK_ID": "11", "SLURM_ARRAY_TASK_MIN": "5", "SLURM_ARRAY_TASK_STEP": "3"},
-            (2, 4),
-        ),
+        ("auto", EVERY_THIRD | {"SLURM_ARRAY_TASK_ID": "11"}, (2, 4)),
         ("auto/8", ARRAY | {"SLURM_ARRAY_TASK_ID": "6"}, (6, 8)),
         ("auto", {"SLURM_STEP_NUM_TASKS": "3", "SLURM_PROCID": "1"}, (1, 3)),
         ("auto/5", {"SLURM_STEP_NUM_TASKS": "3", "SLURM_PROCID": "1"}, (1, 5)),
@@ -48,10 +44,7 @@ def test_a_share_is_read(text, environment, share):
         ("auto", ARRAY | {"SLURM_ARRAY_TASK_ID": "3", "SLURM_ARRAY_TASK_STEP": "2"}, "have gaps"),
         ("auto", ARRAY | {"SLURM_ARRAY_TASK_ID": "x"}, "SLURM_ARRAY_TASK_ID='x'"),
         ("auto", {"SLURM_ARRAY_TASK_ID": "1"}, "SLURM_ARRAY_TASK_COUNT=''"),
-        *(
-            (text, {}, "it takes i/n")
-            for text in ("4/4", "a", "1", "1/", "/4", "auto/", "auto4", "²/4", "0/0", "-1/2", "")
-        ),
+        *((text, {}, "it takes i/n") for text in NO_SHARES),
     ],
 )
 def test_what_is_no_share_is_refused(text, environment, told):

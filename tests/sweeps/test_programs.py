@@ -34,8 +34,9 @@ def store(tmp_path):
 @pytest.fixture
 def traced(monkeypatch):
     """Return a list that grows with each program that is traced."""
-    made, jitted = [], engine.jitted
-    monkeypatch.setattr(engine, "jitted", lambda *given: made.append(given) or jitted(*given))
+    made, loop = [], engine._block_loop
+    monkeypatch.setattr(engine, "_block_loop", lambda *given: made.append(given) or loop(*given))
+    engine.jitted.cache_clear()
     return made
 
 
