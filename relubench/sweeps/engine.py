@@ -262,7 +262,7 @@ class Chunk:
 
 
 def _chunks(program: Program, checkpoints: Folder | None) -> Iterator[Chunk]:
-    """Yield the group's runs in chunks: first those that a checkpoint holds, then the rest in order."""
+    """Yield the group's runs in chunks: first those that checkpoints hold, then the rest in order."""
     layout = program.layout
     left = np.arange(len(layout.group.rows))
     if checkpoints is not None:
@@ -270,12 +270,14 @@ def _chunks(program: Program, checkpoints: Folder | None) -> Iterator[Chunk]:
         position: Mapping[Any, int] = {id_: place for place, id_ in enumerate(ids.tolist())}
         for saved_ids, step, leaves in checkpoints.find(ids, layout.checkpoint_origin):
             rows = np.array([position[id_] for id_ in saved_ids.tolist()])
-            if layout.places(rows)[0].max() >= layout.machine.devices * layout.capacity:
-                continue
-            chunk = Chunk(program, rows)
-            chunk.restore(step, leaves)
+            held = np.flatnonzero(np.isin(rows, left))
             left = np.setdiff1d(left, rows)
-            yield chunk
+            while len(held):  # it may come from a machine with room for more
+                fits = layout.places(rows[held])[0] < layout.machine.devices * layout.capacity
+                now, held = held[fits], held[~fits]
+                chunk = Chunk(program, rows[now])
+                chunk.restore(step, [leaf[now] for leaf in leaves])
+                yield chunk
     while len(left):
         is_next = layout.places(left)[0] < layout.chunk_blocks(program.rate)
         rows, left = left[is_next], left[~is_next]

@@ -257,12 +257,13 @@ class Folder:
     # Checkpoints of long runs.
 
     def find(self, run_ids: np.ndarray, origin: str) -> Iterator[tuple[np.ndarray, int, list[np.ndarray]]]:
-        """Yield (run ids, step, leaves of their states) of each checkpoint of `origin` that lies within `run_ids`."""
-        wanted = set(run_ids.tolist())
-        for path in sorted(self.checkpoints.glob("*.npz")):
+        """Yield (run ids, step, leaves of their states) of those of `run_ids` that a checkpoint of `origin` holds."""
+        for path in self._checkpoints():
             saved = self._intact(path)
-            if saved is not None and saved.origin == origin and wanted.issuperset(saved.run_ids.tolist()):
-                yield saved.run_ids, saved.step, saved.leaves
+            if saved is not None and saved.origin == origin:
+                wanted = np.isin(saved.run_ids, run_ids)
+                if wanted.any():
+                    yield saved.run_ids[wanted], saved.step, [leaf[wanted] for leaf in saved.leaves]
 
     def _intact(self, path: Path) -> Checkpoint | None:
         """Return a checkpoint; set a damaged one aside, as it costs time and not results."""
@@ -293,6 +294,18 @@ class Folder:
     def clear(self, run_ids: np.ndarray) -> None:
         """Forget the states of these runs."""
         self._checkpoint(run_ids).unlink(missing_ok=True)
+
+    def clear_finished(self) -> None:
+        """Forget the states of runs that are on disk: they may have been trained in other chunks than were saved."""
+        paths = self._checkpoints()
+        done = self.done_ids() if paths else ()
+        for path in paths:
+            saved = self._intact(path)
+            if saved is not None and np.isin(saved.run_ids, done).all():
+                path.unlink(missing_ok=True)
+
+    def _checkpoints(self) -> list[Path]:
+        return sorted(self.checkpoints.glob("*.npz"))
 
     def _checkpoint(self, run_ids: np.ndarray) -> Path:
         digest = hashlib.blake2b("".join(run_ids.tolist()).encode(), digest_size=8).hexdigest()

@@ -112,6 +112,7 @@ def _train(
         ):
             folder.write_part(rows.part_frame(trained, request.config.units), _origin(request, trained))
             progress.runs(len(trained.grid))
+    folder.clear_finished()
     seconds = time.perf_counter() - begun
     console.print(
         f"trained {runs:,} runs ({clock.run_steps:,} run-steps) in {seconds:.1f} s: "

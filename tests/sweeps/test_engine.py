@@ -98,8 +98,9 @@ class Interrupting(dict):
 
     def find(self, run_ids, origin):
         for (ids, at), (step, leaves) in list(self.items()):
-            if at == origin and set(ids) <= set(run_ids.tolist()):
-                yield np.array(ids), step, leaves
+            wanted = np.isin(ids, run_ids)
+            if at == origin and wanted.any():
+                yield np.array(ids)[wanted], step, [leaf[wanted] for leaf in leaves]
 
     def save(self, run_ids, origin, step, leaves):
         self[tuple(run_ids.tolist()), origin] = (step, leaves)
@@ -107,6 +108,13 @@ class Interrupting(dict):
     def clear(self, run_ids):
         for key in [key for key in self if key[0] == tuple(run_ids.tolist())]:
             del self[key]
+
+
+def in_order(chunks):
+    """Return the states of all runs, in the order of their ids."""
+    chunks = list(chunks)
+    order = np.argsort(np.concatenate([chunk.grid.run_ids() for chunk in chunks]))
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves)[order], *(chunk.state for chunk in chunks))
 
 
 def interrupted(planned, kept, calls):
@@ -133,6 +141,21 @@ def test_an_interrupted_chunk_goes_on_from_its_checkpoint_with_the_same_bits(mon
     assert sum(seen) == (40 - 7) * 16
     assert not kept
     jax.tree.map(np.testing.assert_array_equal, resumed.state, smooth.state)
+
+
+@pytest.mark.parametrize("seeds", [[0, 1, 2, 3], [3, 1], [3, 4]], ids=str)
+def test_a_checkpoint_is_gone_on_with_by_fewer_devices_and_by_some_of_its_runs(monkeypatch, seeds):
+    monkeypatch.setattr(layout, "CALL_SECONDS", 1e-9)
+    monkeypatch.setattr(layout, "MOST_BLOCKS", 1)
+    kept, seen, saved = Interrupting(), [], [0, 1, 2, 3]
+    begun = layouts(SETTING, GRID | {"seed": saved}, devices=2, width=8)
+    list(engine.train_grid(begun))  # compiled before calls are counted
+    interrupted(begun, kept, calls=7)
+    planned = layouts(SETTING, GRID | {"seed": seeds}, devices=1, width=8)
+    resumed = list(engine.train_grid(planned, checkpoints=kept, progress=seen.append))
+    assert sum(seen) == sum(4 * (40 - 7 * (seed in saved)) for seed in seeds)
+    smooth = engine.train_grid(layouts(SETTING, GRID | {"seed": seeds}, devices=2, width=8))
+    jax.tree.map(np.testing.assert_array_equal, *map(in_order, (resumed, smooth)))
 
 
 def test_a_checkpoint_of_another_width_is_not_gone_on_with(monkeypatch):

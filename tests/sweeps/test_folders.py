@@ -134,11 +134,22 @@ def test_temporary_files_of_a_dead_writer_are_removed_and_those_of_a_living_one_
     assert len(folder.part_paths()) == 1
 
 
+def test_checkpoints_of_finished_runs_are_removed_and_no_others(folder):
+    done = folder.done_ids()
+    for ids in (done[:1], np.array([*done, "c"])):
+        folder.save(ids, "here", 7, [np.zeros(len(ids))])
+    folder.clear_finished()
+    ((left, _, _),) = folder.find(np.array([*done, "c"]), "here")
+    assert left.tolist() == [*done, "c"]
+
+
 def test_checkpoints_are_found_by_runs_and_origin(folder):
     ids, leaves = np.array(["a", "b"]), [np.arange(6.0).reshape(2, 3), np.array([True, False])]
     folder.save(ids, "here", 7, leaves)
     assert not list(folder.find(ids, "elsewhere"))
-    assert not list(folder.find(np.array(["a"]), "here"))
+    assert not list(folder.find(np.array(["c"]), "here"))
+    ((saved_ids, step, saved),) = folder.find(np.array(["c", "b"]), "here")
+    assert (saved_ids.tolist(), [leaf.tolist() for leaf in saved]) == (["b"], [[[3.0, 4.0, 5.0]], [False]])
     ((saved_ids, step, saved),) = folder.find(np.array(["a", "b", "c"]), "here")
     assert (saved_ids.tolist(), step) == (["a", "b"], 7)
     for leaf, other in zip(leaves, saved, strict=True):
