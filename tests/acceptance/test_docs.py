@@ -15,7 +15,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 #: Its shell example takes what its Python examples write: test_watch_page.py runs both.
 BOTH = "watch.md"
 #: Examples at full size: what they would do is planned instead of done.
-PLANNED = re.compile(r"^python -m relubench(?! (plan|list|--cfg|merge|figures|compare|-m|experiment=custom))")
+PLANNED = re.compile(r"^python -m relubench(?! (plan|list|--cfg|merge|again|figures|compare|-m|experiment=custom))")
 
 
 def examples(page, language):

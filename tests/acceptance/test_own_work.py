@@ -17,6 +17,7 @@ import relubench
 from relubench.cli.own import importable
 from relubench.errors import Notice, UserError
 from tests.support.command_line import command
+from tests.support.installed import unpacked
 from tests.support.pages import DOCS, shown_files, write_files
 from tests.support.registered import forgetting
 
@@ -225,10 +226,7 @@ def test_a_run_of_a_choice_that_is_not_imported_is_not_trained_again(own):
 
 @pytest.mark.slow
 def test_an_installed_package_works_from_any_folder(own, tmp_path_factory):
-    site = tmp_path_factory.mktemp("site")  # as a wheel lies: conf/ inside the package
-    ignore = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(DOCS.parent / "relubench", site / "relubench", ignore=ignore)
-    shutil.copytree(DOCS.parent / "conf", site / "relubench/conf")
+    site = unpacked(tmp_path_factory.mktemp("wheel"))
     script = [sys.executable, "-P", "-c", "from relubench.cli import process; process()"]  # as the console script does
     environment = {**os.environ, "PYTHONPATH": str(site), "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
     some = [CONF, "experiment=init_scale", "seeds=2", *TINY]

@@ -1,10 +1,5 @@
 """Shares of a sweep: said, and told by a cluster's environment."""
 
-import socket
-import subprocess
-import sys
-
-import polars as pl
 import pytest
 
 from relubench.cli import shards
@@ -51,35 +46,3 @@ def test_what_is_no_share_is_refused(text, environment, told):
     with pytest.raises(UserError, match="shard") as refused:
         shards.read(text, environment)
     assert told in str(refused.value)
-
-
-PROCESS = """
-import sys
-import jax
-jax.distributed.initialize("localhost:{port}", 2, int(sys.argv[1]))
-from relubench import cli
-sys.exit(cli.main(sys.argv[2:]))
-"""
-
-
-@pytest.mark.slow
-def test_processes_of_jax_distributed_train_a_share_each(relubench, tmp_path):
-    words = ["experiment=custom", "seeds=5", "train.steps=20", "model.widths=[8]", "probe.count=2", "figures=false"]
-    status, _, error = relubench(*words, "out=whole")
-    assert status == 0, error
-    with socket.create_server(("localhost", 0)) as free:
-        code = PROCESS.replace("{port}", str(free.getsockname()[1]))
-    running = [
-        subprocess.Popen(
-            [sys.executable, "-c", code, str(n), *words, "shard=auto", "out=shared"],
-            cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )
-        for n in range(2)
-    ]  # fmt: skip
-    for process in running:
-        out, err = process.communicate(timeout=200)
-        assert process.returncode == 0, out + err
-    status, _, error = relubench("merge", *words, "out=shared")
-    assert status == 0, error
-    one, other = (pl.read_parquet(tmp_path / out / "layers.parquet") for out in ("whole", "shared"))
-    assert one.select("run_id", "step", "layer", "units").equals(other.select("run_id", "step", "layer", "units"))

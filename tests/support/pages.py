@@ -8,7 +8,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 def shown_files(page):
     """Return {path: text} of the blocks that follow the name of a file."""
-    return dict(re.findall(r"`([\w/]+\.(?:yaml|py))`:\n```(?:yaml|python)\n(.*?)```", page.read_text(), re.S))
+    return dict(re.findall(r"`([\w/]+\.(?:yaml|py|sh))`:\n```(?:yaml|python|sh)\n(.*?)```", page.read_text(), re.S))
 
 
 def write_files(page, folder):
