@@ -18,7 +18,7 @@ LONGEST = ["test_verify", "test_engine", "test_registries", "test_processes", "t
 
 settings.register_profile("relubench", deadline=None, derandomize=True, max_examples=50)  # compiling takes its time
 settings.load_profile("relubench")
-jax.config.update("jax_num_cpu_devices", 4)  # two that train by default, and four to compare with
+jax.config.update("jax_num_cpu_devices", 8)  # two that train by default, and eight to compare with
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_default_matmul_precision", "highest")  # what the engine asks for: a GPU's own is TF32

@@ -65,20 +65,34 @@ OPTIMISED = {("adam", "plain"), *zip(itertools.cycle(optim.OPTIMIZERS), VARIANTS
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(jax.device_count() < 4, reason="needs four devices")
+@pytest.mark.skipif(jax.device_count() < 8, reason="needs eight devices")
 @pytest.mark.parametrize(("optimizer", "variant"), list(itertools.product(optim.OPTIMIZERS, VARIANTS)))
-def test_one_two_and_four_devices_give_the_same_bits(optimizer, variant, request):
+def test_any_number_of_devices_gives_the_same_bits(optimizer, variant, request):
+    numbers = (2, 4, 8)
     if (optimizer, variant) not in OPTIMISED:
         request.getfixturevalue("compiled_in_a_hurry")
+        numbers = (2, 4)
     small = {"train.steps": 7, "model.widths": [6], "probe.count": 3, "optimizer.learning_rate": 0.01}
     setting = small | {"optimizer.name": optimizer, "remedy.replacement_rate": 0.1, "remedy.maturity": 2}
-    one, two, four = (
-        relubench.sweep(setting | VARIANTS[variant], {"seed": range(5)}, width=2, devices=devices)
-        for devices in (1, 2, 4)
+    one, *more = (
+        relubench.sweep(setting | VARIANTS[variant], {"seed": range(9)}, width=2, devices=devices)
+        for devices in (1, *numbers)
     )
-    for name, table in one.items():
-        assert table.equals(two[name])
-        assert table.equals(four[name])
+    for tables in more:
+        for name, table in one.items():
+            assert table.equals(tables[name])
+
+
+COLLECTIVES = ("all-reduce", "all-gather", "all-to-all", "reduce-scatter", "collective")
+
+
+@pytest.mark.skipif(jax.device_count() < 8, reason="needs eight devices")
+@pytest.mark.parametrize("devices", [1, 2, 4, 8])
+def test_nothing_passes_between_devices(devices, compiled_in_a_hurry):
+    (group,) = layouts(SETTING | {"optimizer.name": "adam", "remedy.name": "redo"}, GRID, devices=devices)
+    text = engine.compile_group(group).call.as_text()
+    assert f"num_partitions={group.machine.partitions}" in text
+    assert not [name for name in COLLECTIVES if name in text]
 
 
 def test_a_run_cut_into_many_calls_has_the_bits_of_one_call(whole, monkeypatch):
