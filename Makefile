@@ -1,7 +1,12 @@
 # make demo: set up and run the main job.  make test: set up and pass the tests.  make lint: style and types.
 EXTRAS ?= test
+# cuda12, cuda13 or tpu: also install JAX for these.
+ACCELERATOR ?=
 VENV ?= .venv
 BIN := $(VENV)/bin
+# What marks an environment that has the package, and one that can test it.
+PACKAGE := $(VENV)/relubench$(ACCELERATOR:%=-%)
+TESTED := $(VENV)/test-$(EXTRAS)$(ACCELERATOR:%=-%)
 # Which tests: those of marker `slow` are left to .ci/run, as they train or print long.
 TESTS ?= -m 'not slow'
 
@@ -16,13 +21,13 @@ PYTHON ?= $(shell for python in $(CANDIDATES) python3; do \
 
 .PHONY: demo test lint python faults fuzz bench pilot reference constraints clean FORCE
 
-demo: $(VENV)/relubench
+demo: $(PACKAGE)
 	$(BIN)/python -m relubench
 
-test: $(VENV)/test-$(EXTRAS)
+test: $(TESTED)
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(TESTS) # what a file trains is trained once
 
-lint: $(VENV)/test-$(EXTRAS)
+lint: $(TESTED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -31,13 +36,13 @@ python: # the one that a new environment gets
 	@echo $(PYTHON)
 
 # Try harder than .ci/run does: fifty kills, a thousand flipped bits; twenty thousand command lines.
-faults: $(VENV)/test-$(EXTRAS)
+faults: $(TESTED)
 	RELUBENCH_FAULTS=5 $(BIN)/python -m pytest -n auto tests/faults
 
-fuzz: $(VENV)/test-$(EXTRAS)
+fuzz: $(TESTED)
 	RELUBENCH_FUZZ=10000 $(BIN)/python -m pytest -n auto tests/fuzz
 
-bench: $(VENV)/test-$(EXTRAS)
+bench: $(TESTED)
 	$(BIN)/python benchmarks/speed.py
 
 # A Python named on the command line wins over that of an environment that exists.
@@ -57,20 +62,20 @@ install = if [ -n "$(UV)" ]; \
 	then uv pip install -q --python $(BIN)/python -c constraints.txt -e '$(1)'; \
 	else $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '$(1)'; fi
 
-$(VENV)/relubench: $(BIN)/python pyproject.toml constraints.txt
-	$(call install,.)
+$(PACKAGE): $(BIN)/python pyproject.toml constraints.txt
+	$(call install,.$(ACCELERATOR:%=[%]))
 	@touch $@
 
-$(VENV)/test-$(EXTRAS): $(BIN)/python pyproject.toml constraints.txt
-	$(call install,.[$(EXTRAS)])
-	@touch $@ $(VENV)/relubench
+$(TESTED): $(BIN)/python pyproject.toml constraints.txt
+	$(call install,.[$(EXTRAS)$(ACCELERATOR:%=,%)])
+	@touch $@ $(PACKAGE)
 
 $(VENV)/bench: $(BIN)/python pyproject.toml constraints.txt
 	$(call install,.[bench,report])
-	@touch $@ $(VENV)/relubench
+	@touch $@ $(PACKAGE)
 
 # Find the learning rates by rule on seeds that no claim is judged on, but for the CNN's, which takes hours.
-pilot: $(VENV)/relubench
+pilot: $(PACKAGE)
 	$(BIN)/python -m relubench experiment=pilot figures=false
 	$(BIN)/python -m relubench.experiments.pilot.rates results/pilot conf/rates.yaml
 
@@ -89,7 +94,7 @@ reference: $(VENV)/bench $(REFERENCE:%=results/reference/%/provenance.json) # so
 	$(BIN)/python -m relubench.report.definitions docs/definitions.md
 	$(BIN)/python -m relubench.report.architecture docs/architecture.md
 
-results/reference/%/provenance.json: $(VENV)/relubench FORCE
+results/reference/%/provenance.json: $(PACKAGE) FORCE
 	$(BIN)/python -m relubench experiment=$* size=reference
 	rm -rf $(@D); mkdir -p $(@D)
 	cp -r $(KEPT:%=results/$*/%) $(@D)
