@@ -14,7 +14,16 @@ from tests.support.command_line import command
 
 ROOT = Path(__file__).parent.parent
 #: The longest files first, so that no core waits for another's at the end.
-LONGEST = ["test_verify", "test_engine", "test_registries", "test_processes", "test_words", "test_loop", "test_bits"]
+LONGEST = [
+    "test_verify",
+    "test_engine",
+    "test_slurm",
+    "test_registries",
+    "test_processes",
+    "test_words",
+    "test_loop",
+    "test_bits",
+]
 
 settings.register_profile("relubench", deadline=None, derandomize=True, max_examples=50)  # compiling takes its time
 settings.load_profile("relubench")

@@ -114,6 +114,20 @@ def test_a_job_script_and_the_job_that_waits_for_it(slurm, folder, whole):
     slurm.wait(lambda: not slurm.run("squeue", "-h"), "the end of both jobs", 240)
     assert trained("".join(path.read_text() for path in folder.glob("relubench-*.log"))) == RUN_STEPS
     same_files(folder, whole)
+    later = slurm.submit("--dependency=singleton", "job.sh", folder=folder)
+    slurm.wait_for(later, "COMPLETED")
+    assert logs(folder, later).count("16 of 16 runs are on disk already") == 4
+    assert not trained(logs(folder, later))
+
+
+def test_the_tasks_of_a_step_have_a_share_each(slurm, folder, whole):
+    line = JOB[JOB.index("python -m") :]
+    step = slurm.submit("--ntasks=2", "--output=step.log", f"--wrap=srun --ntasks=2 {line}", folder=folder)
+    slurm.wait_for(step, "COMPLETED")
+    assert trained((folder / "step.log").read_text()) == RUN_STEPS
+    assert len(list((folder / OUT / "parts").iterdir())) == 4
+    ended(command(folder, "merge", *WORDS))
+    same_files(folder, whole)
 
 
 def test_hydras_launcher_submits_the_installed_package_from_another_folder(slurm, folder, whole, site):
