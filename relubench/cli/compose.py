@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import re
 import shlex
@@ -19,19 +18,18 @@ import yaml
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Sweep, ValueType
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from relubench import config
-from relubench.cli import own, shards, sweeper
+from relubench.cli import grammar, own, plugins, shards, sweeper
 from relubench.cli.groups import EXPERIMENT, Groups, user_folder
 from relubench.config import KEYS, SETTING_KEYS, Config
 from relubench.errors import Notice, StorageError, UserError, shown, unknown
 from relubench.experiments import designs
-from relubench.experiments.designs import MOST_LISTED, Design, register_resolvers
+from relubench.experiments.designs import Design, register_resolvers
 from relubench.paths import CONF
 from relubench.sweeps import factors, folders, grid, interrupts, rates
 from relubench.sweeps.factors import FACTOR, PICKED, Factor
@@ -51,8 +49,6 @@ DEFAULT = "learning_rate"
 AGAIN = "again_"
 #: Beginnings of Hydra's own keys that may be set: where jobs run, and where they write.
 _HYDRA = ("hydra/launcher", "hydra.launcher.", "hydra/sweeper", "hydra.sweeper.", "hydra.sweep.", "hydra.job.")
-#: Sweeps over values that aren't written out.
-_OPEN_SWEEPS = (ValueType.GLOB_CHOICE_SWEEP, ValueType.INTERVAL_SWEEP)
 
 
 def main(
@@ -83,13 +79,15 @@ def _main(opened: _Opened, task: Callable[[Request], int], again: Path | None) -
     try:
         hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")(job)()
     except (HydraException, OmegaConfBaseException) as error:
-        raise UserError(_one_line(error)) from error
+        raise UserError(grammar.one_line(error)) from error
     except OSError as error:
         raise StorageError(f"{error.filename or 'out'}: {error.strerror or error}") from error
     except Exception as error:
         if job.composed:
             raise
-        raise UserError(f"the command line cannot be composed: {_one_line(error)}") from error  # Hydra's own slips
+        raise UserError(
+            f"the command line cannot be composed: {grammar.one_line(error)}"
+        ) from error  # Hydra's own slips
     finally:
         sys.argv = before
     return max(job.statuses, default=0)
@@ -192,7 +190,7 @@ def _modules_of(*trees: Mapping[str, Any]) -> list[str]:
 def _given(words: Sequence[str], key: str) -> list[Any]:
     """Return the values that a command line gives a key, which it may sweep over."""
     found = [word for word in words if word.partition("=")[0].lstrip("+") == key]
-    return list(_values(_read(found[-1])[1])) if found else []
+    return list(grammar.values(grammar.read(found[-1])[1])) if found else []
 
 
 def _module_names(*values: Any) -> list[str]:
@@ -264,18 +262,6 @@ def request_of(experiment: str, words: Sequence[str] = ()) -> Request:
     return replace(request, overrides=_as_typed(overrides, opened))
 
 
-def _one_line(error: BaseException) -> str:
-    parts = [error, *([error.__cause__] if error.__cause__ else [])]
-    return ": ".join(dict.fromkeys(_first_line(str(part)) for part in parts if str(part).strip()))
-
-
-def _first_line(text: str) -> str:
-    lines = re.sub(r"^\w+ raised while resolving interpolation: ", "", text.strip()).splitlines()
-    if lines[0].startswith("Ambiguous value"):  # of the three ways out that Hydra lists, the one that is meant
-        return f"{lines[0]}; with -m each of its values is taken"
-    return f"{lines[0]} {lines[1].strip()}" if lines[0].endswith(":") and len(lines) > 1 else lines[0]
-
-
 def _checked(arguments: Sequence[str], choices: Mapping[str, list[str]]) -> list[str]:
     """Return the words of a command line as Hydra takes them; `choices` are the names that each group takes.
 
@@ -319,7 +305,7 @@ def _checked_option(word: str, rest: list[str]) -> str:
 
 def _checked_override(text: str, choices: Mapping[str, list[str]]) -> str:
     """Return an override as Hydra takes it: axes of the grid added or taken away by force, odd paths quoted."""
-    text, override = _read(_with_home(text))
+    text, override = grammar.read(_with_home(text))
     key = override.key_or_group
     if re.match(r"hydra\b", key):
         unset = override.value() is None and not key.startswith("hydra.launcher.")  # whose own defaults are null
@@ -327,6 +313,7 @@ def _checked_override(text: str, choices: Mapping[str, list[str]]) -> str:
             raise UserError(
                 f"{shown(text)}: of Hydra's own keys it takes {', '.join(f'{name}…' for name in _HYDRA)} with a value"
             )
+        plugins.check_installed(key, str(override.value()))
         return text
     if override.is_delete():
         if not key.startswith("grid."):
@@ -376,77 +363,22 @@ def _with_home(text: str) -> str:
     return f"{key}={os.path.expanduser(value)}" if is_path and value.startswith("~") else text
 
 
-def _quoted(text: str) -> str:
-    """Return a text that Hydra's grammar has no letters for in its quotes, a list of values each; all else as it is."""
-    key, _, value = text.partition("=")
-    name = key.lstrip("+")
-    if name not in KEYS or KEYS[name].type is not str or value[:1] in ("", "'", '"', "[", "{"):
-        return text
-    return f"{key}={','.join(map(_in_quotes, value.split(',')))}"
-
-
-def _in_quotes(text: str) -> str:
-    return "'" + re.sub(r"(\\*)('|\Z)", lambda match: 2 * match[1] + ("\\'" if match[2] else ""), text) + "'"
-
-
-def _read(text: str) -> tuple[str, Override]:
-    """Return an override as Hydra's grammar takes it, and what it says."""
-    try:
-        return text, _parse(text)
-    except UserError:
-        text = _quoted(text)
-        return text, _parse(text)
-
-
-def _parse(text: str) -> Override:
-    try:
-        return OverridesParser.create().parse_override(text)
-    except (HydraException, ValueError, ArithmeticError, RecursionError) as error:  # of numbers too long to be read
-        raise UserError(f"{shown(text)} cannot be read as KEY=VALUE: {_one_line(error)}") from error
-
-
 def _check_override(override: Override, choices: Mapping[str, list[str]]) -> None:
     key = override.key_or_group
-    if override.value_type in _OPEN_SWEEPS:
+    if override.value_type in grammar.OPEN_SWEEPS:
         raise UserError(
             f"{shown(override.input_line)}: it takes values, such as {key}=a,b with -m; no glob, no interval"
         )
     if key in choices:
-        for name in _values(override):
+        for name in grammar.values(override):
             if name not in choices[key]:
                 raise unknown(key, str(name), choices[key], config.ADDED)
     elif key not in KEYS:
         raise unknown("configuration key", key, [*KEYS, *choices])
     elif key not in ("seeds", *config.TREES):
-        for value in _values(override):
+        for value in grammar.values(override):
             if not (isinstance(value, str) and "${" in value):
                 KEYS[key].parse(value)
-
-
-def _values(override: Override) -> Iterator[Any]:
-    """Yield the values that an override sets or sweeps over; of a range the first two and the last."""
-    sweep: Any = override.value()
-    if override.value_type is ValueType.RANGE_SWEEP:
-        start, stop, step = (float(number or 0) for number in (sweep.start, sweep.stop, sweep.step))
-        length = (stop - start) / step if step else math.nan
-        if not 0 < length <= MOST_LISTED:
-            raise UserError(
-                f"{shown(override.input_line)}: it takes a range of one to {MOST_LISTED:,} values; seeds=N, of any N, "
-                "makes no list"
-            )
-        places = dict.fromkeys([0, min(1, math.ceil(length) - 1), math.ceil(length) - 1])
-        yield from (sweep.start + sweep.step * place for place in places)
-    elif not override.is_sweep_override():
-        yield _plain(sweep)
-    elif override.value_type not in _OPEN_SWEEPS:
-        yield from map(_plain, override.sweep_iterator())
-
-
-def _plain(value: Any) -> Any:
-    """Return the value as YAML would give it: quoted strings of the override grammar become plain ones."""
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return value if value is None or isinstance(value, bool | int | float) else str(getattr(value, "text", value))
 
 
 def _factor_key(text: str, override: Override) -> str:
@@ -573,7 +505,7 @@ def _resolved(composed: DictConfig) -> dict[str, Any]:
         untyped = OmegaConf.create(OmegaConf.to_container(composed, resolve=False))
         tree: Any = OmegaConf.to_container(untyped, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
-        raise UserError(_one_line(error)) from error
+        raise UserError(grammar.one_line(error)) from error
     return tree
 
 
@@ -632,5 +564,5 @@ def _keys_set(written: Mapping[str, str], groups: Groups) -> Iterator[str]:
         if name in SETTING_KEYS:
             yield name
         elif name in choices and name != EXPERIMENT:
-            for value in _values(_parse(f"{name}={text}")):
+            for value in grammar.values(grammar.parse(f"{name}={text}")):
                 yield from (f"{name}.{leaf}" for leaf in config.flatten(groups.tree(name, str(value))))
