@@ -24,8 +24,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from relubench import config
-from relubench.cli import grammar, own, plugins, shards, sweeper
+from relubench.cli import grammar, launcher, own, plugins, shards, sweeper
 from relubench.cli.groups import EXPERIMENT, Groups, user_folder
+from relubench.cli.trials import TRIAL, Trials
 from relubench.config import KEYS, SETTING_KEYS, Config
 from relubench.errors import Notice, StorageError, UserError, shown, unknown
 from relubench.experiments import designs
@@ -49,40 +50,61 @@ DEFAULT = "learning_rate"
 AGAIN = "again_"
 #: Beginnings of Hydra's own keys that may be set: where jobs run, and where they write.
 _HYDRA = ("hydra/launcher", "hydra.launcher.", "hydra/sweeper", "hydra.sweeper.", "hydra.sweep.", "hydra.job.")
+#: Of these, the ones whose own defaults are null.
+_NULLABLE = ("hydra.launcher.", "hydra.sweeper.sampler.")
+#: The sweeper of conf/config.yaml; those that look at nothing that a job returns.
+SWEEPER = "vmap"
+NOT_SEEKING = (SWEEPER, "basic")
+
+
+class Search(NamedTuple):
+    """What is done with the trials of a search."""
+
+    batch: Callable[[Request, Trials], None]  # trains those that are not done, and tells them their values
+    end: Callable[[Request, Trials, Path], int]  # once all are; what a sweeper has written is in the folder
 
 
 def main(
-    arguments: Sequence[str], task: Callable[[Request], int], again: Path | None = None, *, stored: bool = False
+    arguments: Sequence[str],
+    task: Callable[[Request], int],
+    again: Path | None = None,
+    *,
+    stored: bool = False,
+    search: Search | None = None,
 ) -> int:
     """Compose the command line, give each resulting request to `task`, and return the worst exit status.
 
     `again` is a folder of results whose config.yaml stands in the place of an experiment's YAML file. Where `stored`,
-    the task reads a folder of results: the modules that it was made with are imported as well.
+    the task reads a folder of results: the modules that it was made with are imported as well. The trials of a search
+    go to `search`, and not to `task`.
     """
     opened = _Opened.of(arguments)
     with own.importable(opened.groups.conf):
         own.bring(_imports(opened, again, stored), opened.groups.conf)
         if stored and not _given(opened.words, "imports"):
             _bring_those_below(_given(opened.words, "out"), opened.groups.conf)
-        return _main(opened, task, again)
+        return _main(opened, _Job(task, search, opened, again))
 
 
-def _main(opened: _Opened, task: Callable[[Request], int], again: Path | None) -> int:
+def _main(opened: _Opened, job: _Job) -> int:
     _register(opened.groups)
     arguments = [*opened.option, *_checked(opened.words, opened.groups.names())]
-    if again is not None:
-        _store(again)
+    if job.again is not None:
+        _store(job.again)
         arguments = [*arguments, f"experiment={AGAIN}"]
-    job = _Job(task, opened, again)
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then raises instead of printing and exiting
     before, sys.argv = sys.argv, ["relubench", *arguments]
     try:
         hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")(job)()
+    except UserError:  # of a search
+        raise
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(grammar.one_line(error)) from error
     except OSError as error:
         raise StorageError(f"{error.filename or 'out'}: {error.strerror or error}") from error
     except Exception as error:
+        if job.searched is not None and not any(job.searched.trials.values):
+            raise UserError(f"objective: none of the {len(job.searched.trials):,} trials has a value") from error
         if job.composed:
             raise
         raise UserError(
@@ -90,16 +112,21 @@ def _main(opened: _Opened, task: Callable[[Request], int], again: Path | None) -
         ) from error  # Hydra's own slips
     finally:
         sys.argv = before
+    job.end()
     return max(job.statuses, default=0)
 
 
 class _Job:
     """The work of one composed configuration: the request that it makes goes to `task`."""
 
-    def __init__(self, task: Callable[[Request], int], opened: _Opened, again: Path | None) -> None:
-        self._task, self._opened, self._again = task, opened, again
+    def __init__(
+        self, task: Callable[[Request], int], search: Search | None, opened: _Opened, again: Path | None
+    ) -> None:
+        self._task, self._search, self._opened, self.again = task, search, opened, again
+        self.groups = opened.groups
         self.composed = False  # whether Hydra has composed one, and so all
         self.statuses: list[int] = []
+        self.searched: _Searched | None = None
 
     def __call__(self, composed: DictConfig, /) -> int:
         self.composed = True
@@ -114,8 +141,33 @@ class _Job:
 
     def _request(self, composed: DictConfig) -> Request:
         overrides: Any = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)  # as they were typed
-        request = _request(composed, overrides, self._opened.groups, self._again)
-        return replace(request, overrides=_as_typed(overrides, self._opened, self._again))
+        request = _request(composed, overrides, self.groups, self.again)
+        return replace(request, overrides=_as_typed(overrides, self._opened, self.again))
+
+    def together(self, composed: DictConfig, trials: Trials, folder: Path) -> None:
+        """Train the trials of a search that are not done; its sweeper writes into the folder."""
+        if self._search is None:
+            raise UserError("hydra/launcher=vmap: it trains; it goes with the verbs run and again")
+        self.composed = True
+        request = _request(composed, trials.words, self.groups, self.again, trials)
+        if request.shard is not None:
+            raise UserError(f"shard={request.config.shard}: a search needs all runs of a trial")
+        request = replace(request, overrides=_as_typed(self._opened.words, self._opened, self.again))
+        self.searched = _Searched(request, trials, folder)
+        self._search.batch(request, trials)
+
+    def end(self) -> None:
+        """End a search."""
+        if self.searched is not None and self._search is not None:
+            self.statuses.append(self._search.end(*self.searched))
+
+
+class _Searched(NamedTuple):
+    """How far a search is."""
+
+    request: Request  # for all trials so far
+    trials: Trials
+    folder: Path
 
 
 class _Opened(NamedTuple):
@@ -141,6 +193,7 @@ def _register(groups: Groups) -> None:
     groups.store()
     ConfigStore.instance().store(name="schema", node=config.schema())
     sweeper.register()
+    launcher.register()
 
 
 def _imports(opened: _Opened, again: Path | None, stored: bool) -> list[str]:
@@ -268,6 +321,8 @@ def _checked(arguments: Sequence[str], choices: Mapping[str, list[str]]) -> list
     Refused in our own words is what Hydra would believe, or refuse in six lines: unknown options, keys and choices,
     values of a wrong type.
     """
+    sweeper = _last(arguments, "hydra/sweeper") or SWEEPER
+    seeks = sweeper not in NOT_SEEKING
     options: list[str] = []  # in front: Hydra takes no option between two overrides
     words: list[str] = []
     rest = list(arguments)
@@ -278,14 +333,36 @@ def _checked(arguments: Sequence[str], choices: Mapping[str, list[str]]) -> list
         elif "=" not in word and not word.startswith("~"):
             raise UserError(f"{shown(word)} is no KEY=VALUE; a verb comes first, before options and keys")
         else:
-            words.append(_checked_override(word, choices))
+            words.append(_checked_override(word, choices, seeks))
     names = dict.fromkeys(option.partition("=")[0] for option in options)
     kinds = [name for name in names if name != "--resolve"]
     if len(kinds) > 1:
         raise UserError(f"{' and '.join(kinds)}: it takes one of them")
     if "--resolve" in names and kinds != ["--cfg"]:
         raise UserError("--resolve: it goes with --cfg")
-    return [*options, *words]
+    if seeks:
+        _check_search(sweeper, words, "--multirun" in names)
+    return [*options, *words, *(_seeded(words) if sweeper == "optuna" else [])]
+
+
+def _last(words: Sequence[str], key: str) -> str:
+    """Return the value that a command line gives one of Hydra's keys last, as it is written."""
+    return next((word.partition("=")[2] for word in reversed(words) if word.partition("=")[0] == key), "")
+
+
+def _check_search(sweeper: str, words: Sequence[str], multirun: bool) -> None:
+    """Refuse a sweeper that seeks something where it would be ignored, or told the jobs' exit statuses."""
+    if not multirun:
+        raise UserError(f"hydra/sweeper={sweeper}: it goes with -m")
+    if _last(words, "hydra/launcher") != "vmap":
+        raise UserError(f"hydra/sweeper={sweeper}: it takes hydra/launcher=vmap, which tells it the trials' objective")
+
+
+def _seeded(words: Sequence[str]) -> list[str]:
+    """Return the word that seeds Optuna's sampler where nothing else is said: the same command resumes a search."""
+    key, sampler = "hydra.sweeper.sampler.seed", _last(words, "hydra/sweeper/sampler")
+    said = any(word.partition("=")[0].lstrip("+") == key for word in words)
+    return [] if said or sampler == "grid" else [f"{key}=0"]
 
 
 def _checked_option(word: str, rest: list[str]) -> str:
@@ -303,12 +380,15 @@ def _checked_option(word: str, rest: list[str]) -> str:
     return f"{name}={value}" if value else name
 
 
-def _checked_override(text: str, choices: Mapping[str, list[str]]) -> str:
-    """Return an override as Hydra takes it: axes of the grid added or taken away by force, odd paths quoted."""
+def _checked_override(text: str, choices: Mapping[str, list[str]], seeks: bool = False) -> str:
+    """Return an override as Hydra takes it: axes of the grid added or taken away by force, odd paths quoted.
+
+    Where a sweeper seeks something it may sweep over an interval.
+    """
     text, override = grammar.read(_with_home(text))
     key = override.key_or_group
     if re.match(r"hydra\b", key):
-        unset = override.value() is None and not key.startswith("hydra.launcher.")  # whose own defaults are null
+        unset = override.value() is None and not key.startswith(_NULLABLE)
         if not key.startswith(_HYDRA) or override.is_delete() or unset:
             raise UserError(
                 f"{shown(text)}: of Hydra's own keys it takes {', '.join(f'{name}…' for name in _HYDRA)} with a value"
@@ -333,7 +413,7 @@ def _checked_override(text: str, choices: Mapping[str, list[str]]) -> str:
     if key.startswith("grid."):
         _check_grid_override(text, override)
         return f"++{text.lstrip('+')}"
-    _check_override(override, choices)
+    _check_override(override, choices, seeks)
     return text
 
 
@@ -363,13 +443,17 @@ def _with_home(text: str) -> str:
     return f"{key}={os.path.expanduser(value)}" if is_path and value.startswith("~") else text
 
 
-def _check_override(override: Override, choices: Mapping[str, list[str]]) -> None:
+def _check_override(override: Override, choices: Mapping[str, list[str]], seeks: bool) -> None:
     key = override.key_or_group
-    if override.value_type in grammar.OPEN_SWEEPS:
+    if seeks and override.value_type is ValueType.INTERVAL_SWEEP and key in SETTING_KEYS:
+        interval: Any = override.value()
+        for end in (interval.start, interval.end):
+            SETTING_KEYS[key].parse(end)
+    elif override.value_type in grammar.OPEN_SWEEPS:
         raise UserError(
             f"{shown(override.input_line)}: it takes values, such as {key}=a,b with -m; no glob, no interval"
         )
-    if key in choices:
+    elif key in choices:
         for name in grammar.values(override):
             if name not in choices[key]:
                 raise unknown(key, str(name), choices[key], config.ADDED)
@@ -411,7 +495,13 @@ def _check_grid_override(text: str, override: Override) -> None:
         )
 
 
-def _request(composed: DictConfig, overrides: Sequence[str], groups: Groups, again: Path | None = None) -> Request:
+def _request(
+    composed: DictConfig,
+    overrides: Sequence[str],
+    groups: Groups,
+    again: Path | None = None,
+    trials: Trials | None = None,
+) -> Request:
     tree = _resolved(composed)
     own.bring(_module_names(tree["imports"]), groups.conf)  # for this may be another process
     _check_keys(tree)
@@ -420,7 +510,7 @@ def _request(composed: DictConfig, overrides: Sequence[str], groups: Groups, aga
         _check_name(tree["name"], written)
     _refuse_taken_levels(tree["name"], written, again)
     _prune(tree, written)
-    meant = list(_keys_set(written, groups))
+    meant = list(dict.fromkeys([*_keys_set(written, groups), *(trials.keys if trials else ())]))
     notes = _take_as_meant(tree, written, meant)
     base = config.setting_values(tree)
     _pick_added_levels(tree["factors"], written)
@@ -428,6 +518,8 @@ def _request(composed: DictConfig, overrides: Sequence[str], groups: Groups, aga
     if {"seeds", "grid.seed", "seed"} & written.keys():
         kept, whole = factors.with_all_seeds(kept)
         touched += whole
+    if trials is not None:
+        kept.append(_trial(trials, base, tree["grid"], kept))
     tree["factors"] = factors.written(kept)
     built = grid.build(
         base, grid.with_seeds(tree["grid"], tree["seeds"], _first_seed(tree)), kept, tree["rates"] or None
@@ -435,6 +527,8 @@ def _request(composed: DictConfig, overrides: Sequence[str], groups: Groups, aga
     if any(name in config.RULES for name in _leaves(tree)) and not tree["rates"]:
         tree["rates"] = dict(rates.shipped())  # so that the folder tells which they were
     checked = config.fill(Config(seeds=tree["seeds"]), {**built.base, **config.outside_values(tree)})
+    if checked.objective and not any(factor.name == TRIAL for factor in kept):
+        touched.append("objective is what a search seeks, and this is none: see hydra/sweeper=optuna")
     return Request(
         config=checked,
         base=built.base,
@@ -445,6 +539,13 @@ def _request(composed: DictConfig, overrides: Sequence[str], groups: Groups, aga
         notes=(*notes, *touched, *built.notes),
         yaml=yaml.safe_dump(tree, sort_keys=False, default_flow_style=None, allow_unicode=True),
     )
+
+
+def _trial(trials: Trials, base: Mapping[str, Any], axes: Any, others: Sequence[Factor]) -> Factor:
+    """Return the factor whose levels are the trials of a search."""
+    if any(factor.name == TRIAL for factor in others):
+        raise UserError(f"{FACTOR}{TRIAL}: the experiment has a factor of this name, as a search adds one")
+    return trials.factor(base, {*config.flatten(axes), *(key for factor in others for key in factor.keys)})
 
 
 def _first_seed(tree: Mapping[str, Any]) -> int:
