@@ -356,6 +356,8 @@ def _check_search(sweeper: str, words: Sequence[str], multirun: bool) -> None:
         raise UserError(f"hydra/sweeper={sweeper}: it goes with -m")
     if _last(words, "hydra/launcher") != "vmap":
         raise UserError(f"hydra/sweeper={sweeper}: it takes hydra/launcher=vmap, which tells it the trials' objective")
+    if _last(words, "hydra.sweeper.storage"):
+        raise UserError("hydra.sweeper.storage: the folder of results keeps a search; the same command goes on with it")
 
 
 def _seeded(words: Sequence[str]) -> list[str]:
@@ -446,9 +448,7 @@ def _with_home(text: str) -> str:
 def _check_override(override: Override, choices: Mapping[str, list[str]], seeks: bool) -> None:
     key = override.key_or_group
     if seeks and override.value_type is ValueType.INTERVAL_SWEEP and key in SETTING_KEYS:
-        interval: Any = override.value()
-        for end in (interval.start, interval.end):
-            SETTING_KEYS[key].parse(end)
+        _check_interval(override, SETTING_KEYS[key])
     elif override.value_type in grammar.OPEN_SWEEPS:
         raise UserError(
             f"{shown(override.input_line)}: it takes values, such as {key}=a,b with -m; no glob, no interval"
@@ -463,6 +463,14 @@ def _check_override(override: Override, choices: Mapping[str, list[str]], seeks:
         for value in grammar.values(override):
             if not (isinstance(value, str) and "${" in value):
                 KEYS[key].parse(value)
+
+
+def _check_interval(override: Override, key: config.Key) -> None:
+    interval: Any = override.value()
+    for end in (interval.start, interval.end):
+        key.parse(end)
+        if key.type is int and not isinstance(end, int):  # Hydra makes both ends real
+            raise UserError(f"{shown(override.input_line)}: it takes whole numbers, {key.name}=int(interval(1,9))")
 
 
 def _factor_key(text: str, override: Override) -> str:

@@ -78,7 +78,8 @@ def _in_quotes(text: str) -> str:
 def one_line(error: BaseException) -> str:
     """Return what Hydra or OmegaConf says, without what follows its first line."""
     parts = [error, *([error.__cause__] if error.__cause__ else [])]
-    return ": ".join(dict.fromkeys(_first_line(str(part)) for part in parts if str(part).strip()))
+    texts = [_first_line(str(part)) for part in parts if str(part).strip()]
+    return ": ".join(dict.fromkeys(texts)) or type(error).__name__
 
 
 def _first_line(text: str) -> str:
