@@ -52,6 +52,8 @@ AGAIN = "again_"
 _HYDRA = ("hydra/launcher", "hydra.launcher.", "hydra/sweeper", "hydra.sweeper.", "hydra.sweep.", "hydra.job.")
 #: Of these, the ones whose own defaults are null.
 _NULLABLE = ("hydra.launcher.", "hydra.sweeper.sampler.")
+#: Those of trees that take any key: it is added by force, as an axis of the grid is.
+_ANY = ("hydra.launcher.ray.init.", "hydra.launcher.ray.remote.")
 #: The sweeper of conf/config.yaml; those that look at nothing that a job returns.
 SWEEPER = "vmap"
 NOT_SEEKING = (SWEEPER, "basic")
@@ -396,7 +398,7 @@ def _checked_override(text: str, choices: Mapping[str, list[str]], seeks: bool =
                 f"{shown(text)}: of Hydra's own keys it takes {', '.join(f'{name}…' for name in _HYDRA)} with a value"
             )
         plugins.check_installed(key, str(override.value()))
-        return text
+        return f"++{text.lstrip('+')}" if key.startswith(_ANY) else text
     if override.is_delete():
         if not key.startswith("grid."):
             raise UserError(
