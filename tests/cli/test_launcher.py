@@ -178,9 +178,9 @@ class TestOptuna:
     @pytest.fixture(autouse=True)
     def _installed(self, tmp_path):
         pytest.importorskip("optuna", reason="extra optuna")
-        (tmp_path / "aims.py").write_text(AIMS)
+        (tmp_path / "my_aims.py").write_text(AIMS)
         yield
-        sys.modules.pop("aims", None)
+        sys.modules.pop("my_aims", None)
 
     def test_a_search_tells_its_best_trial_and_where_it_is_kept(self, relubench, tmp_path, groups_trained):
         status, told, error = relubench(*TINY, *SEARCH, *ACCURACY)
@@ -219,12 +219,12 @@ class TestOptuna:
         assert (status, "12 of 12 runs are on disk already" in told, "note:" in told) == (0, True, False)
 
     def test_failed_trials_end_no_search_that_finds_something(self, relubench):
-        status, told, error = relubench(*TINY, *SEARCH, "objective=[aims.even]")
+        status, told, error = relubench(*TINY, *SEARCH, "objective=[my_aims.even]")
         assert (status, error) == (0, "")
-        assert ": no aims.even: a failed trial" in told
+        assert ": no my_aims.even: a failed trial" in told
 
     def test_a_search_that_finds_nothing_says_so(self, relubench):
-        status, _, error = relubench(*TINY, *SEARCH, "objective=[aims.never]")
+        status, _, error = relubench(*TINY, *SEARCH, "objective=[my_aims.never]")
         assert (status, error) == (2, "relubench: objective: none of the 4 trials has a value\n")
 
     @pytest.mark.parametrize(
@@ -234,8 +234,8 @@ class TestOptuna:
             ("[test_acuracy]", "unknown metric 'test_acuracy'; did you mean 'test_accuracy'?"),
             ("[test_accuracy,diverged]", "with hydra.sweeper.direction=[minimize] it takes 1"),
             ("[nosuch.value]", "No module named 'nosuch'"),
-            ("[aims.nosuch]", "has no attribute 'nosuch'"),
-            ("[aims.AIM]", "has no attribute 'AIM'"),
+            ("[my_aims.nosuch]", "has no attribute 'nosuch'"),
+            ("[my_aims.AIM]", "has no attribute 'AIM'"),
         ],
     )
     def test_an_objective_that_cannot_be_is_refused_before_anything_is_trained(
@@ -247,9 +247,9 @@ class TestOptuna:
         assert not list(tmp_path.rglob("*.parquet"))
 
     def test_an_objective_that_returns_no_number_is_named(self, relubench):
-        status, _, error = relubench(*TINY, *SEARCH, "objective=[aims.word]")
+        status, _, error = relubench(*TINY, *SEARCH, "objective=[my_aims.word]")
         assert (status, len(error.splitlines())) == (2, 1)
-        assert "objective=[aims.word]: it returns 'many'; it takes a number, or None" in error
+        assert "objective=[my_aims.word]: it returns 'many'; it takes a number, or None" in error
 
     def test_whole_numbers_are_searched_for(self, relubench, tmp_path):
         words = [word for word in SEARCH if word != RATES]
