@@ -9,7 +9,7 @@ import polars as pl
 from rich.console import Console
 
 from relubench.cli import verbs
-from relubench.cli.trials import TRIAL, Trials
+from relubench.cli.trials import TRIAL, Trials, title
 from relubench.findings import objectives
 from relubench.sweeps.factors import FACTOR
 from relubench.sweeps.request import Request
@@ -44,7 +44,7 @@ def _line(request: Request, trials: Trials, number: int) -> str:
     """Return a trial's setting, and its values."""
     values = trials.values[number]
     told = _told(request.config.objective, values) if request.config.objective else "done"
-    return ": ".join(filter(None, [trials.titles[number], told]))
+    return ": ".join(filter(None, [title(trials.settings[number]), told]))
 
 
 def _told(names: Sequence[str], values: Sequence[float] | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -19,8 +20,6 @@ _DIGITS = 6
 
 #: What a sweeper is told of a trial: the value of each objective, or None where it has none.
 Values = list[float] | None
-#: The words of a job by what they set.
-_Words = dict[str, str]
 
 
 class Trials:
@@ -28,41 +27,37 @@ class Trials:
 
     def __init__(self, groups: Groups, directions: Sequence[str] = ()) -> None:
         self.directions = tuple(directions)  # minimize or maximize, for each objective; none: nothing is sought
-        self.levels: list[str] = []  # of the trials, once they are a factor
+        self.words: list[str] = []  # that all trials have in common
+        self.settings: list[dict[str, Any]] = []  # of each, the setting keys that they differ by
+        self.levels: list[str] = []  # of each, once they are a factor
         self.values: list[Values] = []  # of the trials that are done
         self._groups = groups
-        self._jobs: list[_Words] = []
+        self._jobs: list[dict[str, str]] = []  # the words of each, by what they set
 
     def __len__(self) -> int:
         return len(self._jobs)
 
     def add(self, jobs: Sequence[Sequence[str]]) -> None:
-        """Add a batch of jobs, each some words of a command line."""
+        """Add a batch of jobs, each some words of a command line; other differences than of settings are refused."""
         self._jobs += [{word.partition("=")[0]: word for word in words} for words in jobs]
+        common = {key: word for key, word in self._jobs[0].items() if all(job.get(key) == word for job in self._jobs)}
+        self.words, choices = list(common.values()), self._groups.names()
+        own = ([word for key, word in job.items() if key not in common] for job in self._jobs)
+        settings = (self._setting(words, choices) for words in own)
+        # What a choice of a group sets gives way to a key that is set for all.
+        self.settings = [{k: value for k, value in setting.items() if k not in common} for setting in settings]
 
     @property
     def new(self) -> range:
         """The numbers of the trials that are not done."""
         return range(len(self.values), len(self._jobs))
 
-    @property
-    def words(self) -> list[str]:
-        """The words that all trials have in common."""
-        return [word for key, word in self._jobs[0].items() if all(job.get(key) == word for job in self._jobs)]
-
-    def settings(self) -> list[dict[str, Any]]:
-        """Return each trial's values of the setting keys that the trials differ by; other differences are refused."""
-        common = {word.partition("=")[0] for word in self.words}
-        choices = self._groups.names()
-        return [self._setting({k: word for k, word in job.items() if k not in common}, choices) for job in self._jobs]
-
-    def _setting(self, words: _Words, choices: Collection[str]) -> dict[str, Any]:
+    def _setting(self, words: Sequence[str], choices: Collection[str]) -> dict[str, Any]:
         """Return the values that words set; a key wins over a choice of its group, as it does in Hydra."""
         chosen: dict[str, Any] = {}
         keys: dict[str, Any] = {}
-        for word in words.values():
-            override = grammar.parse(word)
-            key, value = override.key_or_group, grammar.plain(override.value())
+        for word in words:
+            key, value = _read(word)
             if key in choices and key != EXPERIMENT:
                 chosen |= config.flatten(self._groups.tree(key, str(value)), f"{key}.")
             elif key in SETTING_KEYS and key != "seed":
@@ -73,11 +68,6 @@ class Trials:
                     f"{key} for all of them"
                 )
         return {key: config.find_key(key).parse(value) for key, value in (chosen | keys).items()}
-
-    @property
-    def titles(self) -> list[str]:
-        """The trials' settings in words."""
-        return [title(setting) for setting in self.settings()]
 
     @property
     def best(self) -> int | None:
@@ -91,7 +81,7 @@ class Trials:
     @property
     def keys(self) -> tuple[str, ...]:
         """The setting keys that the trials differ by."""
-        return tuple(dict.fromkeys(key for setting in self.settings() for key in setting))
+        return tuple(dict.fromkeys(key for setting in self.settings for key in setting))
 
     def factor(self, base: Mapping[str, Any], varied: Collection[str]) -> Factor:
         """Return the factor of all trials; those that come to the same setting share the first one's level.
@@ -101,7 +91,7 @@ class Trials:
         keys, levels = self.keys, []
         first: dict[Any, str] = {}
         self.levels = []
-        for number, setting in enumerate(self.settings()):
+        for number, setting in enumerate(self.settings):
             values = {**base, **setting}
             counting = tuple((key, values[key]) for key in keys if _counts(key, values, varied))
             name = first.setdefault(counting, f"t{number}")
@@ -109,6 +99,13 @@ class Trials:
                 levels.append(Level(name, title(setting) or name, setting))
             self.levels.append(name)
         return Factor(TRIAL, TRIAL, tuple(levels))
+
+
+@functools.cache
+def _read(word: str) -> tuple[str, Any]:
+    """Return what a word sets, and its value: each batch asks for those of all before it."""
+    override = grammar.parse(word)
+    return override.key_or_group, grammar.plain(override.value())
 
 
 def _counts(key: str, values: Mapping[str, Any], varied: Collection[str]) -> bool:

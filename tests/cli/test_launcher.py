@@ -90,15 +90,18 @@ BASE = setting_values({})
 def test_words_in_common_are_no_part_of_a_trial():
     made = trials(["seeds=2", "train.steps=3", "data.scale=2"], ["seeds=2", "train.steps=4", "data.scale=2"])
     assert made.words == ["seeds=2", "data.scale=2"]
-    assert made.settings() == [{"train.steps": 3}, {"train.steps": 4}]
+    assert made.settings == [{"train.steps": 3}, {"train.steps": 4}]
     made.add([["seeds=2", "train.steps=4", "data.scale=3"]])
     assert made.words == ["seeds=2"]
-    assert made.settings()[0] == {"train.steps": 3, "data.scale": 2.0}
+    assert made.settings[0] == {"train.steps": 3, "data.scale": 2.0}
 
 
 def test_a_key_wins_over_a_choice_of_its_group():
     made = trials(["model.widths=[3]", "model=resnet"], ["model=mlp", "model.widths=[4]"])
-    assert made.settings()[0] == {**made.settings()[0], "model.name": "resnet", "model.widths": (3,)}
+    assert made.settings[0] == {**made.settings[0], "model.name": "resnet", "model.widths": (3,)}
+    made = trials(["model.widths=[3]", "model=resnet"], ["model=mlp", "model.widths=[3]"])
+    assert [setting["model.name"] for setting in made.settings] == ["resnet", "mlp"]
+    assert "model.widths" not in made.keys
 
 
 @pytest.mark.parametrize(
@@ -125,7 +128,7 @@ def test_trials_that_come_to_the_same_share_a_level(jobs, varied, levels):
 @pytest.mark.parametrize("key", ["seed", "shard", "out", "experiment", "seeds", "grid.seed"])
 def test_jobs_that_differ_in_more_than_a_setting_are_refused(key):
     with pytest.raises(UserError, match=f"takes one {key} for all of them"):
-        trials([f"{key}=1"], [f"{key}=2"]).settings()
+        trials([f"{key}=1"], [f"{key}=2"])
 
 
 REFUSED = {
