@@ -234,6 +234,7 @@ class Config(Setting):
     figures: bool = outside(True, "draw the figures after a run")
     imports: list[str] = outside([], "modules of one's own that are imported before anything is looked up")
     units: bool = outside(False, "write units.parquet: a row a unit")
+    objective: list[str] = outside([], "what a search seeks: metrics, or MODULE.FUNCTION of a trial's runs")
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import re
 import shlex
@@ -19,19 +18,19 @@ import yaml
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Sweep, ValueType
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from relubench import config
-from relubench.cli import own, shards, sweeper
+from relubench.cli import grammar, launcher, own, plugins, shards, sweeper
 from relubench.cli.groups import EXPERIMENT, Groups, user_folder
+from relubench.cli.trials import TRIAL, Trials
 from relubench.config import KEYS, SETTING_KEYS, Config
 from relubench.errors import Notice, StorageError, UserError, shown, unknown
 from relubench.experiments import designs
-from relubench.experiments.designs import MOST_LISTED, Design, register_resolvers
+from relubench.experiments.designs import Design, register_resolvers
 from relubench.paths import CONF
 from relubench.sweeps import factors, folders, grid, interrupts, rates
 from relubench.sweeps.factors import FACTOR, PICKED, Factor
@@ -51,57 +50,85 @@ DEFAULT = "learning_rate"
 AGAIN = "again_"
 #: Beginnings of Hydra's own keys that may be set: where jobs run, and where they write.
 _HYDRA = ("hydra/launcher", "hydra.launcher.", "hydra/sweeper", "hydra.sweeper.", "hydra.sweep.", "hydra.job.")
-#: Sweeps over values that aren't written out.
-_OPEN_SWEEPS = (ValueType.GLOB_CHOICE_SWEEP, ValueType.INTERVAL_SWEEP)
+#: Of these, the ones whose own defaults are null.
+_NULLABLE = ("hydra.launcher.", "hydra.sweeper.sampler.")
+#: Those of trees that take any key: it is added by force, as an axis of the grid is.
+_ANY = ("hydra.launcher.ray.init.", "hydra.launcher.ray.remote.")
+#: The sweeper of conf/config.yaml; those that look at nothing that a job returns.
+SWEEPER = "vmap"
+NOT_SEEKING = (SWEEPER, "basic")
+
+
+class Search(NamedTuple):
+    """What is done with the trials of a search."""
+
+    batch: Callable[[Request, Trials], None]  # trains those that are not done, and tells them their values
+    end: Callable[[Request, Trials, Path], int]  # once all are; what a sweeper has written is in the folder
 
 
 def main(
-    arguments: Sequence[str], task: Callable[[Request], int], again: Path | None = None, *, stored: bool = False
+    arguments: Sequence[str],
+    task: Callable[[Request], int],
+    again: Path | None = None,
+    *,
+    stored: bool = False,
+    search: Search | None = None,
 ) -> int:
     """Compose the command line, give each resulting request to `task`, and return the worst exit status.
 
     `again` is a folder of results whose config.yaml stands in the place of an experiment's YAML file. Where `stored`,
-    the task reads a folder of results: the modules that it was made with are imported as well.
+    the task reads a folder of results: the modules that it was made with are imported as well. The trials of a search
+    go to `search`, and not to `task`.
     """
     opened = _Opened.of(arguments)
     with own.importable(opened.groups.conf):
         own.bring(_imports(opened, again, stored), opened.groups.conf)
         if stored and not _given(opened.words, "imports"):
             _bring_those_below(_given(opened.words, "out"), opened.groups.conf)
-        return _main(opened, task, again)
+        return _main(opened, _Job(task, search, opened, again))
 
 
-def _main(opened: _Opened, task: Callable[[Request], int], again: Path | None) -> int:
+def _main(opened: _Opened, job: _Job) -> int:
     _register(opened.groups)
     arguments = [*opened.option, *_checked(opened.words, opened.groups.names())]
-    if again is not None:
-        _store(again)
+    if job.again is not None:
+        _store(job.again)
         arguments = [*arguments, f"experiment={AGAIN}"]
-    job = _Job(task, opened, again)
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then raises instead of printing and exiting
     before, sys.argv = sys.argv, ["relubench", *arguments]
     try:
         hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")(job)()
+    except UserError:  # of a search
+        raise
     except (HydraException, OmegaConfBaseException) as error:
-        raise UserError(_one_line(error)) from error
+        raise UserError(grammar.one_line(error)) from error
     except OSError as error:
         raise StorageError(f"{error.filename or 'out'}: {error.strerror or error}") from error
     except Exception as error:
+        if job.searched is not None and not any(job.searched.trials.values):
+            raise UserError(f"objective: none of the {len(job.searched.trials):,} trials has a value") from error
         if job.composed:
             raise
-        raise UserError(f"the command line cannot be composed: {_one_line(error)}") from error  # Hydra's own slips
+        raise UserError(
+            f"the command line cannot be composed: {grammar.one_line(error)}"
+        ) from error  # Hydra's own slips
     finally:
         sys.argv = before
+    job.end()
     return max(job.statuses, default=0)
 
 
 class _Job:
     """The work of one composed configuration: the request that it makes goes to `task`."""
 
-    def __init__(self, task: Callable[[Request], int], opened: _Opened, again: Path | None) -> None:
-        self._task, self._opened, self._again = task, opened, again
+    def __init__(
+        self, task: Callable[[Request], int], search: Search | None, opened: _Opened, again: Path | None
+    ) -> None:
+        self._task, self._search, self._opened, self.again = task, search, opened, again
+        self.groups = opened.groups
         self.composed = False  # whether Hydra has composed one, and so all
         self.statuses: list[int] = []
+        self.searched: _Searched | None = None
 
     def __call__(self, composed: DictConfig, /) -> int:
         self.composed = True
@@ -116,8 +143,33 @@ class _Job:
 
     def _request(self, composed: DictConfig) -> Request:
         overrides: Any = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)  # as they were typed
-        request = _request(composed, overrides, self._opened.groups, self._again)
-        return replace(request, overrides=_as_typed(overrides, self._opened, self._again))
+        request = _request(composed, overrides, self.groups, self.again)
+        return replace(request, overrides=_as_typed(overrides, self._opened, self.again))
+
+    def together(self, composed: DictConfig, trials: Trials, folder: Path) -> None:
+        """Train the trials of a search that are not done; its sweeper writes into the folder."""
+        if self._search is None:
+            raise UserError("hydra/launcher=vmap: it trains; it goes with the verbs run and again")
+        self.composed = True
+        request = _request(composed, trials.words, self.groups, self.again, trials)
+        if request.shard is not None:
+            raise UserError(f"shard={request.config.shard}: a search needs all runs of a trial")
+        request = replace(request, overrides=_as_typed(self._opened.words, self._opened, self.again))
+        self.searched = _Searched(request, trials, folder)
+        self._search.batch(request, trials)
+
+    def end(self) -> None:
+        """End a search."""
+        if self.searched is not None and self._search is not None:
+            self.statuses.append(self._search.end(*self.searched))
+
+
+class _Searched(NamedTuple):
+    """How far a search is."""
+
+    request: Request  # for all trials so far
+    trials: Trials
+    folder: Path
 
 
 class _Opened(NamedTuple):
@@ -143,6 +195,7 @@ def _register(groups: Groups) -> None:
     groups.store()
     ConfigStore.instance().store(name="schema", node=config.schema())
     sweeper.register()
+    launcher.register()
 
 
 def _imports(opened: _Opened, again: Path | None, stored: bool) -> list[str]:
@@ -192,7 +245,7 @@ def _modules_of(*trees: Mapping[str, Any]) -> list[str]:
 def _given(words: Sequence[str], key: str) -> list[Any]:
     """Return the values that a command line gives a key, which it may sweep over."""
     found = [word for word in words if word.partition("=")[0].lstrip("+") == key]
-    return list(_values(_read(found[-1])[1])) if found else []
+    return list(grammar.values(grammar.read(found[-1])[1])) if found else []
 
 
 def _module_names(*values: Any) -> list[str]:
@@ -264,24 +317,14 @@ def request_of(experiment: str, words: Sequence[str] = ()) -> Request:
     return replace(request, overrides=_as_typed(overrides, opened))
 
 
-def _one_line(error: BaseException) -> str:
-    parts = [error, *([error.__cause__] if error.__cause__ else [])]
-    return ": ".join(dict.fromkeys(_first_line(str(part)) for part in parts if str(part).strip()))
-
-
-def _first_line(text: str) -> str:
-    lines = re.sub(r"^\w+ raised while resolving interpolation: ", "", text.strip()).splitlines()
-    if lines[0].startswith("Ambiguous value"):  # of the three ways out that Hydra lists, the one that is meant
-        return f"{lines[0]}; with -m each of its values is taken"
-    return f"{lines[0]} {lines[1].strip()}" if lines[0].endswith(":") and len(lines) > 1 else lines[0]
-
-
 def _checked(arguments: Sequence[str], choices: Mapping[str, list[str]]) -> list[str]:
     """Return the words of a command line as Hydra takes them; `choices` are the names that each group takes.
 
     Refused in our own words is what Hydra would believe, or refuse in six lines: unknown options, keys and choices,
     values of a wrong type.
     """
+    sweeper = _last(arguments, "hydra/sweeper") or SWEEPER
+    seeks = sweeper not in NOT_SEEKING
     options: list[str] = []  # in front: Hydra takes no option between two overrides
     words: list[str] = []
     rest = list(arguments)
@@ -292,14 +335,38 @@ def _checked(arguments: Sequence[str], choices: Mapping[str, list[str]]) -> list
         elif "=" not in word and not word.startswith("~"):
             raise UserError(f"{shown(word)} is no KEY=VALUE; a verb comes first, before options and keys")
         else:
-            words.append(_checked_override(word, choices))
+            words.append(_checked_override(word, choices, seeks))
     names = dict.fromkeys(option.partition("=")[0] for option in options)
     kinds = [name for name in names if name != "--resolve"]
     if len(kinds) > 1:
         raise UserError(f"{' and '.join(kinds)}: it takes one of them")
     if "--resolve" in names and kinds != ["--cfg"]:
         raise UserError("--resolve: it goes with --cfg")
-    return [*options, *words]
+    if seeks:
+        _check_search(sweeper, words, "--multirun" in names)
+    return [*options, *words, *(_seeded(words) if sweeper == "optuna" else [])]
+
+
+def _last(words: Sequence[str], key: str) -> str:
+    """Return the value that a command line gives one of Hydra's keys last, as it is written."""
+    return next((word.partition("=")[2] for word in reversed(words) if word.partition("=")[0] == key), "")
+
+
+def _check_search(sweeper: str, words: Sequence[str], multirun: bool) -> None:
+    """Refuse a sweeper that seeks something where it would be ignored, or told the jobs' exit statuses."""
+    if not multirun:
+        raise UserError(f"hydra/sweeper={sweeper}: it goes with -m")
+    if _last(words, "hydra/launcher") != "vmap":
+        raise UserError(f"hydra/sweeper={sweeper}: it takes hydra/launcher=vmap, which tells it the trials' objective")
+    if _last(words, "hydra.sweeper.storage"):
+        raise UserError("hydra.sweeper.storage: the folder of results keeps a search; the same command goes on with it")
+
+
+def _seeded(words: Sequence[str]) -> list[str]:
+    """Return the word that seeds Optuna's sampler where nothing else is said: the same command resumes a search."""
+    key, sampler = "hydra.sweeper.sampler.seed", _last(words, "hydra/sweeper/sampler")
+    said = any(word.partition("=")[0].lstrip("+") == key for word in words)
+    return [] if said or sampler == "grid" else [f"{key}=0"]
 
 
 def _checked_option(word: str, rest: list[str]) -> str:
@@ -317,17 +384,21 @@ def _checked_option(word: str, rest: list[str]) -> str:
     return f"{name}={value}" if value else name
 
 
-def _checked_override(text: str, choices: Mapping[str, list[str]]) -> str:
-    """Return an override as Hydra takes it: axes of the grid added or taken away by force, odd paths quoted."""
-    text, override = _read(_with_home(text))
+def _checked_override(text: str, choices: Mapping[str, list[str]], seeks: bool = False) -> str:
+    """Return an override as Hydra takes it: axes of the grid added or taken away by force, odd paths quoted.
+
+    Where a sweeper seeks something it may sweep over an interval.
+    """
+    text, override = grammar.read(_with_home(text))
     key = override.key_or_group
     if re.match(r"hydra\b", key):
-        unset = override.value() is None and not key.startswith("hydra.launcher.")  # whose own defaults are null
+        unset = override.value() is None and not key.startswith(_NULLABLE)
         if not key.startswith(_HYDRA) or override.is_delete() or unset:
             raise UserError(
                 f"{shown(text)}: of Hydra's own keys it takes {', '.join(f'{name}…' for name in _HYDRA)} with a value"
             )
-        return text
+        plugins.check_installed(key, str(override.value()))
+        return f"++{text.lstrip('+')}" if key.startswith(_ANY) else text
     if override.is_delete():
         if not key.startswith("grid."):
             raise UserError(
@@ -346,7 +417,7 @@ def _checked_override(text: str, choices: Mapping[str, list[str]]) -> str:
     if key.startswith("grid."):
         _check_grid_override(text, override)
         return f"++{text.lstrip('+')}"
-    _check_override(override, choices)
+    _check_override(override, choices, seeks)
     return text
 
 
@@ -376,77 +447,32 @@ def _with_home(text: str) -> str:
     return f"{key}={os.path.expanduser(value)}" if is_path and value.startswith("~") else text
 
 
-def _quoted(text: str) -> str:
-    """Return a text that Hydra's grammar has no letters for in its quotes, a list of values each; all else as it is."""
-    key, _, value = text.partition("=")
-    name = key.lstrip("+")
-    if name not in KEYS or KEYS[name].type is not str or value[:1] in ("", "'", '"', "[", "{"):
-        return text
-    return f"{key}={','.join(map(_in_quotes, value.split(',')))}"
-
-
-def _in_quotes(text: str) -> str:
-    return "'" + re.sub(r"(\\*)('|\Z)", lambda match: 2 * match[1] + ("\\'" if match[2] else ""), text) + "'"
-
-
-def _read(text: str) -> tuple[str, Override]:
-    """Return an override as Hydra's grammar takes it, and what it says."""
-    try:
-        return text, _parse(text)
-    except UserError:
-        text = _quoted(text)
-        return text, _parse(text)
-
-
-def _parse(text: str) -> Override:
-    try:
-        return OverridesParser.create().parse_override(text)
-    except (HydraException, ValueError, ArithmeticError, RecursionError) as error:  # of numbers too long to be read
-        raise UserError(f"{shown(text)} cannot be read as KEY=VALUE: {_one_line(error)}") from error
-
-
-def _check_override(override: Override, choices: Mapping[str, list[str]]) -> None:
+def _check_override(override: Override, choices: Mapping[str, list[str]], seeks: bool) -> None:
     key = override.key_or_group
-    if override.value_type in _OPEN_SWEEPS:
+    if seeks and override.value_type is ValueType.INTERVAL_SWEEP and key in SETTING_KEYS:
+        _check_interval(override, SETTING_KEYS[key])
+    elif override.value_type in grammar.OPEN_SWEEPS:
         raise UserError(
             f"{shown(override.input_line)}: it takes values, such as {key}=a,b with -m; no glob, no interval"
         )
-    if key in choices:
-        for name in _values(override):
+    elif key in choices:
+        for name in grammar.values(override):
             if name not in choices[key]:
                 raise unknown(key, str(name), choices[key], config.ADDED)
     elif key not in KEYS:
         raise unknown("configuration key", key, [*KEYS, *choices])
     elif key not in ("seeds", *config.TREES):
-        for value in _values(override):
+        for value in grammar.values(override):
             if not (isinstance(value, str) and "${" in value):
                 KEYS[key].parse(value)
 
 
-def _values(override: Override) -> Iterator[Any]:
-    """Yield the values that an override sets or sweeps over; of a range the first two and the last."""
-    sweep: Any = override.value()
-    if override.value_type is ValueType.RANGE_SWEEP:
-        start, stop, step = (float(number or 0) for number in (sweep.start, sweep.stop, sweep.step))
-        length = (stop - start) / step if step else math.nan
-        if not 0 < length <= MOST_LISTED:
-            raise UserError(
-                f"{shown(override.input_line)}: it takes a range of one to {MOST_LISTED:,} values; seeds=N, of any N, "
-                "makes no list"
-            )
-        places = dict.fromkeys([0, min(1, math.ceil(length) - 1), math.ceil(length) - 1])
-        yield from (sweep.start + sweep.step * place for place in places)
-    elif not override.is_sweep_override():
-        yield _plain(sweep)
-    elif override.value_type not in _OPEN_SWEEPS:
-        yield from map(_plain, override.sweep_iterator())
-
-
-def _plain(value: Any) -> Any:
-    """Return the value as YAML would give it: quoted strings of the override grammar become plain ones."""
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return value if value is None or isinstance(value, bool | int | float) else str(getattr(value, "text", value))
+def _check_interval(override: Override, key: config.Key) -> None:
+    interval: Any = override.value()
+    for end in (interval.start, interval.end):
+        key.parse(end)
+        if key.type is int and not isinstance(end, int):  # Hydra makes both ends real
+            raise UserError(f"{shown(override.input_line)}: it takes whole numbers, {key.name}=int(interval(1,9))")
 
 
 def _factor_key(text: str, override: Override) -> str:
@@ -479,7 +505,13 @@ def _check_grid_override(text: str, override: Override) -> None:
         )
 
 
-def _request(composed: DictConfig, overrides: Sequence[str], groups: Groups, again: Path | None = None) -> Request:
+def _request(
+    composed: DictConfig,
+    overrides: Sequence[str],
+    groups: Groups,
+    again: Path | None = None,
+    trials: Trials | None = None,
+) -> Request:
     tree = _resolved(composed)
     own.bring(_module_names(tree["imports"]), groups.conf)  # for this may be another process
     _check_keys(tree)
@@ -488,7 +520,7 @@ def _request(composed: DictConfig, overrides: Sequence[str], groups: Groups, aga
         _check_name(tree["name"], written)
     _refuse_taken_levels(tree["name"], written, again)
     _prune(tree, written)
-    meant = list(_keys_set(written, groups))
+    meant = list(dict.fromkeys([*_keys_set(written, groups), *(trials.keys if trials else ())]))
     notes = _take_as_meant(tree, written, meant)
     base = config.setting_values(tree)
     _pick_added_levels(tree["factors"], written)
@@ -496,6 +528,8 @@ def _request(composed: DictConfig, overrides: Sequence[str], groups: Groups, aga
     if {"seeds", "grid.seed", "seed"} & written.keys():
         kept, whole = factors.with_all_seeds(kept)
         touched += whole
+    if trials is not None:
+        kept.append(_trial(trials, base, tree["grid"], kept))
     tree["factors"] = factors.written(kept)
     built = grid.build(
         base, grid.with_seeds(tree["grid"], tree["seeds"], _first_seed(tree)), kept, tree["rates"] or None
@@ -503,6 +537,8 @@ def _request(composed: DictConfig, overrides: Sequence[str], groups: Groups, aga
     if any(name in config.RULES for name in _leaves(tree)) and not tree["rates"]:
         tree["rates"] = dict(rates.shipped())  # so that the folder tells which they were
     checked = config.fill(Config(seeds=tree["seeds"]), {**built.base, **config.outside_values(tree)})
+    if checked.objective and not any(factor.name == TRIAL for factor in kept):
+        touched.append("objective is what a search seeks, and this is none: see hydra/sweeper=optuna")
     return Request(
         config=checked,
         base=built.base,
@@ -513,6 +549,13 @@ def _request(composed: DictConfig, overrides: Sequence[str], groups: Groups, aga
         notes=(*notes, *touched, *built.notes),
         yaml=yaml.safe_dump(tree, sort_keys=False, default_flow_style=None, allow_unicode=True),
     )
+
+
+def _trial(trials: Trials, base: Mapping[str, Any], axes: Any, others: Sequence[Factor]) -> Factor:
+    """Return the factor whose levels are the trials of a search."""
+    if any(factor.name == TRIAL for factor in others):
+        raise UserError(f"{FACTOR}{TRIAL}: the experiment has a factor of this name, as a search adds one")
+    return trials.factor(base, {*config.flatten(axes), *(key for factor in others for key in factor.keys)})
 
 
 def _first_seed(tree: Mapping[str, Any]) -> int:
@@ -573,7 +616,7 @@ def _resolved(composed: DictConfig) -> dict[str, Any]:
         untyped = OmegaConf.create(OmegaConf.to_container(composed, resolve=False))
         tree: Any = OmegaConf.to_container(untyped, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
-        raise UserError(_one_line(error)) from error
+        raise UserError(grammar.one_line(error)) from error
     return tree
 
 
@@ -632,5 +675,5 @@ def _keys_set(written: Mapping[str, str], groups: Groups) -> Iterator[str]:
         if name in SETTING_KEYS:
             yield name
         elif name in choices and name != EXPERIMENT:
-            for value in _values(_parse(f"{name}={text}")):
+            for value in grammar.values(grammar.parse(f"{name}={text}")):
                 yield from (f"{name}.{leaf}" for leaf in config.flatten(groups.tree(name, str(value))))

@@ -22,6 +22,7 @@ from relubench.sweeps import interrupts
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from relubench.cli.trials import Trials
     from relubench.sweeps.request import Request
 
 HELP = """\
@@ -159,6 +160,16 @@ def _with_request(task: str, *more: Any, again: Path | None = None, stored: bool
     def verb(arguments: list[str]) -> int:
         from relubench.cli import compose
 
+        def batch(request: Request, trials: Trials) -> None:
+            from relubench.cli import search
+
+            search.batch(request, trials)
+
+        def end(request: Request, trials: Trials, folder: Path) -> int:
+            from relubench.cli import search
+
+            return search.end(request, trials, folder)
+
         def noted(request: Request) -> int:
             from relubench.cli import verbs
 
@@ -166,7 +177,8 @@ def _with_request(task: str, *more: Any, again: Path | None = None, stored: bool
                 print(f"note: {note}")
             return getattr(verbs, task)(request, *more)
 
-        return compose.main(arguments, noted, again, stored=stored)
+        search = compose.Search(batch, end) if task == "run" else None
+        return compose.main(arguments, noted, again, stored=stored, search=search)
 
     return verb
 

@@ -6,18 +6,15 @@ Swept keys of a run's setting become axes of `grid`; only what must be a job of 
 
 from __future__ import annotations
 
-import importlib
-import sys
-import types
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.types import Override, RangeSweep
 from hydra.core.plugins import Plugins
 from hydra.types import HydraContext
 from omegaconf import DictConfig
 
+from relubench.cli import plugins
 from relubench.cli.groups import is_stored
 from relubench.config import SETTING_KEYS
 from relubench.sweeps.factors import PICKED
@@ -90,15 +87,5 @@ class VmapSweeper(BasicSweeper):
 
 
 def register() -> None:
-    """Make `hydra/sweeper=vmap` known. Hydra takes plug-ins only from modules named `hydra_plugins.…`."""
-    try:
-        package = importlib.import_module("hydra_plugins")
-    except ImportError:  # no other plug-in is installed
-        package = sys.modules["hydra_plugins"] = types.ModuleType("hydra_plugins")
-    module = types.ModuleType("hydra_plugins.relubench")
-    VmapSweeper.__module__ = module.__name__
-    module.VmapSweeper = VmapSweeper  # type: ignore[attr-defined]
-    package.relubench = sys.modules[module.__name__] = module  # type: ignore[attr-defined]
-    Plugins.instance().register(VmapSweeper)
-    node = {"_target_": f"{module.__name__}.VmapSweeper", "max_batch_size": None, "params": None}
-    ConfigStore.instance().store(group="hydra/sweeper", name="vmap", node=node, provider="relubench")
+    """Make `hydra/sweeper=vmap` known."""
+    plugins.register("sweeper", "vmap", VmapSweeper, max_batch_size=None, params=None)

@@ -32,7 +32,7 @@ PLAIN_WIDTH = 140
 
 def run(request: Request) -> int:
     """Train the runs that are missing; without `shard`, merge, summarise, draw and print as well."""
-    console = _console()
+    console = terminal()
     _train(request, console)
     folder = folders.Folder(request.config.out)
     if request.shard is not None:
@@ -69,9 +69,16 @@ def _checked(request: Request) -> experiments.Experiment:
     return experiment
 
 
-def _console() -> Console:
+def terminal() -> Console:
     """The terminal; elsewhere lines as wide as a table of many keys needs."""
     return Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+
+
+def trained(request: Request, console: Console) -> pl.DataFrame:
+    """Train the runs that are missing; return those of the request, with the columns of its factors."""
+    _checked(request)
+    training.train_missing(request, console, Progress)
+    return _merged(request, folders.Folder(request.config.out)).runs
 
 
 def _finish(request: Request, folder: folders.Folder, console: Console) -> int:
@@ -205,7 +212,7 @@ def merge(request: Request) -> int:
     """Write tables, summary and figures from the parts; say how many runs are missing."""
     folder = _existing(request)
     folder.check_name(request.config.name)
-    return _finish(request, folder, _console())
+    return _finish(request, folder, terminal())
 
 
 def figures(request: Request) -> int:
@@ -232,7 +239,7 @@ def verify(request: Request, rows: Sequence[int]) -> int:
     from relubench.report import verify as verification
     from relubench.report.verdicts import print_verdicts
 
-    out, console = Path(request.config.out), _console()
+    out, console = Path(request.config.out), terminal()
     names = verification.picked(rows)
     words = [word for word in request.overrides if word.partition("=")[0] not in ("experiment", "name", "out")]
     tables = [] if rows else [verification.oracles()]
@@ -265,7 +272,7 @@ def report(request: Request) -> int:
 
     root = Path(request.config.out)
     table = collect.verdicts(root, collect.studies(root))
-    print_verdicts(table, _console())
+    print_verdicts(table, terminal())
     write_table(root / "report.parquet", table)
     pages = {
         "claims.md": claims_page,
@@ -291,7 +298,7 @@ def compare(a: Path, b: Path, out: Path | None) -> int:
     from relubench.report import compare as comparison
 
     compared = comparison.compare(a, b)
-    comparison.print_comparison(compared, _console())
+    comparison.print_comparison(compared, terminal())
     if out is not None:
         write_table(out / comparison.FILE, compared.table)
         figure = comparison.figure(compared)

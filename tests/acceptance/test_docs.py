@@ -53,6 +53,8 @@ def as_bash_reads(lines, folder):
     "page", [page for page in PAGES if page.name != BOTH and commands(page)], ids=lambda page: page.name
 )
 def test_every_shell_example_runs(page, relubench, tmp_path, tmp_path_factory):
+    if any("hydra/sweeper=optuna" in line for line in commands(page)):
+        pytest.importorskip("optuna", reason="extra optuna")
     write_files(page, tmp_path)
     with forgetting():
         run_examples(page, relubench, tmp_path_factory)

@@ -127,7 +127,9 @@ WORDS = st.one_of(
     st.builds("shard={}".format, st.sampled_from(SHARDS)),
     st.builds("{}={}".format, st.sampled_from(list(KEYS)), st.sampled_from(GRAMMAR)),
     st.builds(
-        "{}={}".format, st.sampled_from(HYDRA), st.one_of(texts, st.sampled_from(["null", "[a]", "{a:1}", "basic"]))
+        "{}={}".format,
+        st.sampled_from(HYDRA),
+        st.one_of(texts, st.sampled_from(["null", "[a]", "{a:1}", "basic", "vmap", "optuna"])),
     ),
     st.builds(
         "{}={}".format,
