@@ -105,13 +105,12 @@ def _main(opened: _Opened, job: _Job) -> int:
     except OSError as error:
         raise StorageError(f"{error.filename or 'out'}: {error.strerror or error}") from error
     except Exception as error:
-        if job.searched is not None and not any(job.searched.trials.values):
+        if job.searched is not None and job.searched.trials.in_vain:  # of which Optuna asks for the best
             raise UserError(f"objective: none of the {len(job.searched.trials):,} trials has a value") from error
         if job.composed:
             raise
-        raise UserError(
-            f"the command line cannot be composed: {grammar.one_line(error)}"
-        ) from error  # Hydra's own slips
+        told = grammar.one_line(error)  # Hydra's own slips
+        raise UserError(f"the command line cannot be composed: {told}") from error
     finally:
         sys.argv = before
     job.end()

@@ -70,6 +70,11 @@ class Trials:
         return {key: config.find_key(key).parse(value) for key, value in (chosen | keys).items()}
 
     @property
+    def in_vain(self) -> bool:
+        """Whether all trials are done and none has a value."""
+        return not self.new and all(values is None for values in self.values)
+
+    @property
     def best(self) -> int | None:
         """The number of the best trial of those that have a value, where one number is sought."""
         known = [(values[0], number) for number, values in enumerate(self.values) if values]

@@ -131,6 +131,15 @@ def test_jobs_that_differ_in_more_than_a_setting_are_refused(key):
         trials([f"{key}=1"], [f"{key}=2"])
 
 
+def test_what_fails_in_training_is_no_search_in_vain(relubench, monkeypatch):
+    def fail(layouts, **rest):
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(engine, "train_grid", fail)
+    with pytest.raises(ZeroDivisionError, match="a bug"):
+        relubench(*TINY, *TOGETHER, "train.steps=3,4")
+
+
 REFUSED = {
     (*TOGETHER, "shard=0/2,1/2"): "takes one shard for all of them",
     (*TOGETHER, "shard=0/2", "train.steps=3,4"): "shard=0/2: a search needs all runs of a trial",
