@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from relubench import memory
 from relubench.config import SETTING_KEYS, flatten, nested, setting_values
 from relubench.errors import Notice, UserError
 from relubench.lazy import pl
@@ -32,6 +33,10 @@ from relubench.sweeps.storage import Checkpoint, read_verified, refusing, write_
 #: Keys whose change, when no grid axis, makes another experiment of a folder.
 FIXED_PREFIXES = ("data.", "train.", "probe.")
 
+#: Memory that folding seeds takes for a number of a table, in bytes: itself, and copies of it by grid point.
+FOLDED_BYTES = 20
+
+_FOLD_LESS = "the tables are written; `merge` with fewer seeds, levels or values folds those alone"
 _PART_AGAIN = "delete it (or move it away) and run again: only its runs are trained anew"
 _CONFIG_AGAIN = "move it away and run the experiment again: that writes it anew, and the parts stay"
 
@@ -218,6 +223,8 @@ class Folder:
         if runs is not None:
             ids = pl.Series(runs.run_ids(), dtype=pl.String).implode()
             tables = {name: rows.filter(pl.col("run_id").is_in(ids)) for name, rows in tables.items()}
+        numbers = sum(rows.select(pl.len()).collect().item() * len(rows.collect_schema()) for rows in tables.values())
+        memory.require("folding seeds", FOLDED_BYTES * numbers, hint=_FOLD_LESS)
         return Tables(**{name: rows.collect(engine="streaming") for name, rows in tables.items()})
 
     # Checkpoints of long runs.
@@ -419,10 +426,13 @@ def run_rows(runs: Grid) -> pl.DataFrame:
     return pl.DataFrame(columns)
 
 
+def _levelled(runs: Grid) -> list[str]:
+    return [key for key in runs.coordinates if key.startswith(FACTOR)]
+
+
 def naming_levels(runs: Grid) -> Callable[[pl.DataFrame], pl.DataFrame]:
     """Return what gives rows of runs the columns of the grid's factors: the level of each run, null for other runs."""
-    names = [key for key in runs.coordinates if key.startswith(FACTOR)]
-    ids = runs.run_ids()
+    names, ids = _levelled(runs), runs.run_ids()
     order = np.argsort(ids)
 
     def with_levels(rows: pl.DataFrame) -> pl.DataFrame:

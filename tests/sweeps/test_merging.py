@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from relubench.errors import UserError
 from relubench.sweeps import folders, grid, merging, storage
 
 ORIGIN = {"name": "mine", "fingerprint": {"width": "8"}, "mixed": False}
@@ -115,3 +116,10 @@ def test_tables_in_memory_are_those_on_disk(tmp_path):
     folder, _ = merged(tmp_path / "out", parts)
     for name, table in merging.tables([part.lazy() for part in parts]).items():
         assert table.equals(storage.read_table(folder.path / f"{name}.parquet")), name
+
+
+def test_what_memory_cannot_fold_is_refused_with_its_tables_on_disk(tmp_path, monkeypatch):
+    monkeypatch.setattr(folders.memory, "available", lambda: 1000)
+    with pytest.raises(UserError, match=r"folding seeds: it needs .*; the tables are written"):
+        merged(tmp_path, DIVISIONS["ranges"])
+    assert storage.read_table(tmp_path / "runs.parquet").height == ALL.height
