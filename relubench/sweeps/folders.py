@@ -73,7 +73,7 @@ class Part(NamedTuple):
 
     path: Path
     origin: dict[str, Any]  # where its runs come from
-    run_ids: np.ndarray
+    run_ids: np.ndarray  # as ASCII, a quarter of the memory
     holds: frozenset[str]  # what else it has of its runs: names of measures, and `units`
     width: int  # how many columns it has
 
@@ -150,12 +150,12 @@ class Folder:
 
     def done_ids(self, asked: Collection[str] = ()) -> np.ndarray:
         """Return the ids of the runs that are on disk, in order, with all that is asked: measures, and `units`."""
-        none = np.array([], "U16")
+        none = np.array([], "S16")
         done = np.unique(np.concatenate([none, *(part.run_ids for part in self._checked_parts())]))
         for name in asked:
             holders = (part.run_ids for part in self._checked_parts() if name in part.holds)
             done = np.intersect1d(done, np.concatenate([none, *holders]))
-        return done
+        return done.astype("U16")
 
     def write_part(self, frame: pl.DataFrame, origin: Mapping[str, Any]) -> Path:
         """Write finished runs as one part; its name depends on the runs and on what is held of them."""
@@ -170,7 +170,7 @@ class Folder:
 
     def origin_of(self, run_id: str) -> dict[str, Any] | None:
         """Return where a run comes from, None if no part holds it."""
-        return next((part.origin for part in self._checked_parts() if run_id in part.run_ids), None)
+        return next((part.origin for part in self._checked_parts() if run_id.encode() in part.run_ids), None)
 
     def check_origins(
         self, planned: Sequence[Mapping[str, Any]], mixed: bool, only: Collection[str] | None = None
@@ -293,9 +293,9 @@ def _holdings(rows: pl.LazyFrame) -> frozenset[str]:
 def _ids(rows: pl.LazyFrame, origin: Mapping[str, Any]) -> np.ndarray:
     """Return the ids of a part's runs: those of an older version are made anew from the settings."""
     if origin.get("ids") == ID_VERSION:
-        return rows.select("run_id").collect().to_series().to_numpy().astype("U16")
+        return rows.select("run_id").collect().to_series().to_numpy().astype("S16")
     columns = rows.collect_schema().names()
-    return setting_ids(rows.select(name for name in columns if not name.startswith(NESTED)).collect())
+    return setting_ids(rows.select(name for name in columns if not name.startswith(NESTED)).collect()).astype("S16")
 
 
 def _settings(frame: pl.DataFrame) -> dict[str, tuple[list[Any], np.ndarray]]:
@@ -320,7 +320,7 @@ def _as_now(frame: pl.DataFrame, run_ids: np.ndarray) -> pl.DataFrame:
     settings = _settings(frame)
     read = {key: np.broadcast_to(grid.is_read(key, {}, settings), frame.height) for key in settings}
     columns = [pl.when(pl.Series(where)).then(pl.col(key)).alias(key) for key, where in read.items()]
-    return frame.with_columns(*columns, run_id=pl.Series(run_ids))
+    return frame.with_columns(*columns, run_id=pl.Series(run_ids.astype("U16")))
 
 
 @contextlib.contextmanager
