@@ -25,6 +25,8 @@ NESTED = "table_"
 _MEASURED = ("step", "measure", "layer", "item")
 #: Bytes of a bucket's rows, those of one seed at least; sorting them takes a few times as much.
 BUCKET_BYTES = 64 << 20
+#: Buckets, which are larger where they would be more: as many files as their square may lie on disk for a while.
+MOST_BUCKETS = 256
 #: Parts whose seeds are held run by run.
 MOST_UNFOLDED = 500
 
@@ -115,7 +117,7 @@ class _Survey(NamedTuple):
     columns: pl.DataFrame
     order: list[pl.Expr]
     first_seeds: np.ndarray  # [buckets]
-    part_bytes: list[int]  # [parts]
+    turns: list[int]  # [parts]: which of them are dealt out together
 
 
 def _survey(parts: Iterable[Source]) -> _Survey:
@@ -139,7 +141,9 @@ def _survey(parts: Iterable[Source]) -> _Survey:
         if len(seeds) > MOST_UNFOLDED:
             seeds = [_by_seed(seeds)]
     together = pl.concat(columns.values(), how="diagonal_relaxed")
-    return _Survey(together, _order(together.schema, differing), _first_seeds(_by_seed(seeds)), part_bytes)
+    size = max(BUCKET_BYTES, sum(part_bytes) // MOST_BUCKETS)
+    turns = (np.cumsum(part_bytes) // size).tolist()
+    return _Survey(together, _order(together.schema, differing), _first_seeds(_by_seed(seeds), size), turns)
 
 
 def _by_seed(seeds: list[pl.DataFrame]) -> pl.DataFrame:
@@ -155,10 +159,10 @@ def _order(schema: pl.Schema, differing: set[str]) -> list[pl.Expr]:
     return [pl.col("seed"), *settings, pl.col("run_id")]
 
 
-def _first_seeds(by_seed: pl.DataFrame) -> np.ndarray:
-    """Return the first seed of each bucket."""
+def _first_seeds(by_seed: pl.DataFrame, size: int) -> np.ndarray:
+    """Return the first seed of each bucket of `size` bytes."""
     ordered = by_seed.sort("seed")
-    bucket = (ordered["bytes"].cum_sum() - ordered["bytes"]) // BUCKET_BYTES
+    bucket = (ordered["bytes"].cum_sum() - ordered["bytes"]) // size
     return ordered["seed"].filter(bucket != bucket.shift(1, fill_value=-1)).to_numpy()
 
 
@@ -166,14 +170,13 @@ def _deal_out(parts: Sequence[Source], survey: _Survey, scratch: Path) -> None:
     """Write the rows of parts to a folder a bucket, of as many parts at once as a bucket has bytes."""
     for place in range(len(survey.first_seeds)):
         (scratch / str(place)).mkdir()
-    turn = np.cumsum(survey.part_bytes) // BUCKET_BYTES
-    for number, group in itertools.groupby(zip(turn.tolist(), parts, strict=True), key=lambda pair: pair[0]):
+    for turn, group in itertools.groupby(zip(survey.turns, parts, strict=True), key=lambda pair: pair[0]):
         rows = _together(survey.columns, [read() for _, read in group]).collect()
         bucket = np.searchsorted(survey.first_seeds, rows["seed"].to_numpy(), side="right") - 1
         for (place,), held in rows.group_by(pl.Series("bucket", bucket), maintain_order=True):
             buffer = io.BytesIO()  # polars' own file errors lose the reason (full, read-only)
             held.write_ipc(buffer, compression="lz4")
-            (scratch / str(place) / f"{number:09}").write_bytes(buffer.getbuffer())
+            (scratch / str(place) / f"{turn:09}").write_bytes(buffer.getbuffer())
 
 
 def _bucket(columns: pl.DataFrame, folder: Path) -> pl.LazyFrame:

@@ -81,6 +81,11 @@ def test_small_buckets_are_several(tmp_path, few_bytes):
     assert sum(read().select(pl.len()).collect().item() for read in rows.buckets) == ALL.height
 
 
+def test_more_bytes_make_larger_buckets_not_more_of_them(tmp_path, few_bytes, monkeypatch):
+    monkeypatch.setattr(merging, "MOST_BUCKETS", 2)
+    assert len(merging.merge([ALL.lazy], tmp_path).buckets) == 2
+
+
 def test_runs_of_one_seed_are_one_bucket(tmp_path, few_bytes):
     part = runs_of([3], np.geomspace(1e-3, 1, 60).tolist())
     assert len(merging.merge([part.lazy], tmp_path).buckets) == 1
