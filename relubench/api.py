@@ -16,7 +16,7 @@ import polars as pl
 from relubench import config
 from relubench import data as sources
 from relubench.errors import UserError, shown, unknown
-from relubench.sweeps import engine, folders, grid, interrupts, layout, machine, rows, storage
+from relubench.sweeps import engine, folders, grid, interrupts, layout, machine, merging, rows, storage
 
 
 class Results:
@@ -94,7 +94,7 @@ def sweep(
         values |= {"data.name": "arrays", "data.digest": sources.digest(given)}
         _refuse_unread([*(setting or {}), *lists, *([] if root is None else ["data.root"])], given)
     trained = _train(grid.build(values, lists), root, width, devices, given)
-    return folders.tables([rows.part_frame(chunk, with_units=True).lazy() for chunk in trained])
+    return merging.tables([rows.part_frame(chunk, with_units=True).lazy() for chunk in trained])
 
 
 def _refuse_unread(keys: Iterable[str], given: sources.Examples) -> None:
@@ -156,7 +156,7 @@ def _row(stored: Results, run_id: str) -> dict[str, Any]:
 
 def _compare(trained: engine.Trained, stored: Results, run_id: str) -> None:
     """Warn where a run that was trained again differs from what the folder has of it."""
-    again = folders.tables([rows.part_frame(trained, with_units=False).lazy()])
+    again = merging.tables([rows.part_frame(trained, with_units=False).lazy()])
     differing = []
     for name, table in (("runs", stored.runs), ("probes", stored.probes), ("layers", stored.layers)):
         columns = [column for column in again[name].columns if column in table.columns]

@@ -116,9 +116,8 @@ def _print_counted(folder: folders.Folder, console: Console) -> None:
 def _merged(request: Request, folder: folders.Folder) -> folders.Tables:
     """Write the tables of all runs on disk; return those of the request's runs."""
     folder.check_origins((), request.config.engine.mixed or any(origin["mixed"] for origin in folder.origins()))
-    ids = request.grid.run_ids()
     interrupts.check()
-    tables = folder.merge(request.grid).of(ids.tolist())
+    tables = folder.merge(request.grid)
     design = experiments.design(request.config.name)
     if design is None:
         return tables

@@ -20,21 +20,23 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from relubench import memory
 from relubench.config import SETTING_KEYS, flatten, nested, setting_values
 from relubench.errors import Notice, UserError
 from relubench.lazy import pl
-from relubench.sweeps import factors, grid, storage
+from relubench.sweeps import factors, grid, merging, storage
 from relubench.sweeps.factors import FACTOR, Factor
 from relubench.sweeps.grid import ID_VERSION, Grid
+from relubench.sweeps.merging import NESTED
 from relubench.sweeps.storage import Checkpoint, read_verified, refusing, write_table
 
 #: Keys whose change, when no grid axis, makes another experiment of a folder.
 FIXED_PREFIXES = ("data.", "train.", "probe.")
-#: Columns of a part that hold a table of their own start with this.
-NESTED = "table_"
-#: What tells a row of measures from the others of its run.
-_MEASURED = ("step", "measure", "layer", "item")
 
+#: Memory that folding seeds takes for a number of a table, in bytes: itself, and copies of it by grid point.
+FOLDED_BYTES = 20
+
+_FOLD_LESS = "the tables are written; `merge` with fewer seeds, levels or values folds those alone"
 _PART_AGAIN = "delete it (or move it away) and run again: only its runs are trained anew"
 _CONFIG_AGAIN = "move it away and run the experiment again: that writes it anew, and the parts stay"
 
@@ -66,52 +68,14 @@ class Tables:
         return {}
 
 
-def tables(parts: Sequence[pl.LazyFrame]) -> dict[str, pl.DataFrame]:
-    """Return runs, probes, layers (and units, measures) from the rows of parts, sorted by seed and setting.
-
-    A run's rows so stand in the same place whatever its id. Of a run that several parts hold, the one with the most
-    columns counts, and each of the other tables is that of the first part that holds it; what no part holds is null.
-    """
-    rows = pl.concat(sorted(parts, key=_width, reverse=True), how="diagonal_relaxed")
-    rows = rows.sort(_order(rows), maintain_order=True)
-    nested = [name for name in rows.collect_schema() if name.startswith(NESTED)]
-    merged = {"runs": rows.drop(nested).unique("run_id", keep="first", maintain_order=True).collect()}
-    for column in nested:
-        held = rows.select("run_id", column).filter(pl.col(column).is_not_null())
-        if column != NESTED + "measures":  # of which parts may hold some each
-            held = held.unique("run_id", keep="first", maintain_order=True)
-        merged[column.removeprefix(NESTED)] = held.explode(column).unnest(column).collect()
-    if "measures" in merged and merged["runs"].height < rows.select(pl.len()).collect().item():
-        merged["measures"] = merged["measures"].unique(["run_id", *_MEASURED], keep="first", maintain_order=True)
-    return merged
-
-
-def _width(part: pl.LazyFrame) -> int:
-    """Return how many columns a part has, those of the tables in it included."""
-    inner = (getattr(dtype, "inner", dtype) for dtype in part.collect_schema().dtypes())
-    return sum(len(dtype.fields) if isinstance(dtype, pl.Struct) else 1 for dtype in inner)
-
-
-def _order(runs: pl.LazyFrame) -> list[pl.Expr]:
-    """Return what sorts runs: the seed, then the settings in which they differ, in the alphabetical order of keys."""
-    schema = runs.collect_schema()
-    keys = [key for key in sorted(SETTING_KEYS) if key in schema and key != "seed"]
-    settings = [
-        pl.col(key).list.eval(pl.element().cast(pl.String)).list.join(",") if schema[key] == pl.List else pl.col(key)
-        for key in keys
-    ]
-    counts = runs.select(setting.n_unique() for setting in settings).collect()
-    differing = [setting for setting, key in zip(settings, keys, strict=True) if counts[key].item() > 1]
-    return [pl.col("seed"), *differing, pl.col("run_id")]
-
-
 class Part(NamedTuple):
     """What a part says without its rows."""
 
     path: Path
     origin: dict[str, Any]  # where its runs come from
-    run_ids: np.ndarray
+    run_ids: np.ndarray  # as ASCII, a quarter of the memory
     holds: frozenset[str]  # what else it has of its runs: names of measures, and `units`
+    width: int  # how many columns it has
 
 
 class Folder:
@@ -180,17 +144,18 @@ class Folder:
                 if not {"fingerprint", "mixed"} <= origin.keys():
                     raise ValueError("it is another table, not a part")
                 rows = pl.scan_parquet(io.BytesIO(raw))
-                self._verified[key] = Part(path, origin, _ids(rows, origin), _holdings(rows))
+                width = merging.width(rows.collect_schema())
+                self._verified[key] = Part(path, origin, _ids(rows, origin), _holdings(rows), width)
             return self._verified[key]
 
     def done_ids(self, asked: Collection[str] = ()) -> np.ndarray:
         """Return the ids of the runs that are on disk, in order, with all that is asked: measures, and `units`."""
-        none = np.array([], "U16")
+        none = np.array([], "S16")
         done = np.unique(np.concatenate([none, *(part.run_ids for part in self._checked_parts())]))
         for name in asked:
             holders = (part.run_ids for part in self._checked_parts() if name in part.holds)
             done = np.intersect1d(done, np.concatenate([none, *holders]))
-        return done
+        return done.astype("U16")
 
     def write_part(self, frame: pl.DataFrame, origin: Mapping[str, Any]) -> Path:
         """Write finished runs as one part; its name depends on the runs and on what is held of them."""
@@ -205,7 +170,7 @@ class Folder:
 
     def origin_of(self, run_id: str) -> dict[str, Any] | None:
         """Return where a run comes from, None if no part holds it."""
-        return next((part.origin for part in self._checked_parts() if run_id in part.run_ids), None)
+        return next((part.origin for part in self._checked_parts() if run_id.encode() in part.run_ids), None)
 
     def check_origins(
         self, planned: Sequence[Mapping[str, Any]], mixed: bool, only: Collection[str] | None = None
@@ -234,7 +199,7 @@ class Folder:
                     )
 
     def merge(self, runs: Grid | None = None) -> Tables:
-        """Write runs, probes, layers (and units, measures) from the parts; return them.
+        """Write runs, probes, layers (and units, measures) from the parts; return those of `runs` (None: of all).
 
         Those of `runs` have the columns of its factors, all others null.
         """
@@ -242,17 +207,25 @@ class Folder:
         if not parts:
             raise UserError(f"out={self.path}: there are no parts to merge; run the experiment first")
         _check_name(parts)
-        with _naming(parts):
-            merged = tables(_rows(parts))
-        labels = None if runs is None else factor_columns(runs)
-        if labels is not None and labels.width > 1:
-            named = merged["runs"].join(labels, on="run_id", how="left", maintain_order="left")
-            merged["runs"] = named.select(
-                "run_id", "seed", *labels.columns[1:], pl.exclude("run_id", "seed", *labels.columns)
-            )
-        for name, table in merged.items():
-            write_table(self.path / f"{name}.parquet", table)
-        return Tables(**merged)
+        widest_first = sorted(parts, key=lambda part: part.width, reverse=True)
+        with storage.scratch(self.path) as scratch, _naming(parts):
+            merged = merging.merge([functools.partial(_rows, part) for part in widest_first], scratch)
+            for name in merged.names:
+                table = (
+                    merged.table(name) if name != "runs" or runs is None else merged.table(name, naming_levels(runs))
+                )
+                write_table(self.path / f"{name}.parquet", table)
+        return self._stored(merged.names, runs)
+
+    def _stored(self, names: Sequence[str], runs: Grid | None) -> Tables:
+        """Return what the tables on disk have of these runs (None: of all)."""
+        tables = {name: storage.scan_table(self.path / f"{name}.parquet") for name in names}
+        if runs is not None:
+            ids = pl.Series(runs.run_ids(), dtype=pl.String).implode()
+            tables = {name: rows.filter(pl.col("run_id").is_in(ids)) for name, rows in tables.items()}
+        numbers = sum(rows.select(pl.len()).collect().item() * len(rows.collect_schema()) for rows in tables.values())
+        memory.require("folding seeds", FOLDED_BYTES * numbers, hint=_FOLD_LESS)
+        return Tables(**{name: rows.collect(engine="streaming") for name, rows in tables.items()})
 
     # Checkpoints of long runs.
 
@@ -312,15 +285,12 @@ class Folder:
         return self.checkpoints / f"{digest}.npz"
 
 
-def _rows(parts: list[Part]) -> list[pl.LazyFrame]:
-    """Return the rows of each part, from bytes: polars takes no path that the locale cannot decode."""
-    rows = []
-    for part in parts:
-        with refusing(part.path, _PART_AGAIN):
-            raw = read_verified(part.path)[0]
-            now = part.origin.get("ids") == ID_VERSION
-            rows.append(pl.scan_parquet(raw) if now else _as_now(pl.read_parquet(raw), part.run_ids).lazy())
-    return rows
+def _rows(part: Part) -> pl.LazyFrame:
+    """Return the rows of a part, from bytes: polars takes no path that the locale cannot decode."""
+    with refusing(part.path, _PART_AGAIN):
+        raw = read_verified(part.path)[0]
+        now = part.origin.get("ids") == ID_VERSION
+        return pl.scan_parquet(raw) if now else _as_now(pl.read_parquet(raw), part.run_ids).lazy()
 
 
 def _holdings(rows: pl.LazyFrame) -> frozenset[str]:
@@ -336,9 +306,9 @@ def _holdings(rows: pl.LazyFrame) -> frozenset[str]:
 def _ids(rows: pl.LazyFrame, origin: Mapping[str, Any]) -> np.ndarray:
     """Return the ids of a part's runs: those of an older version are made anew from the settings."""
     if origin.get("ids") == ID_VERSION:
-        return rows.select("run_id").collect().to_series().to_numpy().astype("U16")
+        return rows.select("run_id").collect().to_series().to_numpy().astype("S16")
     columns = rows.collect_schema().names()
-    return setting_ids(rows.select(name for name in columns if not name.startswith(NESTED)).collect())
+    return setting_ids(rows.select(name for name in columns if not name.startswith(NESTED)).collect()).astype("S16")
 
 
 def _settings(frame: pl.DataFrame) -> dict[str, tuple[list[Any], np.ndarray]]:
@@ -363,7 +333,7 @@ def _as_now(frame: pl.DataFrame, run_ids: np.ndarray) -> pl.DataFrame:
     settings = _settings(frame)
     read = {key: np.broadcast_to(grid.is_read(key, {}, settings), frame.height) for key in settings}
     columns = [pl.when(pl.Series(where)).then(pl.col(key)).alias(key) for key, where in read.items()]
-    return frame.with_columns(*columns, run_id=pl.Series(run_ids))
+    return frame.with_columns(*columns, run_id=pl.Series(run_ids.astype("U16")))
 
 
 @contextlib.contextmanager
@@ -469,8 +439,21 @@ def run_rows(runs: Grid) -> pl.DataFrame:
     return pl.DataFrame(columns)
 
 
-def factor_columns(runs: Grid) -> pl.DataFrame:
-    """Return run_id and the columns of the grid's factors: the level of each run."""
-    names = [key for key in runs.coordinates if key.startswith(FACTOR)]
-    columns = {name: pl.Series(name, runs.column(name).tolist(), pl.String) for name in names}
-    return pl.DataFrame({"run_id": runs.run_ids(), **columns})
+def _levelled(runs: Grid) -> list[str]:
+    return [key for key in runs.coordinates if key.startswith(FACTOR)]
+
+
+def naming_levels(runs: Grid) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    """Return what gives rows of runs the columns of the grid's factors: the level of each run, null for other runs."""
+    names, ids = _levelled(runs), runs.run_ids()
+    order = np.argsort(ids)
+
+    def with_levels(rows: pl.DataFrame) -> pl.DataFrame:
+        asked = rows["run_id"].to_numpy().astype(ids.dtype)
+        places = order[np.searchsorted(ids, asked, sorter=order).clip(max=len(ids) - 1)]
+        there, found = pl.Series(ids[places] == asked), runs.take(places)
+        levels = [pl.when(there).then(pl.Series(found.column(name).tolist(), dtype=pl.String)) for name in names]
+        named = [level.alias(name) for level, name in zip(levels, names, strict=True)]
+        return rows.select("run_id", "seed", *named, pl.exclude("run_id", "seed"))
+
+    return with_levels

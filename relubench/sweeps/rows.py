@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from relubench.sweeps import columns, folders
+from relubench.sweeps import columns, folders, merging
 from relubench.sweeps.columns import Column
 from relubench.sweeps.engine import Trained
 
@@ -48,7 +48,7 @@ def _masked(name: str, values: np.ndarray, null: np.ndarray) -> pl.Series:
 
 def _as_lists(name: str, table: pl.DataFrame, runs: int) -> pl.DataFrame:
     """Fold a table of equally many rows a run, run by run, into one list column."""
-    column = folders.NESTED + name
+    column = merging.NESTED + name
     each = table.height // runs
     if each == 0:
         return pl.DataFrame({column: pl.Series([[]] * runs, dtype=pl.List(pl.Struct(table.schema)))})

@@ -13,11 +13,12 @@ import io
 import itertools
 import json
 import os
+import shutil
 import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -32,12 +33,17 @@ UNSIGNED_VERSION = "2"
 #: A temporary file this old belongs to a process that is gone, whichever machine it ran on.
 STALE_SECONDS = 3600.0
 
+#: Rows that lie together in a Parquet file; polars' writer holds as many.
+ROW_GROUP = 2**17
+
 #: What to do about a table that cannot be read.
 MERGE_AGAIN = "delete it; `python -m relubench merge`, with the words of the run, makes it again from the parts"
 
 _VERSION_KEY, _DIGEST_KEY, _ORIGIN_KEY = "relubench_schema", "relubench_digest", "relubench_origin"
 _MARK = b"relubench-blake2b:"  # in a Parquet file, the digest follows it
 _DIGITS = 32
+_TAIL = 2**20  # of a Parquet file: its end, where the digest is
+_PIECE = 2**22  # of a file, of which the digest is taken
 _HEADER = "# digest of the lines below: "  # the first line of a YAML file
 _TEMPORARY = ".tmp-"
 _counter = itertools.count()
@@ -81,7 +87,7 @@ def make_folder(path: Path) -> None:
 @contextlib.contextmanager
 def atomic(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it takes the name `path`, durably, in one step."""
-    temporary = path.parent / f"{_TEMPORARY}{socket.gethostname()}-{os.getpid()}-{next(_counter)}"
+    temporary = _temporary(path.parent)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -97,6 +103,10 @@ def atomic(path: Path) -> Iterator[Path]:
         raise
 
 
+def _temporary(folder: Path) -> Path:
+    return folder / f"{_TEMPORARY}{socket.gethostname()}-{os.getpid()}-{next(_counter)}"
+
+
 def _sync_folder(folder: Path) -> None:
     """Make new names in a folder durable, where the system can (Windows opens no folders)."""
     if os.name == "posix":
@@ -107,12 +117,25 @@ def _sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
+@contextlib.contextmanager
+def scratch(folder: Path) -> Iterator[Path]:
+    """Yield a new folder in `folder`, for as long as the context lasts."""
+    path = _temporary(folder)
+    try:
+        path.mkdir()
+        yield path
+    except OSError as error:
+        raise _storage_error(path, error) from error
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
 def clean(folder: Path) -> None:
-    """Remove temporary files whose writer is gone, in a folder and the folders in it."""
+    """Remove temporary files and folders whose writer is gone, in a folder and the folders in it."""
     for path in [*folder.glob(f"{_TEMPORARY}*"), *folder.glob(f"*/{_TEMPORARY}*")]:
         with contextlib.suppress(OSError):
             if _is_stale(path):
-                path.unlink()
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _is_stale(path: Path) -> bool:
@@ -137,7 +160,7 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", errors="surrogateescape", newline="\n")
 
 
-def _digest(pieces: Sequence[bytes | memoryview]) -> str:
+def _digest(pieces: Iterable[bytes | memoryview]) -> str:
     digest = hashlib.blake2b(digest_size=_DIGITS // 2)
     for piece in pieces:
         digest.update(piece)
@@ -181,34 +204,44 @@ def read_json(path: Path, keys: Mapping[str, type], remedy: str) -> dict[str, An
         return values
 
 
-def write_table(path: Path, frame: pl.DataFrame, origin: Mapping[str, Any] | None = None) -> None:
+def write_table(path: Path, rows: pl.DataFrame | pl.LazyFrame, origin: Mapping[str, Any] | None = None) -> None:
     """Write a Parquet file in one step, with schema version, digest and `origin`: where its rows come from.
 
-    The digest is over the file's name and all of its bytes, with zeros in the place of the digest itself.
+    The digest is over the file's name and all of its bytes, with zeros in the place of the digest itself. Lazy rows
+    are written as they come, in the same bytes however they come.
     """
-    zeros = "0" * _DIGITS
     metadata = {_VERSION_KEY: SCHEMA_VERSION}
     if origin is not None:
         metadata[_ORIGIN_KEY] = json.dumps(origin)
-    metadata[_DIGEST_KEY] = _MARK.decode() + zeros  # the last one, where it is looked for
-    buffer = io.BytesIO()  # polars' own file errors lose the reason (full, read-only)
-    frame.write_parquet(buffer, compression="zstd", metadata=metadata)
-    raw = buffer.getbuffer()
-    place = _digest_place(buffer.getvalue())
-    raw[place : place + _DIGITS] = _table_digest(path, raw, place).encode()
-    with atomic(path) as temporary:
-        temporary.write_bytes(raw)
+    metadata[_DIGEST_KEY] = _MARK.decode() + "0" * _DIGITS  # the last one, where it is looked for
+    with atomic(path) as temporary, open(temporary, "wb+") as file:
+        rows.lazy().sink_parquet(
+            file, compression="zstd", metadata=metadata, row_group_size=ROW_GROUP, engine="streaming"
+        )
+        place = _digest_place(file)
+        digest = _table_digest(path, file, place)
+        file.seek(place)
+        file.write(digest.encode())
 
 
-def _digest_place(raw: bytes) -> int:
+def _digest_place(file: BinaryIO) -> int:
     """Return where the digest of a Parquet file begins, 0 if it has none."""
-    mark = raw.rfind(_MARK)  # from the end, where it is
-    return mark + len(_MARK) if mark >= 0 else 0
+    start = max(0, file.seek(0, os.SEEK_END) - _TAIL)
+    file.seek(start)
+    mark = file.read().rfind(_MARK)  # from the end, where it is
+    return start + mark + len(_MARK) if mark >= 0 else 0
 
 
-def _table_digest(path: Path, raw: bytes | memoryview, place: int) -> str:
-    view = memoryview(raw)
-    return _digest([os.fsencode(path.name), view[:place], b"0" * _DIGITS, view[place + _DIGITS :]])
+def _table_digest(path: Path, file: BinaryIO, place: int) -> str:
+    size = file.seek(0, os.SEEK_END)
+    before, after = _pieces(file, 0, place), _pieces(file, place + _DIGITS, size)
+    return _digest(itertools.chain([os.fsencode(path.name)], before, [b"0" * _DIGITS], after))
+
+
+def _pieces(file: BinaryIO, start: int, end: int) -> Iterator[bytes]:
+    file.seek(start)
+    for place in range(start, end, _PIECE):
+        yield file.read(min(_PIECE, end - place))
 
 
 def read_table(path: Path, remedy: str = MERGE_AGAIN, name: str | None = None) -> pl.DataFrame:
@@ -228,16 +261,31 @@ def read_table(path: Path, remedy: str = MERGE_AGAIN, name: str | None = None) -
 def read_verified(path: Path) -> tuple[bytes, dict[str, Any]]:
     """Return the bytes of a Parquet file and its origin; raise an error where they are not what was written."""
     raw = path.read_bytes()
-    place = _digest_place(raw)
-    if place and raw[place : place + _DIGITS] != _table_digest(path, raw, place).encode():
+    return raw, _verified(path, io.BytesIO(raw))
+
+
+def scan_table(path: Path) -> pl.LazyFrame:
+    """Return the rows of a Parquet table of a results folder, verified now and read when they are needed."""
+    with refusing(path, MERGE_AGAIN), open(path, "rb") as file:  # polars takes no path that the locale cannot decode
+        _verified(path, file)
+        file.seek(0)
+        return pl.scan_parquet(file)
+
+
+def _verified(path: Path, file: BinaryIO) -> dict[str, Any]:
+    """Return the origin of a Parquet file; raise an error where it is not what was written under its name."""
+    place = _digest_place(file)
+    file.seek(place)
+    if place and file.read(_DIGITS) != _table_digest(path, file, place).encode():
         raise ValueError("it is not what was written under this name: damaged, or another file")
-    metadata = pl.read_parquet_metadata(io.BytesIO(raw))
+    file.seek(0)
+    metadata = pl.read_parquet_metadata(file)
     version = metadata.get(_VERSION_KEY)
     if version not in READ_VERSIONS:
         raise ValueError(f"schema version {version}, this relubench reads {READ_VERSIONS[0]} to {READ_VERSIONS[-1]}")
     if version != UNSIGNED_VERSION and not place:
         raise ValueError("its digest is damaged")
-    return raw, json.loads(metadata.get(_ORIGIN_KEY, "{}"))
+    return json.loads(metadata.get(_ORIGIN_KEY, "{}"))
 
 
 class Checkpoint(NamedTuple):

@@ -12,8 +12,8 @@ from tests.support.registered import forgetting
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-#: Its shell example takes what its Python examples write: test_watch_page.py runs both.
-BOTH = "watch.md"
+#: Whose shell examples take what other commands write: test_watch_page.py and test_scale_page.py run all of them.
+ELSEWHERE = {"watch.md", "scale.md"}
 #: Examples at full size: what they would do is planned instead of done.
 PLANNED = re.compile(r"^python -m relubench(?! (plan|list|--cfg|merge|again|figures|compare|-m|experiment=custom))")
 
@@ -50,7 +50,7 @@ def as_bash_reads(lines, folder):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "page", [page for page in PAGES if page.name != BOTH and commands(page)], ids=lambda page: page.name
+    "page", [page for page in PAGES if page.name not in ELSEWHERE and commands(page)], ids=lambda page: page.name
 )
 def test_every_shell_example_runs(page, relubench, tmp_path, tmp_path_factory):
     if any("hydra/sweeper=optuna" in line for line in commands(page)):

@@ -39,7 +39,7 @@ def write(path, setting, varied, dead, design=(), way=WAY):
     listed = config.nested({key: leaf for key, leaf in varied.items() if key != "seed" or not seeds})
     tree |= {"name": "custom", "grid": listed, "factors": factors.written(design), **seeds}
     storage.write_yaml(path / "config.yaml", yaml.safe_dump(tree, sort_keys=False))
-    frame = folders.run_rows(runs).join(folders.factor_columns(runs), on="run_id", maintain_order="left")
+    frame = folders.naming_levels(runs)(folders.run_rows(runs))
     shares = [dead(row) for row in frame.iter_rows(named=True)]
     numbers = {name: pl.Series(shares, dtype=pl.Float64) for name in NUMBERS}
     frame = frame.with_columns(**ENDS).with_columns(**numbers, diverged=pl.Series([x is None for x in shares]))

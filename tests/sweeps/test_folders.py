@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from relubench.errors import StorageError, UserError
-from relubench.sweeps import folders, storage
+from relubench.sweeps import folders, merging, storage
 
 STEPS = [[{"step": 0}, {"step": 5}]] * 2
 FRAME = pl.DataFrame({"run_id": ["b", "a"], "seed": [1, 0], "table_probes": STEPS, "table_layers": STEPS})
@@ -40,7 +40,7 @@ def test_tables_are_sorted_by_seed_and_setting_whatever_the_runs_are_called():
     settings = [(1, 0.5, [9]), (0, 0.5, [10]), (0, 0.5, [9]), (0, 0.1, [9])]
     columns = ["seed", "optimizer.learning_rate", "model.widths"]
     runs = pl.DataFrame(settings, columns, orient="row").with_columns(table_probes=pl.Series(STEPS * 2))
-    merged = [folders.tables([runs.with_columns(run_id=pl.Series(list(ids))).lazy()]) for ids in ("abcd", "dbca")]
+    merged = [merging.tables([runs.with_columns(run_id=pl.Series(list(ids))).lazy()]) for ids in ("abcd", "dbca")]
     for tables in merged:
         in_order = sorted(settings, key=lambda row: (row[0], list(map(str, row[2])), row[1]))
         assert tables["runs"].select(columns).rows() == in_order
