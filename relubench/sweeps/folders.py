@@ -210,11 +210,9 @@ class Folder:
         widest_first = sorted(parts, key=lambda part: part.width, reverse=True)
         with storage.scratch(self.path) as scratch, _naming(parts):
             merged = merging.merge([functools.partial(_rows, part) for part in widest_first], scratch)
+            then = {"runs": naming_levels(runs)} if runs is not None and _levelled(runs) else {}
             for name in merged.names:
-                table = (
-                    merged.table(name) if name != "runs" or runs is None else merged.table(name, naming_levels(runs))
-                )
-                write_table(self.path / f"{name}.parquet", table)
+                write_table(self.path / f"{name}.parquet", merged.table(name, then.get(name)))
         return self._stored(merged.names, runs)
 
     def _stored(self, names: Sequence[str], runs: Grid | None) -> Tables:

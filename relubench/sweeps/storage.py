@@ -142,7 +142,7 @@ def _is_stale(path: Path) -> bool:
     host, _, rest = path.name.removeprefix(_TEMPORARY).rpartition("-")[0].rpartition("-")
     if os.name == "posix" and host == socket.gethostname() and rest.isdigit():  # on Windows os.kill would kill
         return not _is_alive(int(rest))
-    return time.time() - path.stat().st_mtime > STALE_SECONDS
+    return path.is_file() and time.time() - path.stat().st_mtime > STALE_SECONDS  # a merge may take longer
 
 
 def _is_alive(pid: int) -> bool:
