@@ -33,10 +33,13 @@ def store(tmp_path):
 
 @pytest.fixture
 def traced(monkeypatch):
-    """Return a list that grows with each program that is traced."""
-    made, loop = [], engine._block_loop
-    monkeypatch.setattr(engine, "_block_loop", lambda *given: made.append(given) or loop(*given))
-    engine.jitted.cache_clear()
+    """Return a list that grows with each program that is traced: `lower` alone traces."""
+    made, program = [], programs.Store.program
+
+    def counted(store, layout, arguments, lower):
+        return program(store, layout, arguments, lambda: made.append(layout) or lower())
+
+    monkeypatch.setattr(programs.Store, "program", counted)
     return made
 
 
