@@ -142,6 +142,12 @@ class _Job:
 
     def _request(self, composed: DictConfig) -> Request:
         overrides: Any = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)  # as they were typed
+        launcher = HydraConfig.get().runtime.choices["hydra/launcher"]
+        if str(composed.shard).startswith("auto") and launcher != "basic":
+            raise UserError(
+                f"shard={composed.shard}: hydra/launcher={launcher} submits a job for each value; it takes "
+                "shard=0/4,1/4,2/4,3/4"
+            )
         request = _request(composed, overrides, self.groups, self.again)
         return replace(request, overrides=_as_typed(overrides, self._opened, self.again))
 

@@ -43,11 +43,11 @@ def end(request: Request, trials: Trials, folder: Path) -> int:
 def _line(request: Request, trials: Trials, number: int) -> str:
     """Return a trial's setting, and its values."""
     values = trials.values[number]
-    told = _told(request.config.objective, values) if request.config.objective else "done"
-    return ": ".join(filter(None, [title(trials.settings[number]), told]))
+    result = _result(request.config.objective, values) if request.config.objective else "done"
+    return ": ".join(filter(None, [title(trials.settings[number]), result]))
 
 
-def _told(names: Sequence[str], values: Sequence[float] | None) -> str:
+def _result(names: Sequence[str], values: Sequence[float] | None) -> str:
     if values is None:
         return f"no {' and '.join(names)}: a failed trial"
     return ", ".join(f"{name} {value:.6g}" for name, value in zip(names, values, strict=True))

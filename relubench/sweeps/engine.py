@@ -270,9 +270,8 @@ def _chunks(program: Program, checkpoints: Folder | None) -> Iterator[Chunk]:
         position: Mapping[Any, int] = {id_: place for place, id_ in enumerate(ids.tolist())}
         for saved_ids, step, leaves in checkpoints.find(ids, layout.checkpoint_origin):
             rows = np.array([position[id_] for id_ in saved_ids.tolist()])
-            held = np.flatnonzero(np.isin(rows, left))
-            left = np.setdiff1d(left, rows)
-            while len(held):  # it may come from a machine with room for more
+            left, held = np.setdiff1d(left, rows), np.arange(len(rows))
+            while len(held):  # they may come from a machine with room for more
                 fits = layout.places(rows[held])[0] < layout.machine.devices * layout.capacity
                 now, held = held[fits], held[~fits]
                 chunk = Chunk(program, rows[now])

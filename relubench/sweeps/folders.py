@@ -24,7 +24,7 @@ from relubench import memory
 from relubench.config import SETTING_KEYS, flatten, nested, setting_values
 from relubench.errors import Notice, UserError
 from relubench.lazy import pl
-from relubench.sweeps import factors, grid, merging, storage
+from relubench.sweeps import factors, grid, interrupts, merging, storage
 from relubench.sweeps.factors import FACTOR, Factor
 from relubench.sweeps.grid import ID_VERSION, Grid
 from relubench.sweeps.merging import NESTED
@@ -212,6 +212,7 @@ class Folder:
             merged = merging.merge([functools.partial(_rows, part) for part in widest_first], scratch)
             then = {"runs": naming_levels(runs)} if runs is not None and _levelled(runs) else {}
             for name in merged.names:
+                interrupts.check()
                 write_table(self.path / f"{name}.parquet", merged.table(name, then.get(name)))
         return self._stored(merged.names, runs)
 
@@ -228,13 +229,29 @@ class Folder:
     # Checkpoints of long runs.
 
     def find(self, run_ids: np.ndarray, origin: str) -> Iterator[tuple[np.ndarray, int, list[np.ndarray]]]:
-        """Yield (run ids, step, leaves of their states) of those of `run_ids` that a checkpoint of `origin` holds."""
-        for path in self._checkpoints():
+        """Yield (run ids, step, leaves of their states) of those of `run_ids` that checkpoints of `origin` hold.
+
+        Of a run that several hold, the state of the greatest step counts.
+        """
+        left = run_ids
+        heads = [(head, path) for path, head in self._heads() if head.origin == origin]
+        for _, path in sorted(heads, key=lambda pair: pair[0].step, reverse=True):
             saved = self._intact(path)
-            if saved is not None and saved.origin == origin:
-                wanted = np.isin(saved.run_ids, run_ids)
+            if saved is not None:
+                wanted = np.isin(saved.run_ids, left)
+                left = np.setdiff1d(left, saved.run_ids)
                 if wanted.any():
                     yield saved.run_ids[wanted], saved.step, [leaf[wanted] for leaf in saved.leaves]
+
+    def _heads(self) -> Iterator[tuple[Path, Checkpoint]]:
+        """Yield each checkpoint on disk without its states; a damaged one is set aside."""
+        for path in sorted(self.checkpoints.glob("*.npz")):
+            try:
+                yield path, storage.read_checkpoint(path, states=False)
+            except MemoryError:
+                raise
+            except Exception:
+                self._intact(path)
 
     def _intact(self, path: Path) -> Checkpoint | None:
         """Return a checkpoint; set a damaged one aside, as it costs time and not results."""
@@ -266,17 +283,13 @@ class Folder:
         """Forget the states of these runs."""
         self._checkpoint(run_ids).unlink(missing_ok=True)
 
-    def clear_finished(self) -> None:
-        """Forget the states of runs that are on disk: they may have been trained in other chunks than were saved."""
-        paths = self._checkpoints()
-        done = self.done_ids() if paths else ()
-        for path in paths:
-            saved = self._intact(path)
-            if saved is not None and np.isin(saved.run_ids, done).all():
+    def clear_finished(self, asked: Collection[str] = ()) -> None:
+        """Forget the states of runs that are on disk with all that is asked: they may have ended in another chunk."""
+        heads = list(self._heads())
+        done = self.done_ids(asked) if heads else ()
+        for path, head in heads:
+            if np.isin(head.run_ids, done).all():
                 path.unlink(missing_ok=True)
-
-    def _checkpoints(self) -> list[Path]:
-        return sorted(self.checkpoints.glob("*.npz"))
 
     def _checkpoint(self, run_ids: np.ndarray) -> Path:
         digest = hashlib.blake2b("".join(run_ids.tolist()).encode(), digest_size=8).hexdigest()
@@ -449,8 +462,8 @@ def naming_levels(runs: Grid) -> Callable[[pl.DataFrame], pl.DataFrame]:
     def with_levels(rows: pl.DataFrame) -> pl.DataFrame:
         asked = rows["run_id"].to_numpy().astype(ids.dtype)
         places = order[np.searchsorted(ids, asked, sorter=order).clip(max=len(ids) - 1)]
-        there, found = pl.Series(ids[places] == asked), runs.take(places)
-        levels = [pl.when(there).then(pl.Series(found.column(name).tolist(), dtype=pl.String)) for name in names]
+        there, labelled = pl.Series(ids[places] == asked), runs.take(places)
+        levels = [pl.when(there).then(pl.Series(labelled.column(name).tolist(), dtype=pl.String)) for name in names]
         named = [level.alias(name) for level, name in zip(levels, names, strict=True)]
         return rows.select("run_id", "seed", *named, pl.exclude("run_id", "seed"))
 

@@ -22,7 +22,7 @@ from relubench.nn.networks import Network
 from relubench.run.evaluate import BLOCK
 from relubench.run.loop import ARITHMETIC, init_state
 from relubench.run.state import Arrays, RunState, batch_size, make_network, probe_steps
-from relubench.sweeps.grid import Grid, Group
+from relubench.sweeps.grid import NOT_IN_ID, Grid, Group
 from relubench.sweeps.machine import Machine, check_precision, pinned
 
 #: Memory that the states of one device's blocks may take, in bytes, and the most blocks a device holds.
@@ -102,9 +102,10 @@ class Layout:
 
     @property
     def checkpoint_origin(self) -> str:
-        """What a saved state must have come from to be gone on with: the same fingerprint, states of this shape."""
+        """What a saved state must have come from to be gone on with: fingerprint, what no id tells, and shapes."""
+        beside = {key: self.group.static[key] for key in sorted(NOT_IN_ID)}
         shapes = [(leaf.shape, str(leaf.dtype)) for leaf in jax.tree.leaves(self.state)]
-        return f"{self.origin['fingerprint']} {shapes}"
+        return f"{self.origin['fingerprint']} {beside} {shapes}"
 
     @property
     def slots(self) -> int:

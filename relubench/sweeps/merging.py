@@ -18,6 +18,7 @@ import numpy as np
 
 from relubench.config import SETTING_KEYS
 from relubench.lazy import pl
+from relubench.sweeps import interrupts
 
 #: Columns of a part that hold a table of their own start with this.
 NESTED = "table_"
@@ -127,6 +128,7 @@ def _survey(parts: Iterable[Source]) -> _Survey:
     seeds: list[pl.DataFrame] = []
     part_bytes: list[int] = []
     for read in parts:
+        interrupts.check()
         rows = read()
         run = rows.head(1).collect()  # in the tables of a part all runs have as many rows
         columns.setdefault(tuple(run.schema.items()), run.clear())
@@ -136,7 +138,7 @@ def _survey(parts: Iterable[Source]) -> _Survey:
             if kinds.get(key, 1) > 1 or first.setdefault(key, values.get(key)) != values.get(key):
                 differing.add(key)
         run_bytes = int(run.estimated_size())
-        seeds.append(settings.select("seed", bytes=pl.lit(run_bytes, pl.Int64)))
+        seeds.append(settings.select(pl.col("seed").cast(pl.Int64), bytes=pl.lit(run_bytes, pl.Int64)))
         part_bytes.append(run_bytes * settings.height)
         if len(seeds) > MOST_UNFOLDED:
             seeds = [_by_seed(seeds)]
@@ -171,12 +173,14 @@ def _deal_out(parts: Sequence[Source], survey: _Survey, scratch: Path) -> None:
     for place in range(len(survey.first_seeds)):
         (scratch / str(place)).mkdir()
     for turn, group in itertools.groupby(zip(survey.turns, parts, strict=True), key=lambda pair: pair[0]):
+        interrupts.check()
         rows = _together(survey.columns, [read() for _, read in group]).collect()
         bucket = np.searchsorted(survey.first_seeds, rows["seed"].to_numpy(), side="right") - 1
         for (place,), held in rows.group_by(pl.Series("bucket", bucket), maintain_order=True):
             buffer = io.BytesIO()  # polars' own file errors lose the reason (full, read-only)
             held.write_ipc(buffer, compression="lz4")
-            (scratch / str(place) / f"{turn:09}").write_bytes(buffer.getbuffer())
+            with buffer.getbuffer() as written:
+                (scratch / str(place) / f"{turn:09}").write_bytes(written)
 
 
 def _bucket(columns: pl.DataFrame, folder: Path) -> pl.LazyFrame:

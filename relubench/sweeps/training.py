@@ -60,6 +60,7 @@ def train_missing(request: Request, console: Console, progressing: Progressing) 
         console.print(f"{len(grid) - len(missing):,} of {len(grid):,} runs are on disk already")
     if machine is not None:
         _train(request, folder, layouts, console, progressing)
+    folder.clear_finished(asked(request))
 
 
 def share(request: Request) -> Grid:
@@ -112,7 +113,6 @@ def _train(
         ):
             folder.write_part(rows.part_frame(trained, request.config.units), _origin(request, trained))
             progress.runs(len(trained.grid))
-    folder.clear_finished()
     seconds = time.perf_counter() - begun
     console.print(
         f"trained {runs:,} runs ({clock.run_steps:,} run-steps) in {seconds:.1f} s: "

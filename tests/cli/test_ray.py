@@ -1,11 +1,15 @@
 """Hydra's launcher for Ray: shards in workers of its own, on this machine."""
 
 import os
+import re
+import shlex
 import subprocess
 import sys
 
 import polars as pl
 import pytest
+
+from tests.support.pages import DOCS
 
 pytest.importorskip("ray", reason="extra ray")
 pytestmark = pytest.mark.slow
@@ -22,6 +26,13 @@ from relubench.nn.activations import Activation
 
 ACTIVATIONS.register("capped")(Activation(lambda z: jnp.clip(z, 0, 6), piecewise_linear=True))
 """
+
+
+def shown():
+    """Return the words of the command that docs/cluster.md shows."""
+    blocks = re.findall(r"```sh\npython -m relubench (.*?)```", (DOCS / "cluster.md").read_text(), re.S)
+    (block,) = (block for block in blocks if "launcher=ray" in block)
+    return shlex.split(block.replace("\\\n", " "))
 
 
 def relubench(folder, *words):
@@ -46,6 +57,12 @@ def test_shards_of_two_workers_make_the_tables_of_one_process_with_a_module_of_o
     for table in ("runs", "probes", "layers", "summary"):
         one, other = (pl.read_parquet(tmp_path / out / f"{table}.parquet") for out in ("shared", "whole"))
         assert one.equals(other)
+
+
+def test_the_command_of_the_page(tmp_path):
+    status, told = relubench(tmp_path, *shown(), "hydra.launcher.ray.init.include_dashboard=false")
+    assert status == 0, told
+    assert len(list((tmp_path / "results/shared/parts").iterdir())) == 4  # two shares of two programs
 
 
 def test_a_shard_that_fails_is_the_commands_exit_status_and_stops_no_other(tmp_path):

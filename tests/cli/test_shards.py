@@ -5,8 +5,15 @@ import pytest
 from relubench.cli import shards
 from relubench.errors import UserError
 
-ARRAY = {"SLURM_ARRAY_TASK_COUNT": "4", "SLURM_ARRAY_TASK_MIN": "0", "SLURM_ARRAY_TASK_STEP": "1"}
-EVERY_THIRD = ARRAY | {"SLURM_ARRAY_TASK_MIN": "5", "SLURM_ARRAY_TASK_STEP": "3"}
+
+def array(tasks, task, step=1):
+    """Return what Slurm tells a task of an array of these."""
+    told = {"COUNT": len(tasks), "MIN": min(tasks), "MAX": max(tasks), "STEP": step, "ID": task}
+    return {"SLURM_JOB_ID": "9"} | {f"SLURM_ARRAY_TASK_{name}": str(number) for name, number in told.items()}
+
+
+FOUR, EVERY_THIRD = (0, 1, 2, 3), (5, 8, 11, 14)
+JOB, STEP = {"SLURM_JOB_ID": "9"}, {"SLURM_JOB_ID": "9", "SLURM_STEP_NUM_TASKS": "3", "SLURM_PROCID": "1"}
 NO_SHARES = ("4/4", "a", "1", "1/", "/4", "auto/", "auto4", "²/4", "0/0", "-1/2", "")
 
 
@@ -15,12 +22,17 @@ NO_SHARES = ("4/4", "a", "1", "1/", "/4", "auto/", "auto4", "²/4", "0/0", "-1/2
     [
         (None, {}, None),
         ("0/4", {}, (0, 4)),
-        ("3/4", ARRAY | {"SLURM_ARRAY_TASK_ID": "0"}, (3, 4)),
-        ("auto", ARRAY | {"SLURM_ARRAY_TASK_ID": "2"}, (2, 4)),
-        ("auto", EVERY_THIRD | {"SLURM_ARRAY_TASK_ID": "11"}, (2, 4)),
-        ("auto/8", ARRAY | {"SLURM_ARRAY_TASK_ID": "6"}, (6, 8)),
-        ("auto", {"SLURM_STEP_NUM_TASKS": "3", "SLURM_PROCID": "1"}, (1, 3)),
-        ("auto/5", {"SLURM_STEP_NUM_TASKS": "3", "SLURM_PROCID": "1"}, (1, 5)),
+        ("3/4", array(FOUR, 0), (3, 4)),
+        ("auto", array(FOUR, 2), (2, 4)),
+        ("auto", array((0,), 0), (0, 1)),
+        ("auto", array(EVERY_THIRD, 11, step=3), (2, 4)),
+        ("auto", STEP | array(FOUR, 2), (7, 12)),
+        ("auto/8", array(FOUR, 6), (6, 8)),
+        ("auto/12", STEP | array((2,), 2), (7, 12)),
+        ("auto", STEP, (1, 3)),
+        ("auto", JOB, (0, 1)),
+        ("auto", JOB | {"SLURM_NTASKS": "2", "SLURM_STEP_NUM_TASKS": "1"}, (0, 1)),
+        ("auto/5", STEP, (1, 5)),
         ("auto/5", {"JOB_COMPLETION_INDEX": "4"}, (4, 5)),
     ],
 )
@@ -35,10 +47,13 @@ def test_a_share_is_read(text, environment, share):
         ("auto/4", {}, "no cluster tells"),
         ("auto", {"JOB_COMPLETION_INDEX": "1"}, "auto/n, n as spec.completions"),
         ("auto/2", {"JOB_COMPLETION_INDEX": "2"}, "this is number 2"),
-        ("auto", ARRAY | {"SLURM_ARRAY_TASK_ID": "7"}, "have gaps"),
-        ("auto", ARRAY | {"SLURM_ARRAY_TASK_ID": "3", "SLURM_ARRAY_TASK_STEP": "2"}, "have gaps"),
-        ("auto", ARRAY | {"SLURM_ARRAY_TASK_ID": "x"}, "SLURM_ARRAY_TASK_ID='x'"),
-        ("auto", {"SLURM_ARRAY_TASK_ID": "1"}, "SLURM_ARRAY_TASK_COUNT=''"),
+        ("auto", STEP | {"SLURM_PROCID": "3"}, "this is number 3"),
+        *(("auto", array((0, 2, 3), task), "have gaps") for task in (0, 2, 3)),
+        *(("auto", array((1, 3), task), "have gaps") for task in (1, 3)),
+        ("auto/4", JOB, "no cluster tells"),
+        ("auto", JOB | {"SLURM_NTASKS": "2"}, "has 2 tasks, and starts one process; start it with srun"),
+        ("auto", array(FOUR, 0) | {"SLURM_ARRAY_TASK_ID": "x"}, "SLURM_ARRAY_TASK_ID='x'"),
+        ("auto", {"SLURM_ARRAY_TASK_ID": "1"}, "SLURM_ARRAY_TASK_MIN=''"),
         *((text, {}, "it takes i/n") for text in NO_SHARES),
     ],
 )

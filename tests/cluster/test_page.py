@@ -1,5 +1,6 @@
 """What docs/cluster.md shows for other clusters than Slurm, as far as one machine can tell."""
 
+import json
 import os
 import re
 import socket
@@ -10,6 +11,7 @@ import polars as pl
 import pytest
 import yaml
 
+from relubench.sweeps import machine
 from tests.support.pages import DOCS, shown_files
 
 PAGE = DOCS / "cluster.md"
@@ -61,9 +63,11 @@ def test_processes_of_jax_distributed_train_a_share_each(relubench, tmp_path):
         )
         for own in codes
     ]  # fmt: skip
-    for process in running:
-        out, err = process.communicate(timeout=200)
-        assert process.returncode == 0, out + err
+    told = [process.communicate(timeout=200) for process in running]
+    assert [process.returncode for process in running] == [0, 0], told
+    assert not any(err for _, err in told)  # that JAX was in use before, say
+    origins = [pl.read_parquet_metadata(path)["relubench_origin"] for path in (tmp_path / "shared/parts").iterdir()]
+    assert [json.loads(origin)["devices"] for origin in origins] == [min(2, machine.usable_cores())] * 2
     status, _, error = relubench("merge", *words, "out=shared")
     assert status == 0, error
     same_tables(tmp_path / "whole", tmp_path / "shared")

@@ -18,13 +18,14 @@ WORDS = shlex.split(JOB[JOB.index("experiment=") : JOB.index(" shard=auto")].rep
 RUN_STEPS = 16 * 2 * 2 * 60
 OUT = "results/shared"
 FILES = ("runs", "probes", "layers", "summary", "values", "curves", "claims")
-#: A module of one's own that cuts training into calls of one step, each saved, and takes its time.
+#: A module of one's own that cuts training into calls of one step, each saved, and takes its time: a job with it ends
+#: only when it is told to.
 SLOWLY = """
 import time
 from relubench.sweeps import engine, folders, layout
 layout.CALL_SECONDS, engine.CHECKPOINT_SECONDS = 1e-9, 0
 save = folders.Folder.save
-folders.Folder.save = lambda *given: (save(*given), time.sleep(0.25))
+folders.Folder.save = lambda *given: (save(*given), time.sleep(1))
 """
 pytestmark = [
     pytest.mark.slow,
@@ -55,9 +56,11 @@ def slurm(tmp_path_factory, site):
     }
     try:
         cluster.start()
-        yield cluster
-    finally:
-        cluster.stop()
+    except BaseException:
+        cluster.kill()
+        raise
+    yield cluster
+    cluster.stop()
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +91,11 @@ def same_files(folder, whole):
         assert (folder / OUT / f"{name}.parquet").read_bytes() == (whole / OUT / f"{name}.parquet").read_bytes(), name
 
 
+def blocks(start):
+    """Return the commands that the page shows and that begin so."""
+    return re.findall(rf"```sh\n({start}.*?)```", PAGE.read_text(), re.S)
+
+
 def logs(folder, job):
     return "".join(path.read_text() for path in sorted(folder.glob(f"relubench-{job}-*.log")))
 
@@ -109,7 +117,7 @@ def begun(slurm, folder, tasks=4):
 
 
 def test_a_job_script_and_the_job_that_waits_for_it(slurm, folder, whole):
-    (waiting,) = re.findall(r"```sh\n(job=.*?)```", PAGE.read_text(), re.S)
+    (waiting,) = blocks("job=")
     slurm.run("sh", "-ec", waiting, folder=folder)
     slurm.wait(lambda: not slurm.run("squeue", "-h"), "the end of both jobs", 240)
     assert trained("".join(path.read_text() for path in folder.glob("relubench-*.log"))) == RUN_STEPS
@@ -130,8 +138,28 @@ def test_the_tasks_of_a_step_have_a_share_each(slurm, folder, whole):
     same_files(folder, whole)
 
 
+def test_tasks_of_an_array_of_steps_have_a_share_each(slurm, folder, whole):
+    line = JOB[JOB.index("python -m") :]
+    words = ("--array=0-1", "--ntasks=2", "--output=relubench-%A-%a.log", f"--wrap=srun --ntasks=2 {line}")
+    job = slurm.submit(*words, folder=folder)
+    slurm.wait_for(job, "COMPLETED")
+    assert trained(logs(folder, job)) == RUN_STEPS
+    assert len(list((folder / OUT / "parts").iterdir())) == 8
+    ended(command(folder, "merge", *WORDS))
+    same_files(folder, whole)
+
+
+def test_a_launcher_that_counts_jobs_tells_no_share(slurm, folder):
+    words = ["python", "-m", "relubench", "-m", *WORDS[:-1], "out=a,b", "shard=auto", "hydra/launcher=submitit_slurm"]
+    with pytest.raises(AssertionError) as failed:
+        slurm.run(*words, "hydra.launcher.partition=low", "hydra.launcher.timeout_min=5", folder=folder)
+    submitted = "".join(path.read_text() for path in folder.rglob("*_log.err"))
+    assert submitted.count("hydra/launcher=submitit_slurm submits a job for each value") == 2, failed.value
+    assert not list(folder.rglob("*.parquet"))
+
+
 def test_hydras_launcher_submits_the_installed_package_from_another_folder(slurm, folder, whole, site):
-    (launched,) = re.findall(r"```sh\n(python -m relubench -m .*?)```", PAGE.read_text(), re.S)
+    (launched,) = (block for block in blocks("python -m relubench -m ") if "submitit_slurm" in block)
     (folder / "where.py").write_text("import relubench; open(f'{__name__}.txt', 'w').write(relubench.__file__)")
     slurm.run("sh", "-ec", launched.strip() + " 'imports=[where]'", folder=folder)
     assert len(list((folder / OUT / "parts").iterdir())) == 8  # four shares of two programs

@@ -1,9 +1,11 @@
 """A Slurm of one node for tests: its real daemons as processes of this user, without systemd and without accounting."""
 
+import contextlib
 import os
 import re
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -51,9 +53,10 @@ PartitionName=high Nodes={host} MaxTime=60 PriorityTier=10 PreemptMode=OFF
 """
 
 
-def _free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
+def _free_ports(number):
+    with contextlib.ExitStack() as stack:
+        servers = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(number)]
+        return [server.getsockname()[1] for server in servers]
 
 
 class Slurm:
@@ -68,7 +71,7 @@ class Slurm:
         for name in ("state", "spool", "munge"):
             (self.folder / name).mkdir(mode=0o700)
         host, user = socket.gethostname().partition(".")[0], subprocess.check_output(["id", "-un"], text=True).strip()
-        ports = {"controller_port": _free_port(), "node_port": _free_port()}
+        ports = dict(zip(("controller_port", "node_port"), _free_ports(2), strict=True))
         text = CONFIGURATION.format(folder=self.folder, host=host, user=user, cpus=CPUS, **ports)
         (self.folder / "slurm.conf").write_text(text)
         key = self.folder / "munge/key"
@@ -83,12 +86,18 @@ class Slurm:
 
     def stop(self) -> None:
         """End all jobs and the daemons."""
-        self.run("scancel", "-u", str(os.getuid()))
-        self.wait(lambda: not self.run("squeue", "-h"), "the end of all jobs", 60)
+        try:
+            self.run("scancel", "-u", str(os.getuid()))
+            self.wait(lambda: not self.run("squeue", "-h"), "the end of all jobs", 60)
+        finally:
+            self.kill()
+
+    def kill(self) -> None:
+        """End the daemons that run."""
         for name in reversed(DAEMONS):
             path = self.folder / f"{name}.pid"
             if path.exists():
-                os.kill(int(path.read_text()), 15)
+                os.kill(int(path.read_text()), signal.SIGTERM)
 
     def run(self, *words: str, folder: Path | None = None, **more: str) -> str:
         """Run a command of Slurm's, or one that calls them; return what it prints."""

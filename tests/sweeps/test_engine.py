@@ -172,6 +172,13 @@ def test_a_checkpoint_is_gone_on_with_by_fewer_devices_and_by_some_of_its_runs(m
     jax.tree.map(np.testing.assert_array_equal, *map(in_order, (resumed, smooth)))
 
 
+def test_a_checkpoint_with_other_measures_is_not_gone_on_with():
+    """Their sums and rows have the same shapes."""
+    asked = ([], ["unit_firing_rate"], ["unit_gradient_norm"], ["unit_firing_rate", "unit_gradient_norm"])
+    origins = {layouts(SETTING | {"probe.measures": names}, GRID)[0].checkpoint_origin for names in asked}
+    assert len(origins) == len(asked)
+
+
 def test_a_checkpoint_of_another_width_is_not_gone_on_with(monkeypatch):
     monkeypatch.setattr(layout, "CALL_SECONDS", 1e-9)
     small = GRID | {"seed": [0]}

@@ -134,6 +134,22 @@ def test_temporary_files_of_a_dead_writer_are_removed_and_those_of_a_living_one_
     assert len(folder.part_paths()) == 1
 
 
+@pytest.mark.parametrize("run", list("abcdef"))  # names of files go either way
+def test_of_two_states_of_a_run_the_later_one_is_found(folder, run):
+    both = np.array(["x", run])
+    folder.save(both, "here", 10, [np.zeros(2)])
+    folder.save(both[1:], "here", 20, [np.ones(1)])
+    states = {ids: (step, leaf.item()) for (ids,), step, (leaf,) in folder.find(both, "here")}
+    assert states == {"x": (10, 0.0), run: (20, 1.0)}
+
+
+def test_checkpoints_of_runs_that_lack_what_is_asked_are_kept(folder):
+    done = folder.done_ids()
+    folder.save(done, "here", 7, [np.zeros(len(done))])
+    folder.clear_finished(["units"])
+    assert list(folder.find(done, "here"))
+
+
 def test_checkpoints_of_finished_runs_are_removed_and_no_others(folder):
     done = folder.done_ids()
     for ids in (done[:1], np.array([*done, "c"])):
