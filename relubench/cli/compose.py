@@ -142,12 +142,6 @@ class _Job:
 
     def _request(self, composed: DictConfig) -> Request:
         overrides: Any = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)  # as they were typed
-        launcher = HydraConfig.get().runtime.choices["hydra/launcher"]
-        if str(composed.shard).startswith("auto") and launcher != "basic":
-            raise UserError(
-                f"shard={composed.shard}: hydra/launcher={launcher} submits a job for each value; it takes "
-                "shard=0/4,1/4,2/4,3/4"
-            )
         request = _request(composed, overrides, self.groups, self.again)
         return replace(request, overrides=_as_typed(overrides, self._opened, self.again))
 
@@ -347,6 +341,12 @@ def _checked(arguments: Sequence[str], choices: Mapping[str, list[str]]) -> list
         raise UserError(f"{' and '.join(kinds)}: it takes one of them")
     if "--resolve" in names and kinds != ["--cfg"]:
         raise UserError("--resolve: it goes with --cfg")
+    launched = _last(words, "hydra/launcher")
+    if launched not in ("", "basic") and "auto" in _last(words, "shard"):
+        raise UserError(
+            f"shard={_last(words, 'shard')}: hydra/launcher={launched} starts a job for each value, and counts them "
+            "all; it takes shard=0/4,1/4,2/4,3/4"
+        )
     if seeks:
         _check_search(sweeper, words, "--multirun" in names)
     return [*options, *words, *(_seeded(words) if sweeper == "optuna" else [])]

@@ -61,3 +61,10 @@ def test_what_is_no_share_is_refused(text, environment, told):
     with pytest.raises(UserError, match="shard") as refused:
         shards.read(text, environment)
     assert told in str(refused.value)
+
+
+@pytest.mark.parametrize("shard", ["auto", "auto/4", "0/2,auto"])
+def test_jobs_of_a_launcher_are_counted_by_nobody(relubench, shard):
+    status, _, error = relubench("-m", "experiment=custom", f"shard={shard}", "hydra/launcher=submitit_local")
+    assert (status, len(error.splitlines())) == (2, 1)
+    assert error.endswith("starts a job for each value, and counts them all; it takes shard=0/4,1/4,2/4,3/4\n")

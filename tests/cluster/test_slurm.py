@@ -149,15 +149,6 @@ def test_tasks_of_an_array_of_steps_have_a_share_each(slurm, folder, whole):
     same_files(folder, whole)
 
 
-def test_a_launcher_that_counts_jobs_tells_no_share(slurm, folder):
-    words = ["python", "-m", "relubench", "-m", *WORDS[:-1], "out=a,b", "shard=auto", "hydra/launcher=submitit_slurm"]
-    with pytest.raises(AssertionError) as failed:
-        slurm.run(*words, "hydra.launcher.partition=low", "hydra.launcher.timeout_min=5", folder=folder)
-    submitted = "".join(path.read_text() for path in folder.rglob("*_log.err"))
-    assert submitted.count("hydra/launcher=submitit_slurm submits a job for each value") == 2, failed.value
-    assert not list(folder.rglob("*.parquet"))
-
-
 def test_hydras_launcher_submits_the_installed_package_from_another_folder(slurm, folder, whole, site):
     (launched,) = (block for block in blocks("python -m relubench -m ") if "submitit_slurm" in block)
     (folder / "where.py").write_text("import relubench; open(f'{__name__}.txt', 'w').write(relubench.__file__)")
