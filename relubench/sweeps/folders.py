@@ -24,7 +24,7 @@ from relubench import memory
 from relubench.config import SETTING_KEYS, flatten, nested, setting_values
 from relubench.errors import Notice, UserError
 from relubench.lazy import pl
-from relubench.sweeps import factors, grid, interrupts, merging, storage
+from relubench.sweeps import factors, grid, merging, storage
 from relubench.sweeps.factors import FACTOR, Factor
 from relubench.sweeps.grid import ID_VERSION, Grid
 from relubench.sweeps.merging import NESTED
@@ -212,7 +212,6 @@ class Folder:
             merged = merging.merge([functools.partial(_rows, part) for part in widest_first], scratch)
             then = {"runs": naming_levels(runs)} if runs is not None and _levelled(runs) else {}
             for name in merged.names:
-                interrupts.check()
                 write_table(self.path / f"{name}.parquet", merged.table(name, then.get(name)))
         return self._stored(merged.names, runs)
 

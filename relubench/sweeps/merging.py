@@ -62,6 +62,7 @@ class Merged:
 
         def batches(columns: list[str] | None, *_: Any) -> Iterator[pl.DataFrame]:
             for read in self.buckets:
+                interrupts.check()
                 rows = batch(read())
                 yield rows if columns is None else rows.select(columns)
 

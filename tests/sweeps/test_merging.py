@@ -91,6 +91,31 @@ def test_runs_of_one_seed_are_one_bucket(tmp_path, few_bytes):
     assert len(merging.merge([part.lazy], tmp_path).buckets) == 1
 
 
+def test_a_signal_ends_a_merge_at_any_place_and_the_next_one_makes_the_tables(tmp_path, few_bytes, monkeypatch):
+    whole, _ = merged(tmp_path / "whole", DIVISIONS["shares"])
+    folder, stopped = folders.Folder(tmp_path / "some"), 0
+    for part in DIVISIONS["shares"]:
+        folder.write_part(part, ORIGIN)
+    for place in range(1000):
+        checks = iter([None] * place)
+
+        def check(checks=checks):
+            if next(checks, checks) is checks:
+                raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(merging.interrupts, "check", check)
+            try:
+                folder.merge()
+            except KeyboardInterrupt:
+                stopped += 1
+            else:
+                break
+        assert not list(folder.path.glob(".tmp-*"))
+    assert stopped > 3 * len(merging.merge([ALL.lazy], tmp_path).buckets)  # in each of each table
+    assert files(folder) == files(whole)
+
+
 @pytest.mark.parametrize("small", [True, False])
 def test_of_a_run_in_several_parts_the_widest_counts_and_each_table_is_there_once(tmp_path, request, small):
     if small:
