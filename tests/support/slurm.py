@@ -125,7 +125,7 @@ class Slurm:
         """Wait until all tasks of a job are in one of these states."""
         self.wait(lambda: set(self.states(job).values()) <= set(states), f"job {job} in {states}", seconds)
 
-    def wait(self, condition, what: str, seconds: float = 120) -> None:
+    def wait(self, condition, what: str, seconds: float = 240) -> None:
         """Wait for a condition; fail with the daemons' logs where it does not come."""
         until = time.monotonic() + seconds
         while not condition():
