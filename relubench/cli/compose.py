@@ -324,6 +324,12 @@ def _checked(arguments: Sequence[str], choices: Mapping[str, list[str]]) -> list
     """
     sweeper = _last(arguments, "hydra/sweeper") or SWEEPER
     seeks = sweeper not in NOT_SEEKING
+    launched, shard = _last(arguments, "hydra/launcher"), _last(arguments, "shard")
+    if launched not in ("", "basic", "vmap") and "auto" in shard:
+        raise UserError(
+            f"shard={shard}: hydra/launcher={launched} starts a job for each value, and counts them all; it takes "
+            "shard=0/4,1/4,2/4,3/4"
+        )
     options: list[str] = []  # in front: Hydra takes no option between two overrides
     words: list[str] = []
     rest = list(arguments)
@@ -341,12 +347,6 @@ def _checked(arguments: Sequence[str], choices: Mapping[str, list[str]]) -> list
         raise UserError(f"{' and '.join(kinds)}: it takes one of them")
     if "--resolve" in names and kinds != ["--cfg"]:
         raise UserError("--resolve: it goes with --cfg")
-    launched = _last(words, "hydra/launcher")
-    if launched not in ("", "basic") and "auto" in _last(words, "shard"):
-        raise UserError(
-            f"shard={_last(words, 'shard')}: hydra/launcher={launched} starts a job for each value, and counts them "
-            "all; it takes shard=0/4,1/4,2/4,3/4"
-        )
     if seeks:
         _check_search(sweeper, words, "--multirun" in names)
     return [*options, *words, *(_seeded(words) if sweeper == "optuna" else [])]
