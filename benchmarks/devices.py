@@ -17,7 +17,7 @@ from workloads import WORKLOADS
 
 #: Runs for each device where all work: blocks enough for none to wait long.
 RUNS = 128
-STEPS = 200
+STEPS = 20
 
 
 def main() -> None:
