@@ -324,11 +324,11 @@ def _checked(arguments: Sequence[str], choices: Mapping[str, list[str]]) -> list
     """
     sweeper = _last(arguments, "hydra/sweeper") or SWEEPER
     seeks = sweeper not in NOT_SEEKING
-    launched, shard = _last(arguments, "hydra/launcher"), _last(arguments, "shard")
-    if launched not in ("", "basic", "vmap") and "auto" in shard:
+    launched, asked = _last(arguments, "hydra/launcher"), [str(shard) for shard in _given(arguments, "shard")]
+    if launched not in ("", "basic", "vmap") and any("auto" in shard for shard in asked):
         raise UserError(
-            f"shard={shard}: hydra/launcher={launched} starts a job for each value, and counts them all; it takes "
-            "shard=0/4,1/4,2/4,3/4"
+            f"shard={','.join(asked)}: hydra/launcher={launched} starts a job for each value, and counts them all; "
+            "it takes shard=0/4,1/4,2/4,3/4"
         )
     options: list[str] = []  # in front: Hydra takes no option between two overrides
     words: list[str] = []
@@ -353,8 +353,8 @@ def _checked(arguments: Sequence[str], choices: Mapping[str, list[str]]) -> list
 
 
 def _last(words: Sequence[str], key: str) -> str:
-    """Return the value that a command line gives one of Hydra's keys last, as it is written."""
-    return next((word.partition("=")[2] for word in reversed(words) if word.partition("=")[0] == key), "")
+    """Return the last value that a command line gives a key, "" where it gives none."""
+    return str(["", *_given(words, key)][-1])
 
 
 def _check_search(sweeper: str, words: Sequence[str], multirun: bool) -> None:
@@ -370,8 +370,7 @@ def _check_search(sweeper: str, words: Sequence[str], multirun: bool) -> None:
 def _seeded(words: Sequence[str]) -> list[str]:
     """Return the word that seeds Optuna's sampler where nothing else is said: the same command resumes a search."""
     key, sampler = "hydra.sweeper.sampler.seed", _last(words, "hydra/sweeper/sampler")
-    said = any(word.partition("=")[0].lstrip("+") == key for word in words)
-    return [] if said or sampler == "grid" else [f"{key}=0"]
+    return [] if _given(words, key) or sampler == "grid" else [f"{key}=0"]
 
 
 def _checked_option(word: str, rest: list[str]) -> str:

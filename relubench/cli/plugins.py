@@ -39,7 +39,9 @@ def register(group: str, name: str, plugin: type, **arguments: object) -> None:
 def check_installed(group: str, name: str) -> None:
     """Refuse a choice of one of Hydra's groups whose extra is not installed."""
     extra = _EXTRAS.get(group, {}).get(name)
+    if extra is None:
+        return
     Plugins.instance()  # its scan makes those that are installed known
     known: Any = functools.reduce(lambda node, part: node.get(part, {}), group.split("/"), ConfigStore.instance().repo)
-    if extra is not None and f"{name}.yaml" not in known:
+    if f"{name}.yaml" not in known:
         raise UserError(f"{group}={name}: it takes an extra: pip install 'relubench[{extra}]'")

@@ -6,10 +6,10 @@ import shlex
 import subprocess
 import sys
 
-import polars as pl
 import pytest
 
 from tests.support.pages import DOCS
+from tests.support.sweeps import same_tables
 
 pytest.importorskip("ray", reason="extra ray")
 pytestmark = pytest.mark.slow
@@ -54,9 +54,7 @@ def test_shards_of_two_workers_make_the_tables_of_one_process_with_a_module_of_o
         status, told = relubench(tmp_path, *words)
         assert status == 0, told
     assert len(list((tmp_path / "shared/parts").iterdir())) == 2
-    for table in ("runs", "probes", "layers", "summary"):
-        one, other = (pl.read_parquet(tmp_path / out / f"{table}.parquet") for out in ("shared", "whole"))
-        assert one.equals(other)
+    same_tables(tmp_path / "shared", tmp_path / "whole", out=".")
 
 
 def test_the_command_of_the_page(tmp_path):

@@ -13,21 +13,15 @@ import yaml
 
 from relubench.sweeps import machine
 from tests.support.pages import DOCS, shown_files
+from tests.support.sweeps import same_tables
 
 PAGE = DOCS / "cluster.md"
-TABLES = ("runs", "probes", "layers", "summary")
 
 
 @pytest.fixture(scope="module")
 def quick_options():
     """Return none: the processes compile without, too."""
     return {}
-
-
-def same_tables(one, other):
-    for name in TABLES:
-        some, same = (pl.read_parquet(folder / f"{name}.parquet") for folder in (one, other))
-        assert some.equals(same), name
 
 
 def test_the_pods_of_an_indexed_job_train_a_share_each(relubench, tmp_path, monkeypatch):
@@ -43,7 +37,7 @@ def test_the_pods_of_an_indexed_job_train_a_share_each(relubench, tmp_path, monk
     assert relubench("again", "shared", "figures=false")[0] == 0
     alone = [word for word in words if not word.startswith(("out=", "shard="))]
     assert relubench(*alone, "figures=false", "out=whole")[0] == 0
-    same_tables(tmp_path / "whole", tmp_path / "shared")
+    same_tables(tmp_path / "shared", tmp_path / "whole", out=".")
 
 
 @pytest.mark.slow
@@ -70,4 +64,4 @@ def test_processes_of_jax_distributed_train_a_share_each(relubench, tmp_path):
     assert [json.loads(origin)["devices"] for origin in origins] == [min(2, machine.usable_cores())] * 2
     status, _, error = relubench("merge", *words, "out=shared")
     assert status == 0, error
-    same_tables(tmp_path / "whole", tmp_path / "shared")
+    same_tables(tmp_path / "shared", tmp_path / "whole", out=".")

@@ -109,10 +109,10 @@ def saved(folder):
     return list((folder / OUT).glob("checkpoints/*.npz"))
 
 
-def begun(slurm, folder, tasks=4):
+def begun(slurm, folder):
     """Submit the array that takes its time; return its number once every task has saved a state."""
     job = slurm.submit("slow.sh", folder=folder)
-    slurm.wait(lambda: len(saved(folder)) >= tasks, "saved states")
+    slurm.wait(lambda: len(saved(folder)) >= 4, "saved states")
     return job
 
 
@@ -190,8 +190,7 @@ def test_a_preempted_array_is_requeued_and_goes_on(slurm, folder, whole):
 
 @pytest.mark.parametrize("words", [["shard=1/4"], ["shard=0/3"], []], ids=["its share", "another", "all"])
 def test_a_killed_job_goes_on_anywhere_else(slurm, folder, whole, words):
-    job = slurm.submit("--array=0-3", "slow.sh", folder=folder)
-    slurm.wait(lambda: len(saved(folder)) == 4, "saved states")
+    job = begun(slurm, folder)
     slurm.run("scancel", "--signal=KILL", job)
     slurm.wait_for(job, "CANCELLED", "FAILED", "NODE_FAIL")
     told = ended(command(folder, *WORDS, *words, "engine.devices=1"))

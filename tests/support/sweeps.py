@@ -59,8 +59,8 @@ def seconds(folder):
     return time.monotonic() - begun
 
 
-def same_tables(folder, whole):
+def same_tables(folder, whole, out="results/custom"):
     """Assert that all tables of the sweep in `folder` are those of `whole`."""
     for name in TABLES:
-        some, same = (pl.read_parquet(base / f"results/custom/{name}.parquet") for base in (folder, whole))
+        some, same = (pl.read_parquet(base / out / f"{name}.parquet") for base in (folder, whole))
         assert some.equals(same), name
